@@ -1,1 +1,33 @@
-//! Stub.
+//! The types of everything Handoff prints as JSON, and the one way it reads and writes counts.
+//!
+//! They stand apart from the programs so that whoever reads the output (xtask, a test, another
+//! program) shares the writer's types and nothing else of it. There is no logic here: gathering the
+//! figures, and deciding what they mean, belongs to the programs.
+//!
+//! Units are the same everywhere: seconds and bytes, unless a name ends in another unit.
+
+mod axes;
+mod count;
+mod limits;
+mod machine;
+mod matrix;
+mod peers;
+mod spread;
+mod sum;
+
+pub use axes::{ParseAxisError, StartMethod, Transport};
+pub use count::{ParseCountError, format_count, parse_count};
+pub use limits::{Limit, LimitData, Limits, Pages, Touch, Unit, Width};
+pub use machine::{HugePages, Machine};
+pub use matrix::{Cell, CellReport, CellRun, CellSummary, Matrix};
+pub use peers::{PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, RateLine, RateRow, SkippedPeer};
+pub use spread::Spread;
+pub use sum::{
+    Coordinator, Dataset, Ended, Event, Memory, MemoryReport, Plan, Seconds, Sum, SumResult, What,
+    Worker,
+};
+
+/// The number that stands as `schema` in every report of this version.
+///
+/// It grows when a key changes its meaning or goes; a new key alone does not change it.
+pub const SCHEMA: u32 = 1;

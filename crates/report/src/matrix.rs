@@ -1,0 +1,114 @@
+//! What `cargo xtask matrix` saves as `matrix.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Dataset, Machine, MemoryReport, Seconds, Spread, StartMethod, Transport};
+
+/// One run of the matrix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Matrix {
+    /// [`crate::SCHEMA`].
+    pub schema: u32,
+    /// The coordinator's version.
+    pub version: String,
+    /// When it began, in UTC, as RFC 3339 writes it.
+    pub date: String,
+    /// Where.
+    pub machine: Machine,
+    /// What was summed.
+    pub dataset: Dataset,
+    /// What the order of the runs was drawn with.
+    pub seed: u64,
+    /// Measured runs of each cell, its warm-up not counted.
+    pub runs: u32,
+    /// Every cell, in the order of the table. One that was not reached has no runs and no failure.
+    pub cells: Vec<CellReport>,
+}
+
+/// One combination of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Cell {
+    /// How batches reach the workers.
+    pub transport: Transport,
+    /// Number of workers, and of batches.
+    pub workers: u32,
+    /// How workers come to be.
+    pub start_method: StartMethod,
+}
+
+/// What became of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellReport {
+    /// Which.
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// Every measured run, in the order in which they were made.
+    pub runs: Vec<CellRun>,
+    /// What the runs come to; null while there are none, and where the cell failed or is void.
+    pub summary: Option<CellSummary>,
+    /// Why it failed, with the last lines that the program wrote to stderr.
+    pub failed: Option<String>,
+    /// Why its timings mean nothing: another sum than the other cells have, or a run that was
+    /// stopped and continued.
+    pub void: Option<String>,
+}
+
+/// One measured run of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellRun {
+    /// Its place in the order of all runs, counted from 0.
+    pub position: u64,
+    /// From exec to exit, as its starter saw it.
+    pub wall_seconds: f64,
+    /// The sum's bits.
+    pub sum_hex: String,
+    /// Values that were summed.
+    pub count: u64,
+    /// NaN values.
+    pub nan_count: u64,
+    /// Batches that were handed out again.
+    pub retries: u64,
+    /// What the coordinator measured.
+    pub seconds: Seconds,
+    /// What the processes held.
+    pub memory: MemoryReport,
+}
+
+/// What the runs of a cell come to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellSummary {
+    /// Seconds from exec to exit.
+    pub wall: Spread,
+    /// Seconds from `main` to just before the result is printed.
+    pub end_to_end: Spread,
+    /// Seconds of opening or reading the dataset.
+    pub load: Spread,
+    /// Seconds of filling a segment.
+    pub share: Spread,
+    /// Seconds of starting workers.
+    pub start: Spread,
+    /// Seconds of the work itself.
+    pub run: Spread,
+    /// Seconds of start and run.
+    pub total: Spread,
+    /// Median `total` of one worker, same start method and transport, over this one's; null where
+    /// that cell is missing.
+    pub speed_up: Option<f64>,
+    /// The cell's time as a multiple of the least that the machine needs for it; null where the
+    /// limit was not measured.
+    pub limit_multiple: Option<f64>,
+    /// Which of the cell's times that is, and which limit: `run / segment-read, 8 processes`.
+    pub limit: Option<String>,
+    /// `share` as a multiple of the fastest way to fill a segment.
+    pub share_multiple: Option<f64>,
+    /// Greatest bytes of the coordinator's allocator, the median over runs.
+    pub coordinator_heap_peak: f64,
+    /// Private anonymous bytes of the coordinator, the median over runs.
+    pub coordinator_private: f64,
+    /// Greatest bytes of the allocator of the worker that held most, the median over runs.
+    pub worker_heap_peak: f64,
+    /// Private anonymous bytes of the worker that held most, the median over runs.
+    pub worker_private: f64,
+    /// Greatest resident bytes of the worker that held most, the median over runs.
+    pub worker_rss_peak: f64,
+}

@@ -1,0 +1,131 @@
+//! What `cargo xtask peers` saves, and the line that every peer prints.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Dataset, Machine, Spread};
+
+/// One run of all peers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Peers {
+    /// [`crate::SCHEMA`].
+    pub schema: u32,
+    /// When it began, in UTC, as RFC 3339 writes it.
+    pub date: String,
+    /// Where.
+    pub machine: Machine,
+    /// What was summed.
+    pub dataset: Dataset,
+    /// Pairs of each row.
+    pub runs: u32,
+    /// Workers, theirs and ours.
+    pub workers: u32,
+    /// Versions of what was installed: `numpy 2.3.5`.
+    pub versions: Vec<String>,
+    /// Sums, ours beside theirs.
+    pub rows: Vec<PeerRow>,
+    /// Rates of tiny tasks, ours beside theirs.
+    pub rates: Vec<RateRow>,
+    /// Peers that did not run.
+    pub skipped: Vec<SkippedPeer>,
+}
+
+/// The one line that a peer prints to stdout when it has summed a dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerLine {
+    /// Its name.
+    pub name: String,
+    /// Its sum, by its own rounding; null where that is not finite.
+    pub sum: Option<f64>,
+    /// The same as `float.hex` writes it.
+    pub sum_hex: String,
+    /// Values that are not NaN.
+    pub count: u64,
+    /// Its phases.
+    pub seconds: PeerSeconds,
+}
+
+/// Seconds of a peer's phases; they mean what [`crate::Seconds`] means.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PeerSeconds {
+    /// Opening or reading the dataset.
+    pub load: f64,
+    /// Filling a segment.
+    pub share: f64,
+    /// Starting workers; 0 where the peer starts them on demand, inside `run`.
+    pub start: f64,
+    /// From the first batch handed out to the last result in.
+    pub run: f64,
+    /// `start` + `run`.
+    pub total: f64,
+}
+
+/// One peer beside our own run of the same job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerRow {
+    /// The peer's name.
+    pub peer: String,
+    /// Our own arguments: `sum --transport mmap --start-method fork`.
+    pub ours: String,
+    /// What is compared: `wall`, `total`, or `load + share + total`.
+    pub measure: String,
+    /// Every pair, in the order in which they were made.
+    pub pairs: Vec<PeerPair>,
+    /// Seconds of ours; null where there is no valid pair.
+    pub our_seconds: Option<Spread>,
+    /// Seconds of theirs.
+    pub their_seconds: Option<Spread>,
+    /// Theirs over ours, pair by pair: above 1, ours is the faster.
+    pub ratio: Option<Spread>,
+    /// The same of the wall clock, from exec to exit.
+    pub wall_ratio: Option<Spread>,
+    /// Why the timing means nothing: a wrong sum, or a run that failed.
+    pub void: Option<String>,
+}
+
+/// One of ours and one of theirs, run next to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PeerPair {
+    /// Seconds of ours by the row's measure.
+    pub ours: f64,
+    /// Seconds of theirs.
+    pub theirs: f64,
+    /// Seconds of ours from exec to exit.
+    pub our_wall: f64,
+    /// Seconds of theirs from exec to exit.
+    pub their_wall: f64,
+}
+
+/// The one line that a peer prints when it has run tiny tasks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateLine {
+    /// Its name.
+    pub name: String,
+    /// Tasks that were run.
+    pub tasks: u64,
+    /// Seconds from the first task handed out to the last result in, workers being ready.
+    pub seconds: f64,
+}
+
+/// Tiny tasks, theirs beside ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateRow {
+    /// The peer's name.
+    pub peer: String,
+    /// Tasks a second, ours: batches of `sum`, one record each.
+    pub our_rate: Option<Spread>,
+    /// Tasks a second, theirs.
+    pub their_rate: Option<Spread>,
+    /// Ours over theirs: above 1, ours is the faster.
+    pub ratio: Option<Spread>,
+    /// Why there is no figure.
+    pub void: Option<String>,
+}
+
+/// A peer that did not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedPeer {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
