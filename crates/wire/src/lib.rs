@@ -1,1 +1,26 @@
-//! Stub.
+//! Everything that crosses a Handoff socket: messages, their versions, and bounded frames.
+//!
+//! This crate has no unsafe code and does no I/O of its own: it encodes into buffers and decodes
+//! from them ([`encode`], [`FrameBuffer`]), or works over any `Read` and `Write`
+//! ([`write_frame`], [`read_frame`]). Descriptors that travel beside a frame (SCM_RIGHTS) are the
+//! business of whoever owns the socket; the messages only say that one is expected.
+//!
+//! `PROTOCOL.md` beside this crate describes the same bytes for writers of other languages.
+#![forbid(unsafe_code)]
+
+mod chunk;
+mod frame;
+mod hello;
+mod message;
+mod server;
+
+pub use chunk::{MAX_CHUNK, chunk_prefix};
+pub use frame::{
+    DecodeError, EncodeError, FrameBuffer, FrameError, MAX_BODY, decode, encode, read_frame,
+    write_frame,
+};
+pub use hello::{Hello, HelloError, PROTOCOL};
+pub use message::{
+    Call, CallInput, FailureKind, FromWorker, LogRecord, Memory, RegionId, Setup, Source, ToWorker,
+};
+pub use server::{FromServer, ToServer};

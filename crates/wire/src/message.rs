@@ -1,0 +1,234 @@
+//! What a coordinator and a worker say to each other after the greeting.
+//!
+//! Both sides decode without copying: strings and bytes borrow from the frame's body.
+
+use serde::{Deserialize, Serialize};
+
+/// Names a region of memory that a worker has been told of; unique within one pool.
+pub type RegionId = u32;
+
+/// From the coordinator to a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToWorker<'a> {
+    /// The next part of the input of the streamed call that was announced last. The first
+    /// variant: [`chunk_prefix`](crate::chunk_prefix) writes its tag by hand.
+    #[serde(borrow)]
+    Chunk(&'a [u8]),
+    /// The streamed input is complete.
+    ChunkEnd,
+    /// The streamed input cannot be completed: its call is to be given up without an answer.
+    ChunkAbort,
+    /// How to behave; exactly once, right after the greeting.
+    #[serde(borrow)]
+    Setup(Setup<'a>),
+    /// A region that calls will refer to.
+    Attach {
+        /// The name calls use.
+        region: RegionId,
+        /// Where its memory is.
+        #[serde(borrow)]
+        source: Source<'a>,
+    },
+    /// The region is not needed any more; the worker lets go of its memory.
+    Detach {
+        /// The name given by `Attach`.
+        region: RegionId,
+    },
+    /// Run a task. Calls run one after another, in the order they come.
+    #[serde(borrow)]
+    Call(Call<'a>),
+    /// Asks for [`FromWorker::Memory`].
+    ReportMemory,
+    /// Answer what has been asked, then exit with code 0. Closing the socket says the same.
+    Shutdown,
+}
+
+/// How a worker is to behave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Setup<'a> {
+    /// The worker's name in messages to people, such as `SpawnProcess-1`.
+    pub name: &'a str,
+    /// Send [`FromWorker::Received`], and memory with every answer.
+    pub events: bool,
+    /// Forward log records of this level and below (0 none, 1 error … 5 trace).
+    pub log_level: u8,
+    /// A descriptor of shared 64-bit words comes with this frame; the worker keeps the id of
+    /// the call it is running, plus one, in the word of this index, and 0 between calls.
+    pub board: Option<u32>,
+    /// A task to run once before the first call; it gets `args` and no input.
+    #[serde(borrow)]
+    pub initializer: Option<(&'a str, &'a [u8])>,
+}
+
+/// Where the memory of a region is to be found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Source<'a> {
+    /// A POSIX shared-memory object; the worker opens it for reading.
+    Segment {
+        /// Its name, with the leading slash.
+        name: &'a str,
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// A file or memfd whose descriptor comes with this frame.
+    Descriptor {
+        /// How many bytes of it to map.
+        len: u64,
+    },
+    /// A file to be opened by path, for sockets that carry no descriptors. All of the identity
+    /// must agree with what the worker finds.
+    Path {
+        /// An absolute path.
+        path: &'a str,
+        /// `st_dev`.
+        device: u64,
+        /// `st_ino`.
+        inode: u64,
+        /// `st_size` in bytes.
+        size: u64,
+        /// `st_mtim`, nanoseconds since the epoch.
+        mtime_ns: i64,
+    },
+    /// Memory that the worker was forked with.
+    Inherited,
+}
+
+/// One call of a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call<'a> {
+    /// Comes back with the answer; rises from call to call.
+    pub id: u64,
+    /// The task's registered name.
+    pub task: &'a str,
+    /// The task's arguments, encoded with postcard.
+    pub args: &'a [u8],
+    /// The input it works on.
+    #[serde(borrow)]
+    pub input: CallInput<'a>,
+}
+
+/// The input of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum CallInput<'a> {
+    /// None.
+    None,
+    /// These bytes.
+    Inline(&'a [u8]),
+    /// A range of a region.
+    Slice {
+        /// Which.
+        region: RegionId,
+        /// Bytes from the region's start.
+        offset: u64,
+        /// Bytes.
+        len: u64,
+    },
+    /// Chunks that follow this frame, up to a `ChunkEnd`.
+    Stream,
+}
+
+/// From a worker to its coordinator. Times are CLOCK_MONOTONIC in nanoseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromWorker<'a> {
+    /// Set up, initialised, and waiting for calls.
+    Ready {
+        /// The names of the tasks that it can run.
+        #[serde(borrow)]
+        tasks: Vec<&'a str>,
+    },
+    /// Set-up or initialiser failed; the worker exits.
+    Refused {
+        /// Why.
+        reason: &'a str,
+    },
+    /// The whole input of a call is in reach of the worker.
+    Received {
+        /// The call.
+        id: u64,
+        /// When.
+        at_ns: u64,
+        /// The worker's memory then.
+        memory: Memory,
+    },
+    /// A part of the output of the call that is answered next; outputs over
+    /// [`MAX_CHUNK`](crate::MAX_CHUNK) come in such parts.
+    OutputPart(&'a [u8]),
+    /// A call has ended well.
+    Done {
+        /// The call.
+        id: u64,
+        /// The rest of its output, encoded with postcard.
+        output: &'a [u8],
+        /// When the task began.
+        began_ns: u64,
+        /// When the result was there.
+        computed_ns: u64,
+        /// The worker's memory then, if asked for by [`Setup::events`].
+        memory: Option<Memory>,
+    },
+    /// A call has ended badly; the worker lives on.
+    Failed {
+        /// The call.
+        id: u64,
+        /// In which way.
+        kind: FailureKind,
+        /// The error's text, or the panic's.
+        message: &'a str,
+        /// `file:line` of a panic, else empty.
+        location: &'a str,
+        /// The backtrace of a panic, else empty.
+        backtrace: &'a str,
+    },
+    /// Answer to `ReportMemory`.
+    Memory(Memory),
+    /// A log record.
+    #[serde(borrow)]
+    Log(LogRecord<'a>),
+}
+
+/// In which way a call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailureKind {
+    /// The task returned an error.
+    Error,
+    /// The task panicked.
+    Panic,
+    /// There is no task of that name in the worker.
+    UnknownTask,
+    /// The arguments could not be decoded.
+    BadArgs,
+    /// The input could not be reached, or is not what the call says.
+    BadInput,
+}
+
+/// A worker's memory at one moment, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Held by the program's allocator and by private regions.
+    pub heap: u64,
+    /// The most `heap` has been.
+    pub heap_peak: u64,
+    /// Resident set.
+    pub rss: u64,
+    /// The most `rss` has been.
+    pub rss_peak: u64,
+    /// Proportional set size; 0 where it was not measured.
+    pub pss: u64,
+    /// Private pages of anonymous memory; 0 where it was not measured.
+    pub private: u64,
+}
+
+/// One log record of a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogRecord<'a> {
+    /// 1 error, 2 warn, 3 info, 4 debug, 5 trace.
+    pub level: u8,
+    /// The record's target, usually a module path.
+    pub target: &'a str,
+    /// The message, fields included.
+    pub message: &'a str,
+    /// The call that was running, if one was.
+    pub call: Option<u64>,
+    /// When, CLOCK_MONOTONIC in nanoseconds.
+    pub at_ns: u64,
+}
