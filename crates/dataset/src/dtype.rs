@@ -1,0 +1,364 @@
+//! The types that a field can have, as NumPy's array interface spells them (`<f8`, `|S5`, `<M8[ns]`).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// In which order the bytes of a number lie. Numbers of one byte are [`Order::Little`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Order {
+    /// Least significant byte first (`<`).
+    Little,
+    /// Most significant byte first (`>`).
+    Big,
+}
+
+impl Order {
+    /// The order of the machine that this program was built for.
+    pub const NATIVE: Order = if cfg!(target_endian = "big") {
+        Order::Big
+    } else {
+        Order::Little
+    };
+}
+
+/// What the bytes of a number mean, but for their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// IEEE 754 binary32.
+    F4,
+    /// IEEE 754 binary64.
+    F8,
+    /// Signed, 1 byte.
+    I1,
+    /// Signed, 2 bytes.
+    I2,
+    /// Signed, 4 bytes.
+    I4,
+    /// Signed, 8 bytes.
+    I8,
+    /// Unsigned, 1 byte.
+    U1,
+    /// Unsigned, 2 bytes.
+    U2,
+    /// Unsigned, 4 bytes.
+    U4,
+    /// Unsigned, 8 bytes.
+    U8,
+    /// One byte: 0 is false, anything else true.
+    Bool,
+}
+
+impl Kind {
+    /// Every kind of number that can be summed.
+    pub const ALL: [Kind; 11] = [
+        Kind::F4,
+        Kind::F8,
+        Kind::I1,
+        Kind::I2,
+        Kind::I4,
+        Kind::I8,
+        Kind::U1,
+        Kind::U2,
+        Kind::U4,
+        Kind::U8,
+        Kind::Bool,
+    ];
+
+    /// Bytes of one value.
+    pub const fn size(self) -> usize {
+        match self {
+            Kind::I1 | Kind::U1 | Kind::Bool => 1,
+            Kind::I2 | Kind::U2 => 2,
+            Kind::F4 | Kind::I4 | Kind::U4 => 4,
+            Kind::F8 | Kind::I8 | Kind::U8 => 8,
+        }
+    }
+
+    const fn code(self) -> &'static str {
+        match self {
+            Kind::F4 => "f4",
+            Kind::F8 => "f8",
+            Kind::I1 => "i1",
+            Kind::I2 => "i2",
+            Kind::I4 => "i4",
+            Kind::I8 => "i8",
+            Kind::U1 => "u1",
+            Kind::U2 => "u2",
+            Kind::U4 => "u4",
+            Kind::U8 => "u8",
+            Kind::Bool => "b1",
+        }
+    }
+}
+
+/// A number that can be summed. Displayed as NumPy writes it: `<f8`, `>i4`, `|b1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Scalar {
+    /// What its bytes mean.
+    pub kind: Kind,
+    /// How they are ordered.
+    pub order: Order,
+}
+
+impl Scalar {
+    /// A number of `kind` in `order`; the order of a single byte is always [`Order::Little`].
+    pub const fn new(kind: Kind, order: Order) -> Scalar {
+        let order = if kind.size() == 1 {
+            Order::Little
+        } else {
+            order
+        };
+        Scalar { kind, order }
+    }
+
+    /// Bytes of one value.
+    pub const fn size(self) -> usize {
+        self.kind.size()
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let order = match (self.size(), self.order) {
+            (1, _) => '|',
+            (_, Order::Little) => '<',
+            (_, Order::Big) => '>',
+        };
+        write!(formatter, "{order}{}", self.kind.code())
+    }
+}
+
+/// What a field holds, as far as it matters here: a number to sum, or why it is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// A number that can be summed.
+    Number(Scalar),
+    /// `datetime64`.
+    DateTime,
+    /// `timedelta64`.
+    TimeDelta,
+    /// `float16`.
+    HalfFloat,
+    /// `longdouble`, which differs from machine to machine.
+    LongDouble,
+    /// A complex number.
+    Complex,
+    /// A byte string of fixed length.
+    Bytes,
+    /// A Unicode string of fixed length.
+    Text,
+    /// Bytes without a meaning (`|V8`).
+    Raw,
+}
+
+impl Class {
+    /// The words of an error about a field of this class.
+    pub(crate) const fn describe(self) -> &'static str {
+        match self {
+            Class::Number(_) => "a number",
+            Class::DateTime => "a point in time (datetime64)",
+            Class::TimeDelta => "a span of time (timedelta64)",
+            Class::HalfFloat => "a half-precision float (float16)",
+            Class::LongDouble => "a long double, whose format differs between machines",
+            Class::Complex => "a complex number",
+            Class::Bytes => "a byte string",
+            Class::Text => "text",
+            Class::Raw => "raw bytes",
+        }
+    }
+}
+
+/// The type of one field: its size, its class and NumPy's code for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Dtype {
+    code: String,
+    size: usize,
+    class: Class,
+}
+
+/// Why a dtype's code was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DtypeError {
+    Object,
+    Unknown,
+}
+
+impl Dtype {
+    /// Parses a code such as `<f8`; without an order (`f8`, `=f8`, `|f8`) it is the machine's, as in NumPy.
+    pub(crate) fn parse(text: &str) -> Result<Dtype, DtypeError> {
+        let (order, code) = match text.split_at_checked(1) {
+            Some(("<", code)) => (Order::Little, code),
+            Some((">", code)) => (Order::Big, code),
+            Some(("=" | "|", code)) => (Order::NATIVE, code),
+            _ => (Order::NATIVE, text),
+        };
+        if code.starts_with('O') {
+            return Err(DtypeError::Object);
+        }
+        if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.code() == code) {
+            return Ok(Dtype::from(Scalar::new(kind, order)));
+        }
+        let (class, size) = opaque(code).ok_or(DtypeError::Unknown)?;
+        let sign = match (class, order) {
+            (Class::Bytes | Class::Raw, _) => '|',
+            (_, Order::Little) => '<',
+            (_, Order::Big) => '>',
+        };
+        Ok(Dtype {
+            code: format!("{sign}{code}"),
+            size,
+            class,
+        })
+    }
+
+    /// `<M8[ns]`, the study's timestamps.
+    pub(crate) fn nanoseconds() -> Dtype {
+        Dtype {
+            code: "<M8[ns]".to_owned(),
+            size: 8,
+            class: Class::DateTime,
+        }
+    }
+
+    /// NumPy's code, for example `<M8[ns]`.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// Bytes of one value.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// What the field holds.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// The number, if it is one that can be summed.
+    pub fn scalar(&self) -> Option<Scalar> {
+        match self.class {
+            Class::Number(scalar) => Some(scalar),
+            _ => None,
+        }
+    }
+}
+
+impl From<Scalar> for Dtype {
+    fn from(scalar: Scalar) -> Dtype {
+        Dtype {
+            code: scalar.to_string(),
+            size: scalar.size(),
+            class: Class::Number(scalar),
+        }
+    }
+}
+
+/// The class and size of a type that may stand beside the field to sum.
+fn opaque(code: &str) -> Option<(Class, usize)> {
+    let (letter, rest) = code.split_at_checked(1)?;
+    match (letter, rest) {
+        ("f", "2") => Some((Class::HalfFloat, 2)),
+        ("f", "12") => Some((Class::LongDouble, 12)),
+        ("f", "16") => Some((Class::LongDouble, 16)),
+        ("c", "8" | "16" | "24" | "32") => Some((Class::Complex, rest.parse().ok()?)),
+        ("M", _) => is_time(rest).then_some((Class::DateTime, 8)),
+        ("m", _) => is_time(rest).then_some((Class::TimeDelta, 8)),
+        ("S" | "a", _) => Some((Class::Bytes, length(rest)?)),
+        ("V", _) => Some((Class::Raw, length(rest)?)),
+        ("U", _) => Some((Class::Text, length(rest)?.checked_mul(4)?)),
+        _ => None,
+    }
+}
+
+/// `8`, `8[ns]`, `8[25s]`: an integer of eight bytes, which counts some multiple of a unit.
+fn is_time(rest: &str) -> bool {
+    const UNITS: [&str; 13] = [
+        "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as",
+    ];
+    let Some(unit) = rest.strip_prefix('8') else {
+        return false;
+    };
+    let Some(unit) = unit
+        .strip_prefix('[')
+        .and_then(|unit| unit.strip_suffix(']'))
+    else {
+        return unit.is_empty();
+    };
+    UNITS.contains(&unit.trim_start_matches(|digit: char| digit.is_ascii_digit()))
+}
+
+fn length(digits: &str) -> Option<usize> {
+    let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_in_both_orders() {
+        for kind in Kind::ALL {
+            for order in [Order::Little, Order::Big] {
+                let scalar = Scalar::new(kind, order);
+                let dtype = Dtype::parse(&scalar.to_string()).unwrap();
+                assert_eq!(dtype.scalar(), Some(scalar));
+                assert_eq!(
+                    (dtype.size(), dtype.code()),
+                    (kind.size(), &*scalar.to_string())
+                );
+            }
+        }
+        assert_eq!(
+            Dtype::parse("=f8").unwrap().scalar(),
+            Some(Scalar::new(Kind::F8, Order::NATIVE))
+        );
+        assert_eq!(Dtype::parse("f8"), Dtype::parse("=f8"));
+    }
+
+    #[test]
+    fn what_may_stand_beside() {
+        for (code, size, class) in [
+            ("<M8", 8, Class::DateTime),
+            (">M8[ns]", 8, Class::DateTime),
+            ("<m8[25s]", 8, Class::TimeDelta),
+            ("|S5", 5, Class::Bytes),
+            ("|S0", 0, Class::Bytes),
+            ("<U3", 12, Class::Text),
+            ("|V4", 4, Class::Raw),
+            ("<f2", 2, Class::HalfFloat),
+            ("<f16", 16, Class::LongDouble),
+            ("<c16", 16, Class::Complex),
+        ] {
+            let dtype = Dtype::parse(code).unwrap();
+            assert_eq!(
+                (dtype.size(), dtype.class(), dtype.code()),
+                (size, class, code)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_dtype() {
+        for code in [
+            "",
+            "<",
+            "é8",
+            "<f3",
+            "<i16",
+            "<f08",
+            "<M8[xs]",
+            "<M8[ns",
+            "<M4[ns]",
+            "|S",
+            "|S-1",
+            "<U99999999999999999999",
+            "<T8",
+        ] {
+            assert_eq!(Dtype::parse(code), Err(DtypeError::Unknown), "{code}");
+        }
+        assert_eq!(Dtype::parse("|O"), Err(DtypeError::Object));
+    }
+}

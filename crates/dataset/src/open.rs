@@ -1,0 +1,339 @@
+//! Opens a `.npy` file, and tells in plain words why one cannot be opened.
+
+use std::fs::{self, File, FileType};
+use std::io;
+use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::path::{Path, PathBuf};
+
+use crate::header::{Header, HeaderError, PREFIX_LEN, Prefix};
+use crate::identity::Identity;
+use crate::layout::{Column, FieldError, Layout};
+
+/// An open dataset: the file and what its header says.
+///
+/// The header is read with read calls and the data not at all, so a file that shrinks meanwhile is an
+/// error, never a fault.
+#[derive(Debug)]
+pub struct Dataset {
+    path: PathBuf,
+    file: File,
+    header: Header,
+    identity: Identity,
+}
+
+/// Why a dataset could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be opened or read.
+    #[error("cannot read {}: {error}", .path.display())]
+    Io {
+        /// The dataset's path.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The path leads to something that is not a regular file.
+    #[error("{} is {what}, not an .npy file", .path.display())]
+    NotAFile {
+        /// The dataset's path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// The file is not in the `.npy` format.
+    #[error("{} is not an .npy file: {looks}", .path.display())]
+    NotNpy {
+        /// The dataset's path.
+        path: PathBuf,
+        /// What the file looks like, with the way to an `.npy` file where there is one.
+        looks: &'static str,
+    },
+    /// The file's header is faulty or describes something that is not supported.
+    #[error("{}: {error}", .path.display())]
+    Header {
+        /// The dataset's path.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: HeaderError,
+    },
+    /// The file ends before its last record.
+    #[error(
+        "{} is cut off: its header states {records} records, {stated} bytes in all, and it has {size}",
+        .path.display()
+    )]
+    Truncated {
+        /// The dataset's path.
+        path: PathBuf,
+        /// Records stated.
+        records: u64,
+        /// Bytes that the file should have.
+        stated: u64,
+        /// Bytes that it has.
+        size: u64,
+    },
+    /// The file goes on after its last record.
+    #[error(
+        "{} has {} bytes after the last of the {records} records that its header states; \
+         save one array alone, with numpy.save",
+        .path.display(), .size - .stated
+    )]
+    Trailing {
+        /// The dataset's path.
+        path: PathBuf,
+        /// Records stated.
+        records: u64,
+        /// Bytes that the file should have.
+        stated: u64,
+        /// Bytes that it has.
+        size: u64,
+    },
+}
+
+/// How a dataset is no longer what it was when it was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangedError {
+    /// The path or the open file cannot be examined any more.
+    #[error("cannot examine {} again: {error}", .path.display())]
+    Io {
+        /// The dataset's path.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The path leads to another file now.
+    #[error("{} was replaced by another file since it was opened; run again", .path.display())]
+    Replaced {
+        /// The dataset's path.
+        path: PathBuf,
+    },
+    /// The file was written to.
+    #[error(
+        "{} was changed since it was opened ({size_then} bytes then, {size_now} now); run again when it is at rest",
+        .path.display()
+    )]
+    Modified {
+        /// The dataset's path.
+        path: PathBuf,
+        /// Its bytes when it was opened.
+        size_then: u64,
+        /// Its bytes now.
+        size_now: u64,
+    },
+}
+
+impl Dataset {
+    /// Opens the dataset at `path` and reads its header.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read, is not an `.npy` file of one dimension whose records have a
+    /// supported layout, or is shorter or longer than its header states.
+    pub fn open(path: &Path) -> Result<Dataset, OpenError> {
+        let io_error = |error| OpenError::Io {
+            path: path.to_owned(),
+            error,
+        };
+        // Asked before opening as well, since opening a pipe waits for someone to write to it.
+        let metadata = fs::metadata(path).map_err(io_error)?;
+        regular(path, metadata.file_type())?;
+        let file = File::open(path).map_err(io_error)?;
+        let metadata = file.metadata().map_err(io_error)?;
+        regular(path, metadata.file_type())?;
+        let identity = Identity::of(&metadata);
+
+        let header_error = |error| OpenError::Header {
+            path: path.to_owned(),
+            error,
+        };
+        let start = read_start(&file, PREFIX_LEN).map_err(io_error)?;
+        let prefix = Prefix::parse(&start).map_err(|error| match error {
+            HeaderError::Magic => OpenError::NotNpy {
+                path: path.to_owned(),
+                looks: looks_like(&file, &start),
+            },
+            error => header_error(error),
+        })?;
+        let bytes = read_start(&file, prefix.header_len).map_err(io_error)?;
+        let header = Header::parse(&bytes).map_err(header_error)?;
+
+        let Header {
+            ref layout,
+            records,
+            data_offset,
+        } = header;
+        let stated = data_offset + records * layout.itemsize as u64;
+        let (path, size) = (path.to_owned(), identity.size);
+        match size {
+            _ if size < stated => Err(OpenError::Truncated {
+                path,
+                records,
+                stated,
+                size,
+            }),
+            _ if size > stated => Err(OpenError::Trailing {
+                path,
+                records,
+                stated,
+                size,
+            }),
+            _ => Ok(Dataset {
+                path,
+                file,
+                header,
+                identity,
+            }),
+        }
+    }
+
+    /// The path that was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// How many records there are.
+    pub fn records(&self) -> u64 {
+        self.header.records
+    }
+
+    /// Bytes from the start of the file to the first record.
+    pub fn data_offset(&self) -> u64 {
+        self.header.data_offset
+    }
+
+    /// Bytes of all records together.
+    pub fn data_len(&self) -> u64 {
+        // Header::parse has seen that this does not overflow.
+        self.header.records * self.header.layout.itemsize as u64
+    }
+
+    /// The layout of one record.
+    pub fn layout(&self) -> &Layout {
+        &self.header.layout
+    }
+
+    /// The column to sum: that of the named field, or a plain array's values for `None`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layout::column`].
+    pub fn column(&self, field: Option<&str>) -> Result<Column, FieldError> {
+        self.layout().column(field)
+    }
+
+    /// Which file this is, and in what state it was when it was opened.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Checks that nobody wrote to the file or put another in its place since it was opened.
+    ///
+    /// # Errors
+    ///
+    /// If the file or its path is not what it was.
+    pub fn check_unchanged(&self) -> Result<(), ChangedError> {
+        let path = || self.path.clone();
+        let io_error = |error| ChangedError::Io {
+            path: path(),
+            error,
+        };
+        let there = Identity::of(&fs::metadata(&self.path).map_err(io_error)?);
+        if !there.same_file(&self.identity) {
+            return Err(ChangedError::Replaced { path: path() });
+        }
+        let open = Identity::of(&self.file.metadata().map_err(io_error)?);
+        for now in [open, there] {
+            if now != self.identity {
+                let (size_then, size_now) = (self.identity.size, now.size);
+                return Err(ChangedError::Modified {
+                    path: path(),
+                    size_then,
+                    size_now,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first `len` bytes of a file, or all of it where it has fewer.
+fn read_start(file: &File, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    let mut filled = 0;
+    while filled < len {
+        match file.read_at(&mut bytes[filled..], filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+fn regular(path: &Path, kind: FileType) -> Result<(), OpenError> {
+    let what = match kind {
+        _ if kind.is_file() => return Ok(()),
+        _ if kind.is_dir() => "a directory",
+        _ if kind.is_fifo() => "a pipe",
+        _ if kind.is_socket() => "a socket",
+        _ => "a device",
+    };
+    Err(OpenError::NotAFile {
+        path: path.to_owned(),
+        what,
+    })
+}
+
+/// What a file that is not `.npy` seems to be.
+fn looks_like(file: &File, start: &[u8]) -> &'static str {
+    let known: [(&[u8], &str); 9] = [
+        (
+            b"PK",
+            "it is a zip archive, perhaps .npz: load it and numpy.save one array of it",
+        ),
+        (
+            b"PAR1",
+            "it is a Parquet file: numpy.save(path, pandas.read_parquet(...).to_records()) makes a dataset of it",
+        ),
+        (
+            b"ARROW1",
+            "it is an Arrow (Feather) file: numpy.save(path, pandas.read_feather(...).to_records()) makes a dataset of it",
+        ),
+        (
+            b"\x89HDF",
+            "it is an HDF5 file: read one dataset of it and numpy.save that",
+        ),
+        (
+            b"\x1f\x8b",
+            "it is compressed with gzip: decompress it first",
+        ),
+        (
+            b"\x28\xb5\x2f\xfd",
+            "it is compressed with zstd: decompress it first",
+        ),
+        (b"\xfd7zXZ", "it is compressed with xz: decompress it first"),
+        (b"BZh", "it is compressed with bzip2: decompress it first"),
+        (b"{", "it looks like JSON"),
+    ];
+    if start.is_empty() {
+        return "it is empty";
+    }
+    if let Some((_, what)) = known.iter().find(|(magic, _)| start.starts_with(magic)) {
+        return what;
+    }
+    if matches!(start, [0x80, 2..=5, ..]) {
+        return "it is a Python pickle: load it in Python and numpy.save the array";
+    }
+    let sample = read_start(file, 512).unwrap_or_default();
+    let printable = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e);
+    if sample.iter().all(printable) {
+        return "it is text, perhaps CSV: numpy.save(path, pandas.read_csv(...).to_records()) makes a dataset of it";
+    }
+    "it does not start with the bytes \\x93NUMPY"
+}
