@@ -1,0 +1,77 @@
+//! Segments whose owner ended without unlinking them (SIGKILL, a crash). They hold memory until
+//! someone removes them: this finds them and never takes one that is in use.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use crate::name::SegmentName;
+use crate::segment::{Place, SHM_DIRECTORY, is_locked};
+
+/// The segments in `/dev/shm` that belong to this user and whose owner is gone, sorted.
+///
+/// Gone means that no process has the owner's pid and start time, and that nobody holds the lock
+/// that an owner keeps on its segment: the lock tells of owners that this pid namespace cannot see.
+pub fn leftovers() -> io::Result<impl Iterator<Item = SegmentName>> {
+    Ok(found(&Place::Shm, Path::new(SHM_DIRECTORY))?.into_iter())
+}
+
+/// The same in another directory, for segments made by [`crate::Segment::create_in`].
+pub fn leftovers_in(directory: &Path) -> io::Result<impl Iterator<Item = SegmentName>> {
+    Ok(found(&Place::directory(directory)?, directory)?.into_iter())
+}
+
+/// Unlinks what [`leftovers`] finds, and says what that was.
+pub fn remove_leftovers() -> io::Result<Vec<SegmentName>> {
+    remove(&Place::Shm, Path::new(SHM_DIRECTORY))
+}
+
+/// The same in another directory.
+pub fn remove_leftovers_in(directory: &Path) -> io::Result<Vec<SegmentName>> {
+    remove(&Place::directory(directory)?, directory)
+}
+
+fn remove(place: &Place, directory: &Path) -> io::Result<Vec<SegmentName>> {
+    let mut removed = Vec::new();
+    for name in found(place, directory)? {
+        match place.unlink(&name) {
+            Ok(()) => removed.push(name),
+            // Another process cleans up at the same time.
+            Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(removed)
+}
+
+fn found(place: &Place, directory: &Path) -> io::Result<Vec<SegmentName>> {
+    let uid = nix::unistd::geteuid().as_raw();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let Some(name) = entry
+            .file_name()
+            .to_str()
+            .and_then(|file_name| format!("/{file_name}").parse::<SegmentName>().ok())
+        else {
+            continue;
+        };
+        let ours = match entry.metadata() {
+            Ok(metadata) => metadata.is_file() && metadata.uid() == uid,
+            Err(_) => false,
+        };
+        if ours && !name.owner_alive() && !in_use(place, &name) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether someone holds an owner's lock; also where that cannot be told.
+fn in_use(place: &Place, name: &SegmentName) -> bool {
+    place.open(name).and_then(is_locked).unwrap_or(true)
+}

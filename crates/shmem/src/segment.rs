@@ -1,0 +1,271 @@
+//! Named segments: their owner's side. One process creates a segment, fills it and unlinks it;
+//! the others map it read-only (`Mapping::attach`, or `Mapping::map_fd` with the descriptor).
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use thiserror::Error;
+
+use crate::fill::{FillError, Filled, Target, fill};
+use crate::name::SegmentName;
+use crate::room::{Limit, Room};
+
+pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
+
+/// A shared-memory segment that this process owns: created exclusively, readable by this user
+/// alone, unlinked when it is dropped.
+///
+/// A forked child that drops its copy leaves the name alone: only the process that created a
+/// segment unlinks it.
+#[derive(Debug)]
+pub struct Segment {
+    /// Locked for as long as a descriptor of it is open here or in a forked child: the lock tells
+    /// whoever looks for leftovers that it is none.
+    file: File,
+    name: SegmentName,
+    place: Place,
+    len: u64,
+    owner_pid: u32,
+    linked: bool,
+}
+
+/// Why a segment could not be created.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// It would not fit.
+    #[error("no room in {place} for a segment of {wanted} bytes: {limit}", place = .place.display())]
+    NoRoom {
+        /// The file system that would hold it.
+        place: PathBuf,
+        /// Bytes asked for.
+        wanted: u64,
+        /// Bytes that the tightest limit leaves.
+        available: u64,
+        /// Which limit that is, and what moves it.
+        limit: Limit,
+    },
+    /// The place cannot be looked at.
+    #[error("cannot tell how much room {place} has: {source}", place = .place.display())]
+    Room {
+        /// The file system that would hold it.
+        place: PathBuf,
+        /// The kernel's reason.
+        source: io::Error,
+    },
+    /// A system call failed.
+    #[error("cannot {what} a segment of {len} bytes in {place}: {source}", place = .place.display())]
+    System {
+        /// The file system that would hold it.
+        place: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// Bytes asked for.
+        len: u64,
+        /// The kernel's reason.
+        source: io::Error,
+    },
+}
+
+impl Segment {
+    /// Creates a segment of `len` bytes, if there is room for them.
+    ///
+    /// The pages are not taken yet: that is what filling it does.
+    pub fn create(len: u64) -> Result<Segment, CreateError> {
+        create(
+            Place::Shm,
+            Path::new(SHM_DIRECTORY),
+            len,
+            SegmentName::fresh,
+        )
+    }
+
+    /// Creates a segment in another tmpfs, one mounted with huge pages, say. It cannot be attached
+    /// to by name: hand over its descriptor.
+    pub fn create_in(directory: &Path, len: u64) -> Result<Segment, CreateError> {
+        let place = Place::directory(directory).map_err(|source| CreateError::System {
+            place: directory.to_owned(),
+            what: "create",
+            len,
+            source,
+        })?;
+        create(place, directory, len, SegmentName::fresh)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &SegmentName {
+        &self.name
+    }
+
+    /// Its length, bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Its descriptor, to map it by. It can be written through, so hand it to workers only.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// Fills the whole segment with the bytes of `file` from `offset` on, with up to `threads`
+    /// threads (this one among them).
+    ///
+    /// `progress` is called in this thread with the bytes done so far, and stops the work by
+    /// [`ControlFlow::Break`]. Whatever goes wrong, the segment can be dropped or filled again;
+    /// helper threads have ended when this returns.
+    pub fn fill_from_file(
+        &mut self,
+        file: &File,
+        offset: u64,
+        threads: usize,
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> Result<Filled, FillError> {
+        let into = Target {
+            fd: self.file.as_fd(),
+            name: self.name.as_str(),
+            len: self.len,
+        };
+        fill(into, file, offset, threads, progress)
+    }
+
+    /// Writes all of `bytes` at `offset`; a range outside the segment is an error (it never grows).
+    pub fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        crate::mapping::check(offset, bytes.len() as u64, self.len)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        self.file.write_all_at(bytes, offset)
+    }
+
+    /// Takes the name away. Whoever has mapped the segment keeps it; nobody can attach any more.
+    pub fn unlink(&mut self) -> io::Result<()> {
+        if !self.linked || std::process::id() != self.owner_pid {
+            return Ok(());
+        }
+        self.linked = false;
+        match self.place.unlink(&self.name) {
+            // Someone else removed it by hand: it is away, which is what was asked for.
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // There is nobody to tell; a name that stays is found as a leftover.
+        let _ = self.unlink();
+    }
+}
+
+fn create(
+    place: Place,
+    directory: &Path,
+    len: u64,
+    mut name: impl FnMut() -> io::Result<SegmentName>,
+) -> Result<Segment, CreateError> {
+    let failed = |what| {
+        move |source| CreateError::System {
+            place: directory.to_owned(),
+            what,
+            len,
+            source,
+        }
+    };
+    let room = Room::of(directory).map_err(|source| CreateError::Room {
+        place: directory.to_owned(),
+        source,
+    })?;
+    let (available, limit) = room.least();
+    if len > available {
+        return Err(CreateError::NoRoom {
+            place: directory.to_owned(),
+            wanted: len,
+            available,
+            limit,
+        });
+    }
+    let name = name().map_err(failed("name"))?;
+    let file = File::from(place.create(&name).map_err(failed("create"))?);
+    // From here on dropping it unlinks it.
+    let segment = Segment {
+        file,
+        name,
+        place,
+        len,
+        owner_pid: std::process::id(),
+        linked: true,
+    };
+    segment
+        .file
+        .try_lock_shared()
+        .map_err(|error| failed("lock")(error.into()))?;
+    segment.file.set_len(len).map_err(failed("size"))?;
+    Ok(segment)
+}
+
+/// Where segments live: the system's place for them, or a directory of the caller's.
+#[derive(Debug)]
+pub(crate) enum Place {
+    Shm,
+    Directory(OwnedFd),
+}
+
+impl Place {
+    pub(crate) fn directory(path: &Path) -> io::Result<Place> {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_RDONLY;
+        Ok(Place::Directory(nix::fcntl::open(
+            path,
+            flags,
+            Mode::empty(),
+        )?))
+    }
+
+    /// Makes a new object of that name; one that is there already is the error `EEXIST`.
+    fn create(&self, name: &SegmentName) -> io::Result<OwnedFd> {
+        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDWR;
+        self.open_with(name, flags, Mode::S_IRUSR | Mode::S_IWUSR)
+    }
+
+    /// Opens an object for reading.
+    pub(crate) fn open(&self, name: &SegmentName) -> io::Result<OwnedFd> {
+        self.open_with(name, OFlag::O_RDONLY, Mode::empty())
+    }
+
+    fn open_with(&self, name: &SegmentName, flags: OFlag, mode: Mode) -> io::Result<OwnedFd> {
+        let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+        Ok(match self {
+            Place::Shm => nix::sys::mman::shm_open(name.as_str(), flags, mode)?,
+            Place::Directory(fd) => nix::fcntl::openat(fd, name.file_name(), flags, mode)?,
+        })
+    }
+
+    pub(crate) fn unlink(&self, name: &SegmentName) -> Result<(), Errno> {
+        match self {
+            Place::Shm => nix::sys::mman::shm_unlink(name.as_str()),
+            Place::Directory(fd) => {
+                let flags = nix::unistd::UnlinkatFlags::NoRemoveDir;
+                nix::unistd::unlinkat(fd, name.file_name(), flags)
+            }
+        }
+    }
+}
+
+/// Whether an owner's lock is held on an object, by anyone in any pid namespace.
+pub(crate) fn is_locked(fd: OwnedFd) -> io::Result<bool> {
+    match File::from(fd).try_lock() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
