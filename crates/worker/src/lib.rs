@@ -1,1 +1,3 @@
-//! Stub.
+//! The built-in tasks and the kernels they run on.
+
+pub mod sum;

@@ -1,0 +1,168 @@
+//! Where the values of a column lie and what their bytes mean, as types: the kernels are compiled
+//! once for each layout, so that a stride or a byte order costs nothing inside the loop.
+
+use super::kernel::Simd;
+
+/// How to read doubles out of records.
+pub(super) trait Layout: Copy {
+    /// Bytes of a record.
+    fn stride(self) -> usize;
+    /// The values of exactly [`Simd::LANES`] records, in any order.
+    fn read<S: Simd>(self, simd: S, records: &[u8]) -> S::Doubles;
+    /// The value of one record.
+    fn read_one(self, record: &[u8]) -> f64;
+}
+
+/// Doubles one after the other.
+#[derive(Clone, Copy)]
+pub(super) struct PlainF8<const SWAP: bool>;
+
+/// Doubles in records of 24 bytes, such as the study's.
+#[derive(Clone, Copy)]
+pub(super) struct F8In24<const SWAP: bool> {
+    pub(super) offset: usize,
+}
+
+/// Doubles anywhere in records of any size.
+#[derive(Clone, Copy)]
+pub(super) struct StridedF8<const SWAP: bool> {
+    pub(super) offset: usize,
+    pub(super) stride: usize,
+}
+
+/// Floats of 4 bytes one after the other.
+#[derive(Clone, Copy)]
+pub(super) struct PlainF4<const SWAP: bool>;
+
+/// Floats of 4 bytes anywhere in records of any size.
+#[derive(Clone, Copy)]
+pub(super) struct StridedF4<const SWAP: bool> {
+    pub(super) offset: usize,
+    pub(super) stride: usize,
+}
+
+impl<const SWAP: bool> Layout for PlainF8<SWAP> {
+    #[inline(always)]
+    fn stride(self) -> usize {
+        8
+    }
+
+    #[inline(always)]
+    fn read<S: Simd>(self, simd: S, records: &[u8]) -> S::Doubles {
+        swap::<S, SWAP>(simd, simd.read_f8(records))
+    }
+
+    #[inline(always)]
+    fn read_one(self, record: &[u8]) -> f64 {
+        swap_one::<SWAP>(f8_at(record, 0))
+    }
+}
+
+impl<const SWAP: bool> Layout for F8In24<SWAP> {
+    #[inline(always)]
+    fn stride(self) -> usize {
+        24
+    }
+
+    #[inline(always)]
+    fn read<S: Simd>(self, simd: S, records: &[u8]) -> S::Doubles {
+        swap::<S, SWAP>(simd, simd.read_f8_in_24(records, self.offset))
+    }
+
+    #[inline(always)]
+    fn read_one(self, record: &[u8]) -> f64 {
+        swap_one::<SWAP>(f8_at(record, self.offset))
+    }
+}
+
+impl<const SWAP: bool> Layout for StridedF8<SWAP> {
+    #[inline(always)]
+    fn stride(self) -> usize {
+        self.stride
+    }
+
+    #[inline(always)]
+    fn read<S: Simd>(self, simd: S, records: &[u8]) -> S::Doubles {
+        swap::<S, SWAP>(
+            simd,
+            simd.read_f8_strided(records, self.offset, self.stride),
+        )
+    }
+
+    #[inline(always)]
+    fn read_one(self, record: &[u8]) -> f64 {
+        swap_one::<SWAP>(f8_at(record, self.offset))
+    }
+}
+
+impl<const SWAP: bool> Layout for PlainF4<SWAP> {
+    #[inline(always)]
+    fn stride(self) -> usize {
+        4
+    }
+
+    #[inline(always)]
+    fn read<S: Simd>(self, simd: S, records: &[u8]) -> S::Doubles {
+        simd.read_f4::<SWAP>(records)
+    }
+
+    #[inline(always)]
+    fn read_one(self, record: &[u8]) -> f64 {
+        f4_at::<SWAP>(record, 0)
+    }
+}
+
+impl<const SWAP: bool> Layout for StridedF4<SWAP> {
+    #[inline(always)]
+    fn stride(self) -> usize {
+        self.stride
+    }
+
+    #[inline(always)]
+    fn read<S: Simd>(self, simd: S, records: &[u8]) -> S::Doubles {
+        simd.read_f4_strided::<SWAP>(records, self.offset, self.stride)
+    }
+
+    #[inline(always)]
+    fn read_one(self, record: &[u8]) -> f64 {
+        f4_at::<SWAP>(record, self.offset)
+    }
+}
+
+/// The eight bytes at `start`, in the machine's order.
+#[inline(always)]
+pub(super) fn f8_at(bytes: &[u8], start: usize) -> f64 {
+    f64::from_ne_bytes(array_at(bytes, start))
+}
+
+/// The four bytes at `start`, reversed if `SWAP`, widened.
+#[inline(always)]
+pub(super) fn f4_at<const SWAP: bool>(bytes: &[u8], start: usize) -> f64 {
+    let bits = u32::from_ne_bytes(array_at(bytes, start));
+    f64::from(f32::from_bits(if SWAP { bits.swap_bytes() } else { bits }))
+}
+
+#[inline(always)]
+pub(super) fn array_at<const N: usize>(bytes: &[u8], start: usize) -> [u8; N] {
+    *bytes[start..]
+        .first_chunk()
+        .expect("the value lies within its record")
+}
+
+#[inline(always)]
+fn swap<S: Simd, const SWAP: bool>(simd: S, values: S::Doubles) -> S::Doubles {
+    if SWAP {
+        simd.swap_bytes(values)
+    } else {
+        values
+    }
+}
+
+#[inline(always)]
+fn swap_one<const SWAP: bool>(value: f64) -> f64 {
+    if SWAP {
+        f64::from_bits(value.to_bits().swap_bytes())
+    } else {
+        value
+    }
+}
