@@ -1,1 +1,53 @@
-//! Stub.
+//! Tasks, their registry, and the loop that serves them in a worker process.
+//!
+//! A [`Task`] is a named computation with typed arguments and a typed output. A [`Registry`]
+//! holds those that a program can run; the same registry serves workers that were forked,
+//! spawned, or forked by a forkserver. [`run`] is all that a worker program has to call:
+//!
+//! ```no_run
+//! use task::{Input, Registry, Task, TaskError};
+//!
+//! struct Length;
+//! impl Task for Length {
+//!     const NAME: &'static str = "length";
+//!     type Args = ();
+//!     type Output = u64;
+//!     fn run((): (), input: Input<'_>) -> Result<u64, TaskError> {
+//!         Ok(input.bytes()?.len() as u64)
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     task::run(&Registry::new().with::<Length>())
+//! }
+//! ```
+//!
+//! This crate knows the worker's side of the protocol. It knows nothing of scheduling, of
+//! start methods beyond what a child has to do for itself, or of what tasks compute.
+
+mod channel;
+mod child;
+mod clock;
+mod endpoint;
+mod fork;
+mod forkserver;
+mod input;
+mod logging;
+mod memory;
+mod panic;
+mod regions;
+mod registry;
+mod serve;
+mod task;
+
+pub use channel::{Channel, ChannelError, Frame, Incoming, send_all};
+pub use child::{close_all_but, isolate};
+pub use clock::now_ns;
+pub use endpoint::{Endpoint, EndpointError, run, run_at};
+pub use fork::{ForkError, Forked, fork, thread_count};
+pub use input::{Input, InputError};
+pub use memory::{memory, memory_in_full};
+pub use regions::{Inherited, Regions};
+pub use registry::{Failure, Registry};
+pub use serve::{ServeError, serve};
+pub use task::{Reduce, Task, TaskError};

@@ -1,0 +1,67 @@
+//! What a child does for itself before it serves, whatever started it.
+
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::unistd::{Pid, getppid, setpgid};
+use std::fs;
+use std::io;
+use std::os::fd::RawFd;
+
+/// How much sooner than its parent the kernel's OOM killer is to take a worker (of 1000).
+const OOM_SCORE_ABOVE_PARENT: i32 = 300;
+
+/// Makes this process a worker of `parent`: its own process group, dead as soon as the parent
+/// is, first in line for the OOM killer, and never to gain privileges.
+///
+/// # Errors
+/// Where the parent is dead already, or the kernel refuses.
+pub fn isolate(parent: u32) -> io::Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // The parent may have died before we asked to be told.
+    if getppid() != Pid::from_raw(parent as i32) {
+        return Err(io::Error::other(format!(
+            "the coordinator (pid {parent}) is gone"
+        )));
+    }
+    // Fails only where we lead a group already, which is what we want.
+    let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
+    prctl::set_no_new_privs()?;
+    let ours = fs::read_to_string("/proc/self/oom_score_adj")
+        .ok()
+        .and_then(|text| text.trim().parse::<i32>().ok());
+    if let Some(ours) = ours {
+        // A worker that dies no sooner than its coordinator is a pity, not an error.
+        let raised = (ours + OOM_SCORE_ABOVE_PARENT).min(1000);
+        let _ = fs::write("/proc/self/oom_score_adj", raised.to_string());
+    }
+    Ok(())
+}
+
+/// Gives a forked child default dispositions and an empty mask: the parent's handlers are not
+/// meant for it.
+pub(crate) fn reset_signals() {
+    for number in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL is a valid disposition; signals that cannot be set are refused.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+}
+
+/// Closes every descriptor from 3 on that is not in `keep`.
+pub fn close_all_but(keep: &[RawFd]) {
+    let mut keep: Vec<u32> = keep
+        .iter()
+        .filter(|&&fd| fd > 2)
+        .map(|&fd| fd as u32)
+        .collect();
+    keep.sort_unstable();
+    let mut first = 3;
+    for fd in keep.into_iter().chain([u32::MAX]) {
+        if first < fd {
+            let last = if fd == u32::MAX { fd } else { fd - 1 };
+            // SAFETY: closes descriptors that nothing in this child is going to use.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+        first = fd.saturating_add(1);
+    }
+}

@@ -1,0 +1,96 @@
+//! fork, with its contract checked: only a single-threaded process may do it.
+//!
+//! A child of a process with several threads has one thread and every lock as it was at that
+//! instant; the allocator's may be among those that nobody will ever open again.
+
+use crate::child::reset_signals;
+use nix::errno::Errno;
+use nix::unistd::{ForkResult, Pid};
+use std::fs;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::panic::{self, AssertUnwindSafe};
+use thiserror::Error;
+
+/// Exit code of a forked child whose code panicked outside any task; Rust's own.
+const EXIT_PANIC: i32 = 101;
+
+/// Why a process was not forked.
+#[derive(Debug, Error)]
+pub enum ForkError {
+    /// The process has other threads.
+    #[error(
+        "this process has {threads} threads, and only a single-threaded process can be forked \
+         safely; use start method forkserver or spawn"
+    )]
+    Threads {
+        /// How many threads there are, this one included.
+        threads: usize,
+    },
+    /// The kernel refused.
+    #[error("fork failed: {0}")]
+    Kernel(#[from] io::Error),
+}
+
+/// A child just forked.
+#[derive(Debug)]
+pub struct Forked {
+    /// Its process id.
+    pub pid: u32,
+    /// A descriptor of the process, readable once it has ended.
+    pub pidfd: OwnedFd,
+}
+
+/// How many threads this process has.
+///
+/// # Errors
+/// Where /proc cannot be read.
+pub fn thread_count() -> io::Result<usize> {
+    Ok(fs::read_dir("/proc/self/task")?.count())
+}
+
+/// Forks; the child has default signal dispositions and an empty mask, runs `child`, and exits
+/// with the code it returns, without running anything of the parent's (no destructors, no
+/// buffered output written again).
+///
+/// # Errors
+/// [`ForkError::Threads`] unless `threads_allowed`, or what the kernel says.
+pub fn fork(threads_allowed: bool, child: impl FnOnce() -> i32) -> Result<Forked, ForkError> {
+    let threads = thread_count()?;
+    if threads > 1 && !threads_allowed {
+        return Err(ForkError::Threads { threads });
+    }
+    io::stdout().flush()?;
+    // SAFETY: this process is single-threaded (checked above, or the caller answers for it), so
+    // the child may go on as the parent would have.
+    match unsafe { nix::unistd::fork() }.map_err(io::Error::from)? {
+        ForkResult::Child => {
+            reset_signals();
+            let code = panic::catch_unwind(AssertUnwindSafe(child)).unwrap_or(EXIT_PANIC);
+            let _ = io::stdout().flush();
+            // SAFETY: ends this process and no other.
+            unsafe { libc::_exit(code) }
+        }
+        ForkResult::Parent { child } => {
+            let pidfd = pidfd_open(child)?;
+            Ok(Forked {
+                pid: child.as_raw() as u32,
+                pidfd,
+            })
+        }
+    }
+}
+
+/// A descriptor of our own child `pid`, which has not been reaped.
+///
+/// # Errors
+/// Where descriptors have run out.
+pub(crate) fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
+    // SAFETY: takes no pointers.
+    let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
+    let raw = Errno::result(raw)? as i32;
+    // SAFETY: the kernel has just made this descriptor for us; it is close-on-exec.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(raw) };
+    debug_assert!(pidfd.as_raw_fd() > 2);
+    Ok(pidfd)
+}

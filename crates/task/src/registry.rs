@@ -1,0 +1,192 @@
+//! The tasks that a program can run, by name.
+
+use crate::{Input, InputError, Task};
+use std::collections::BTreeMap;
+use std::fmt;
+use wire::FailureKind;
+
+/// Runs one task on encoded arguments, appending the encoded output.
+type Runner = fn(&[u8], Input<'_>, Vec<u8>) -> Result<Vec<u8>, Failure>;
+
+/// The tasks that a program can run, by name.
+#[derive(Clone, Default)]
+pub struct Registry {
+    tasks: BTreeMap<&'static str, Runner>,
+}
+
+/// Why a call did not give an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// In which way.
+    pub kind: FailureKind,
+    /// The error's text, its sources included, or the panic's.
+    pub message: String,
+    /// `file:line` of a panic, else empty.
+    pub location: String,
+    /// The backtrace of a panic, else empty.
+    pub backtrace: String,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
+        Failure {
+            kind,
+            message: message.into(),
+            location: String::new(),
+            backtrace: String::new(),
+        }
+    }
+}
+
+impl Registry {
+    /// A registry of no tasks.
+    pub fn new() -> Registry {
+        Registry::default()
+    }
+
+    /// Adds a task.
+    ///
+    /// # Panics
+    /// Where another task of the same name is registered already: it would never be run.
+    #[must_use]
+    pub fn with<T: Task>(mut self) -> Registry {
+        let before = self.tasks.insert(T::NAME, run_encoded::<T>);
+        assert!(before.is_none(), "two tasks are named {:?}", T::NAME);
+        self
+    }
+
+    /// The names of the tasks, sorted.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.tasks.keys().copied().collect()
+    }
+
+    /// Runs the task `name` on `args` encoded with postcard. The encoded output is appended to
+    /// `output`, which is given back.
+    ///
+    /// # Errors
+    /// A [`Failure`] for an unknown task, arguments that are not the task's, input that cannot
+    /// be reached, or the task's own error. A panic is not caught here.
+    pub fn run(
+        &self,
+        name: &str,
+        args: &[u8],
+        input: Input<'_>,
+        output: Vec<u8>,
+    ) -> Result<Vec<u8>, Failure> {
+        match self.tasks.get(name) {
+            Some(runner) => runner(args, input, output),
+            None => Err(Failure::new(
+                FailureKind::UnknownTask,
+                format!(
+                    "no task named {name:?}; this worker has {}",
+                    self.names().join(", ")
+                ),
+            )),
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.tasks.keys()).finish()
+    }
+}
+
+fn run_encoded<T: Task>(
+    args: &[u8],
+    input: Input<'_>,
+    output: Vec<u8>,
+) -> Result<Vec<u8>, Failure> {
+    let args = match postcard::take_from_bytes(args) {
+        Ok((args, [])) => args,
+        Ok((_, rest)) => {
+            let message = format!(
+                "{} bytes too many in the arguments of {}",
+                rest.len(),
+                T::NAME
+            );
+            return Err(Failure::new(FailureKind::BadArgs, message));
+        }
+        Err(error) => {
+            let message = format!("arguments of {} cannot be decoded ({error})", T::NAME);
+            return Err(Failure::new(FailureKind::BadArgs, message));
+        }
+    };
+    let answer = T::run(args, input).map_err(|error| {
+        let kind = match error.downcast_ref::<InputError>() {
+            Some(_) => FailureKind::BadInput,
+            None => FailureKind::Error,
+        };
+        Failure::new(kind, with_sources(&*error))
+    })?;
+    postcard::to_extend(&answer, output).map_err(|error| {
+        let message = format!("output of {} cannot be encoded ({error})", T::NAME);
+        Failure::new(FailureKind::Error, message)
+    })
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TaskError;
+
+    struct Double;
+    impl Task for Double {
+        const NAME: &'static str = "double";
+        type Args = u64;
+        type Output = u64;
+        fn run(args: u64, _: Input<'_>) -> Result<u64, TaskError> {
+            args.checked_mul(2)
+                .ok_or_else(|| "too large to double".into())
+        }
+    }
+
+    fn call(name: &str, args: &[u8]) -> Result<Vec<u8>, Failure> {
+        Registry::new()
+            .with::<Double>()
+            .run(name, args, Input::none(), Vec::new())
+    }
+
+    #[test]
+    fn runs_by_name_with_encoded_arguments() {
+        let args = postcard::to_stdvec(&21u64).unwrap();
+        assert_eq!(
+            call("double", &args).unwrap(),
+            postcard::to_stdvec(&42u64).unwrap()
+        );
+    }
+
+    #[test]
+    fn every_failure_has_its_kind() {
+        let overflow = postcard::to_stdvec(&u64::MAX).unwrap();
+        assert_eq!(
+            call("double", &overflow).unwrap_err().message,
+            "too large to double"
+        );
+        assert_eq!(call("double", &[]).unwrap_err().kind, FailureKind::BadArgs);
+        assert_eq!(
+            call("double", &[1, 2]).unwrap_err().kind,
+            FailureKind::BadArgs
+        );
+        let unknown = call("treble", &[]).unwrap_err();
+        assert_eq!(unknown.kind, FailureKind::UnknownTask);
+        assert!(unknown.message.contains("double"), "{}", unknown.message);
+    }
+
+    #[test]
+    #[should_panic(expected = "two tasks are named")]
+    fn a_name_is_given_once() {
+        let _ = Registry::new().with::<Double>().with::<Double>();
+    }
+}
