@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dtype::{Class, Dtype, Kind, Order, Scalar};
+use crate::dtype::{Class, Dtype};
+use crate::scalar::{Kind, Order, Scalar};
 
 /// The layout of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,17 +2,21 @@
 
 use std::fs::{self, File, FileType};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
+
+use shmem::Mapping;
 
 use crate::header::{Header, HeaderError, PREFIX_LEN, Prefix};
 use crate::identity::Identity;
 use crate::layout::{Column, FieldError, Layout};
+use crate::lookalike::{SAMPLE_LEN, looks_like};
 
 /// An open dataset: the file and what its header says.
 ///
-/// The header is read with read calls and the data not at all, so a file that shrinks meanwhile is an
-/// error, never a fault.
+/// Opening reads the header with read calls and the data not at all, so a file that shrinks meanwhile
+/// is an error, never a fault.
 #[derive(Debug)]
 pub struct Dataset {
     path: PathBuf,
@@ -89,6 +93,16 @@ pub enum OpenError {
     },
 }
 
+/// Why a dataset could not be mapped.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot map {}: {error}", .path.display())]
+pub struct MapError {
+    /// The dataset's path.
+    pub path: PathBuf,
+    /// Why not; [`shmem::MapError::Short`] if the file was cut since it was opened.
+    pub error: shmem::MapError,
+}
+
 /// How a dataset is no longer what it was when it was opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangedError {
@@ -149,7 +163,7 @@ impl Dataset {
         let prefix = Prefix::parse(&start).map_err(|error| match error {
             HeaderError::Magic => OpenError::NotNpy {
                 path: path.to_owned(),
-                looks: looks_like(&file, &start),
+                looks: looks_like(&read_start(&file, SAMPLE_LEN).unwrap_or_default()),
             },
             error => header_error(error),
         })?;
@@ -230,6 +244,24 @@ impl Dataset {
         self.identity
     }
 
+    /// Maps the file read-only, from its start to its last record: the first lies at
+    /// [`Dataset::data_offset`].
+    ///
+    /// Whoever reads the mapping ends by SIGBUS if another program truncates the file meanwhile.
+    /// That is a worker's risk to take, never the coordinator's.
+    ///
+    /// # Errors
+    ///
+    /// If the file is shorter than it was when it was opened, or the kernel refuses.
+    pub fn map(&self) -> Result<Mapping, MapError> {
+        Mapping::map_fd(self.file.as_fd(), self.data_offset() + self.data_len()).map_err(|error| {
+            MapError {
+                path: self.path.clone(),
+                error,
+            }
+        })
+    }
+
     /// Checks that nobody wrote to the file or put another in its place since it was opened.
     ///
     /// # Errors
@@ -288,52 +320,4 @@ fn regular(path: &Path, kind: FileType) -> Result<(), OpenError> {
         path: path.to_owned(),
         what,
     })
-}
-
-/// What a file that is not `.npy` seems to be.
-fn looks_like(file: &File, start: &[u8]) -> &'static str {
-    let known: [(&[u8], &str); 9] = [
-        (
-            b"PK",
-            "it is a zip archive, perhaps .npz: load it and numpy.save one array of it",
-        ),
-        (
-            b"PAR1",
-            "it is a Parquet file: numpy.save(path, pandas.read_parquet(...).to_records()) makes a dataset of it",
-        ),
-        (
-            b"ARROW1",
-            "it is an Arrow (Feather) file: numpy.save(path, pandas.read_feather(...).to_records()) makes a dataset of it",
-        ),
-        (
-            b"\x89HDF",
-            "it is an HDF5 file: read one dataset of it and numpy.save that",
-        ),
-        (
-            b"\x1f\x8b",
-            "it is compressed with gzip: decompress it first",
-        ),
-        (
-            b"\x28\xb5\x2f\xfd",
-            "it is compressed with zstd: decompress it first",
-        ),
-        (b"\xfd7zXZ", "it is compressed with xz: decompress it first"),
-        (b"BZh", "it is compressed with bzip2: decompress it first"),
-        (b"{", "it looks like JSON"),
-    ];
-    if start.is_empty() {
-        return "it is empty";
-    }
-    if let Some((_, what)) = known.iter().find(|(magic, _)| start.starts_with(magic)) {
-        return what;
-    }
-    if matches!(start, [0x80, 2..=5, ..]) {
-        return "it is a Python pickle: load it in Python and numpy.save the array";
-    }
-    let sample = read_start(file, 512).unwrap_or_default();
-    let printable = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e);
-    if sample.iter().all(printable) {
-        return "it is text, perhaps CSV: numpy.save(path, pandas.read_csv(...).to_records()) makes a dataset of it";
-    }
-    "it does not start with the bytes \\x93NUMPY"
 }

@@ -191,6 +191,34 @@ fn changes_are_seen() {
 }
 
 #[test]
+fn a_mapping_holds_every_record_and_no_more_than_is_left() {
+    let (_dir, path) = small(3);
+    let dataset = Dataset::open(&path).unwrap();
+    let mapping = dataset.map().unwrap();
+    let data = mapping
+        .slice(dataset.data_offset(), dataset.data_len())
+        .unwrap();
+    assert_eq!(data, [0; 72]);
+    assert!(
+        mapping
+            .slice(dataset.data_offset(), dataset.data_len() + 1)
+            .is_err()
+    );
+
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(200)
+        .unwrap();
+    let message = dataset.map().unwrap_err().to_string();
+    assert!(
+        message.contains("small.npy: ") && message.contains("200 bytes"),
+        "{message}"
+    );
+}
+
+#[test]
 fn opening_does_not_move_the_file_position() {
     use std::io::Seek;
     let dataset = Dataset::open(&fixture("study_layout.npy")).unwrap();
