@@ -1,0 +1,100 @@
+//! `cargo xtask ci`: everything that has to hold before a change goes in.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::Context;
+
+use crate::exit;
+use crate::interrupt::Interrupt;
+use crate::workspace::{cargo, root};
+
+/// Runs check after check, and stops at the first that fails.
+///
+/// # Errors
+///
+/// Where a check cannot be run at all; one that fails is told by the code.
+pub(crate) fn main(interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let before = tree()?;
+    let out = tempfile::tempdir().context("cannot make a directory for results")?;
+    let mut checks: Vec<(&str, Command)> = Vec::new();
+
+    let mut fmt = cargo();
+    fmt.args(["fmt", "--all", "--check"]);
+    checks.push(("fmt", fmt));
+
+    let mut clippy = cargo();
+    clippy.args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    checks.push(("clippy", clippy));
+
+    let mut doc = cargo();
+    doc.args(["doc", "--workspace", "--no-deps", "--locked"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    checks.push(("doc", doc));
+
+    checks.push(("test", xtask(&["test"])?));
+
+    let mut matrix = xtask(&[
+        "matrix",
+        "--records",
+        "1M",
+        "--runs",
+        "1",
+        "--workers",
+        "1,4",
+    ])?;
+    matrix.arg("--out").arg(out.path());
+    checks.push(("matrix", matrix));
+
+    let mut passed = Vec::new();
+    for (name, mut check) in checks {
+        eprintln!("\n── {name}");
+        let started = Instant::now();
+        let status = check
+            .status()
+            .with_context(|| format!("cannot run the check {name}"))?;
+        interrupt.check()?;
+        if !status.success() {
+            eprintln!("\nerror: the check {name} failed ({status})");
+            return Ok(ExitCode::from(exit::FAILED));
+        }
+        passed.push(format!("{name} {} s", started.elapsed().as_secs()));
+    }
+    let after = tree()?;
+    if before != after {
+        eprintln!(
+            "\nerror: the checks changed the source tree:\n{}",
+            after.unwrap_or_default()
+        );
+        return Ok(ExitCode::from(exit::FAILED));
+    }
+    eprintln!("\nAll checks passed: {}", passed.join(", "));
+    Ok(ExitCode::from(exit::DONE))
+}
+
+/// This program with other arguments.
+fn xtask(arguments: &[&str]) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("cannot find xtask itself")?);
+    command.args(arguments).current_dir(root());
+    Ok(command)
+}
+
+/// What git thinks of the tree; nothing where there is no git or no repository, as in an archive.
+fn tree() -> anyhow::Result<Option<String>> {
+    let asked = Command::new("git")
+        .args(["status", "--porcelain"])
+        .current_dir(root())
+        .output();
+    match asked {
+        Ok(output) if output.status.success() => Ok(Some(String::from_utf8(output.stdout)?)),
+        Ok(_) | Err(_) => Ok(None),
+    }
+}

@@ -1,0 +1,68 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::interrupt::Interrupt;
+use crate::{ci, limits, matrix, test};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Handoff's own development commands"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure every start method × transport × number of workers, every sum verified
+    Matrix(matrix::MatrixArgs),
+    /// Measure what this machine can do at best
+    Limits(limits::LimitsArgs),
+    /// Run all tests
+    Test(test::TestArgs),
+    /// Run everything that has to hold before a change goes in
+    Ci,
+    #[command(name = limits::PROBE, hide = true)]
+    Probe {
+        /// What to measure, as JSON
+        order: String,
+    },
+}
+
+/// Reads the command line and runs its command.
+///
+/// # Errors
+///
+/// Those of the command.
+pub(crate) fn run() -> anyhow::Result<ExitCode> {
+    let command = Cli::parse().command;
+    if let Command::Probe { order } = &command {
+        // A probe lives and dies with its process: it takes no signals over.
+        return limits::probe(order);
+    }
+    let interrupt = Interrupt::install()?;
+    match command {
+        Command::Matrix(args) => matrix::main(&args, &interrupt),
+        Command::Limits(args) => limits::main(&args, &interrupt),
+        Command::Test(args) => test::main(&args, &interrupt),
+        Command::Ci => ci::main(&interrupt),
+        Command::Probe { .. } => unreachable!("handled above"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,57 @@
+//! Handoff's own development commands: the matrix, the machine's limits, the peers, tests and CI.
+//!
+//! It runs the programs and shares only the types of their reports with them.
+
+mod ci;
+mod cli;
+mod dataset;
+mod exit;
+mod grid;
+mod interrupt;
+mod limits;
+mod matrix;
+mod process;
+mod progress;
+mod results;
+mod stats;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use interrupt::Interrupted;
+
+/// The program: reads the command line, runs the command, tells its error.
+pub fn main() -> ExitCode {
+    // The trivial program of the spawn probe: nothing may come before it.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == limits::ANSWER)
+    {
+        return match std::io::Write::write_all(&mut std::io::stdout(), b"\n") {
+            Ok(()) => ExitCode::from(exit::DONE),
+            Err(_) => ExitCode::from(exit::FAILED),
+        };
+    }
+    match cli::run() {
+        Ok(code) => code,
+        Err(error) => {
+            if let Some(interrupted) = stopped(&error) {
+                eprintln!("{interrupted}");
+                return exit::stopped_by(interrupted.0);
+            }
+            eprintln!("error: {error:#}");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+/// The signal behind an error, however it is wrapped.
+fn stopped(error: &anyhow::Error) -> Option<Interrupted> {
+    error
+        .chain()
+        .find_map(|cause| match cause.downcast_ref::<process::RunError>() {
+            Some(process::RunError::Interrupted(interrupted)) => Some(*interrupted),
+            _ => cause.downcast_ref::<Interrupted>().copied(),
+        })
+}

@@ -1,0 +1,369 @@
+//! `cargo xtask limits`: what the machine itself needs, with a few lines of straight code each.
+//!
+//! None of our own crates is used here: a limit that shared code with what is compared to it would
+//! share its mistakes. Each probe runs in a process of its own, so that it can fork while it has one
+//! thread, and so that one probe's memory is not the next one's.
+
+mod crew;
+mod memory;
+mod probe;
+mod processes;
+mod raw;
+mod sockets;
+mod table;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use report::{Cell, Limit, LimitData, Limits, Machine, Pages, SCHEMA, Transport, Unit, Width};
+
+pub(crate) use probe::{FILE_READ, Probe, SEGMENT_FILL, SEGMENT_READ, SOCKET_STREAM};
+use probe::{FillWay, Order, StreamWay};
+pub(crate) use processes::ANSWER;
+
+use crate::dataset::DatasetArgs;
+use crate::exit;
+use crate::interrupt::Interrupt;
+use crate::process::{self, RunError};
+use crate::progress;
+use crate::results::Results;
+use crate::workspace::{self, Binaries};
+
+/// The hidden command that runs one probe.
+pub(crate) const PROBE: &str = "probe";
+/// A probe that takes longer has hung.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// What can be asked of the limits.
+#[derive(Debug, Args)]
+pub(crate) struct LimitsArgs {
+    #[command(flatten)]
+    dataset: DatasetArgs,
+    /// Only probes whose name contains one of these
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    probes: Vec<String>,
+    /// Samples of each probe, after its warm-up
+    #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Where to save [default: results/<date>-<machine>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Use the binaries in this directory instead of building them
+    #[arg(long, value_name = "DIR")]
+    bin_dir: Option<PathBuf>,
+    /// Print the probes, and run none
+    #[arg(long)]
+    list: bool,
+}
+
+/// What to measure, and on what.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The dataset, relative to the workspace's root.
+    pub(crate) data: PathBuf,
+    /// The probes.
+    pub(crate) probes: Vec<Probe>,
+    /// How often each.
+    pub(crate) samples: u32,
+}
+
+/// Measures the limits, prints and saves them.
+///
+/// # Errors
+///
+/// Where nothing can be measured at all; a probe that fails is told in the table and by the code.
+pub(crate) fn main(args: &LimitsArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let cores = std::thread::available_parallelism().context("cannot tell the number of cores")?;
+    let mut probes = all(u32::try_from(cores.get())?);
+    if !args.probes.is_empty() {
+        probes.retain(|probe| {
+            args.probes
+                .iter()
+                .any(|name| probe.family().contains(name.as_str()))
+        });
+    }
+    if probes.is_empty() {
+        eprintln!("error: no probe has such a name (see --list)");
+        return Ok(ExitCode::from(exit::USAGE));
+    }
+    if args.list {
+        for probe in &probes {
+            println!("{:<18} {}", probe.family(), table::width(probe.width()));
+        }
+        return Ok(ExitCode::from(exit::DONE));
+    }
+    let needed = ["coordinator", "worker", "datagen"];
+    let binaries = match &args.bin_dir {
+        Some(directory) => Binaries::in_directory(directory, &needed)?,
+        None => Binaries::build(&needed, interrupt)?,
+    };
+    let data = args.dataset.prepare(&binaries, interrupt)?;
+    let machine = args
+        .dataset
+        .describe(&data, &binaries, DEADLINE, interrupt)?
+        .machine;
+    let results = Results::open(
+        args.out.as_deref(),
+        &jiff::Zoned::now(),
+        &machine,
+        &["limits.json"],
+    )?;
+    let plan = Plan {
+        data,
+        probes,
+        samples: args.runs,
+    };
+    let limits = measure(&plan, &machine, &results, interrupt)?;
+    print!("{}", table::terminal(&limits));
+    eprintln!("Saved in {}", results.directory().display());
+    let failed = limits
+        .limits
+        .iter()
+        .any(|limit| limit.value.is_none() && !optional(limit));
+    Ok(ExitCode::from(if failed {
+        exit::FAILED
+    } else {
+        exit::DONE
+    }))
+}
+
+/// Measures one probe after the other and saves after each.
+///
+/// # Errors
+///
+/// Where results cannot be saved, or a signal asked to stop.
+pub(crate) fn measure(
+    plan: &Plan,
+    machine: &Machine,
+    results: &Results,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Limits> {
+    let bytes = std::fs::metadata(workspace::root().join(&plan.data))?.len();
+    let mut limits = Limits {
+        schema: SCHEMA,
+        date: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
+        machine: machine.clone(),
+        data: LimitData {
+            path: plan.data.display().to_string(),
+            bytes,
+        },
+        limits: Vec::new(),
+    };
+    eprintln!("Measuring {} limits of the machine …", plan.probes.len());
+    let bar = progress::bar(plan.probes.len());
+    for probe in &plan.probes {
+        bar.set_message(format!(
+            "{}, {}",
+            probe.family(),
+            table::width(probe.width())
+        ));
+        let order = Order {
+            probe: probe.clone(),
+            data: plan.data.clone(),
+            samples: plan.samples,
+        };
+        match in_a_process(&order, interrupt) {
+            Ok(measured) => limits.limits.extend(measured),
+            Err(error @ RunError::Interrupted(_)) => return Err(error.into()),
+            Err(error) => limits.limits.push(not_measured(probe, &error)),
+        }
+        results.json("limits.json", &limits)?;
+        results.text("limits.md", &table::markdown(&limits))?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(limits)
+}
+
+/// The hidden command: measures what the JSON orders and prints limits as JSON.
+///
+/// # Errors
+///
+/// Those of the probe.
+pub(crate) fn probe(order: &str) -> anyhow::Result<ExitCode> {
+    let order: Order = serde_json::from_str(order).context("cannot read the order of a probe")?;
+    println!("{}", serde_json::to_string(&probe::run(&order)?)?);
+    Ok(ExitCode::from(exit::DONE))
+}
+
+/// Every probe, for a machine of so many cores.
+fn all(cores: u32) -> Vec<Probe> {
+    let threads = (1..=cores).map(Width::Threads);
+    let crews: Vec<Width> = threads
+        .clone()
+        .chain([1, 2, 4, 8].map(Width::Processes))
+        .collect();
+    let mut probes: Vec<Probe> = threads.clone().map(Probe::MemoryRead).collect();
+    probes.extend(crews.iter().copied().map(Probe::FileRead));
+    probes.extend(threads.clone().map(Probe::FilePread));
+    probes.extend(fills(cores));
+    probes.push(Probe::SegmentRead(crews.clone(), Pages::Base));
+    probes.push(Probe::SegmentRead(crews, Pages::Huge));
+    probes.extend(streams());
+    probes.push(Probe::SocketPingPong);
+    probes.push(Probe::Fork(0, Pages::Base));
+    for gib in [1, 4] {
+        probes.extend([Pages::Base, Pages::Huge].map(|pages| Probe::Fork(gib << 30, pages)));
+    }
+    probes.extend([1, 8].map(Probe::Spawn));
+    probes
+}
+
+/// The probes that these cells of the matrix are compared with.
+pub(crate) fn for_cells(cells: &[Cell], cores: u32) -> Vec<Probe> {
+    let of = |transports: &[Transport]| -> Vec<u32> {
+        let mut workers: Vec<u32> = cells
+            .iter()
+            .filter(|cell| transports.contains(&cell.transport))
+            .map(|cell| cell.workers)
+            .collect();
+        workers.sort_unstable();
+        workers.dedup();
+        workers
+    };
+    let mut threads: Vec<u32> = of(&[Transport::Mmap, Transport::Inherit])
+        .into_iter()
+        .map(|workers| workers.min(cores))
+        .collect();
+    threads.dedup();
+    let mut probes: Vec<Probe> = threads
+        .into_iter()
+        .map(|threads| Probe::FileRead(Width::Threads(threads)))
+        .collect();
+    let processes: Vec<Width> = of(&[Transport::Shm])
+        .into_iter()
+        .map(Width::Processes)
+        .collect();
+    if !processes.is_empty() {
+        probes.extend(fills(cores));
+        probes.push(Probe::SegmentRead(processes.clone(), Pages::Base));
+        probes.push(Probe::SegmentRead(processes, Pages::Huge));
+    }
+    if !of(&[Transport::Bytes, Transport::Serde]).is_empty() {
+        probes.extend(streams());
+    }
+    probes
+}
+
+fn fills(cores: u32) -> Vec<Probe> {
+    let mut widths = vec![Width::Threads(1), Width::Threads(cores)];
+    widths.dedup();
+    [FillWay::Pread, FillWay::Write, FillWay::Copy]
+        .into_iter()
+        .flat_map(|way| {
+            widths
+                .clone()
+                .into_iter()
+                .map(move |width| Probe::SegmentFill(way, width))
+        })
+        .collect()
+}
+
+fn streams() -> [Probe; 3] {
+    [
+        StreamWay::Write,
+        StreamWay::WriteMapped,
+        StreamWay::Sendfile,
+    ]
+    .map(Probe::SocketStream)
+}
+
+fn in_a_process(order: &Order, interrupt: &Interrupt) -> Result<Vec<Limit>, RunError> {
+    let failed = |how: String| RunError::Failed {
+        how,
+        quote: String::new(),
+    };
+    let own = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let mut command = Command::new(own);
+    let order = serde_json::to_string(order).map_err(|error| failed(error.to_string()))?;
+    command.current_dir(workspace::root()).args([PROBE, &order]);
+    let finished = process::run(command, DEADLINE, interrupt)?;
+    serde_json::from_str(&finished.stdout).map_err(|error| failed(error.to_string()))
+}
+
+fn not_measured(probe: &Probe, error: &RunError) -> Limit {
+    Limit {
+        probe: probe.family().to_owned(),
+        width: probe.width(),
+        pages: match probe {
+            Probe::SegmentRead(_, pages) | Probe::Fork(_, pages) => Some(*pages),
+            _ => None,
+        },
+        touch: None,
+        unit: Unit::GigabytesPerSecond,
+        value: None,
+        samples: Vec::new(),
+        note: Some(error.to_string()),
+    }
+}
+
+/// Whether a machine may well refuse a probe: huge pages are a matter of its settings.
+fn optional(limit: &Limit) -> bool {
+    limit.pages == Some(Pages::Huge) || limit.probe == probe::FORK
+}
+
+/// Memory that could be taken without pushing anything out, as the kernel sees it.
+fn available_bytes() -> anyhow::Result<u64> {
+    let meminfo = std::fs::read_to_string("/proc/meminfo").context("cannot read /proc/meminfo")?;
+    let kib = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .and_then(|kib| kib.parse::<u64>().ok())
+        .context("no MemAvailable in /proc/meminfo")?;
+    Ok(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use report::StartMethod;
+
+    use super::*;
+
+    #[test]
+    fn the_matrix_measures_what_its_cells_need_and_no_more() {
+        let cell = |transport, workers| Cell {
+            transport,
+            workers,
+            start_method: StartMethod::Fork,
+        };
+        let mmap = for_cells(&[cell(Transport::Mmap, 1), cell(Transport::Mmap, 8)], 2);
+        assert_eq!(
+            mmap,
+            [
+                Probe::FileRead(Width::Threads(1)),
+                Probe::FileRead(Width::Threads(2))
+            ]
+        );
+        let shm = for_cells(&[cell(Transport::Shm, 4)], 2);
+        let reads = Probe::SegmentRead(vec![Width::Processes(4)], Pages::Base);
+        assert!(shm.contains(&reads));
+        assert!(
+            shm.iter()
+                .all(|probe| probe.family().starts_with("segment"))
+        );
+        let bytes = for_cells(&[cell(Transport::Bytes, 4)], 2);
+        assert_eq!(bytes, streams());
+    }
+
+    #[test]
+    fn an_order_survives_its_journey() {
+        for probe in all(3) {
+            let order = Order {
+                probe,
+                data: PathBuf::from("d.npy"),
+                samples: 3,
+            };
+            let text = serde_json::to_string(&order).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Order>(&text).unwrap().probe,
+                order.probe
+            );
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Runs the cells, round by round, and saves what there is after every one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use report::{Cell, CellReport, CellRun, Limits, Matrix, Sum, format_count};
+
+use super::plan::{self, Turn};
+use super::{save, summary};
+use crate::dataset;
+use crate::interrupt::{Interrupt, Interrupted};
+use crate::process::{self, RunError};
+use crate::progress;
+use crate::results::Results;
+use crate::workspace::Binaries;
+
+/// What every run of a matrix shares.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Job<'a> {
+    /// Whose coordinator is run.
+    pub(crate) binaries: &'a Binaries,
+    /// The dataset's path.
+    pub(crate) data: &'a Path,
+    /// Its field, where it is not the default.
+    pub(crate) field: Option<&'a str>,
+    /// How long one run may take.
+    pub(crate) timeout: Duration,
+    /// What cells are compared with.
+    pub(crate) limits: Option<&'a Limits>,
+    /// Where everything is saved.
+    pub(crate) results: &'a Results,
+}
+
+/// A cell before its first run.
+pub(crate) fn not_run_yet(cell: Cell) -> CellReport {
+    CellReport {
+        cell,
+        runs: Vec::new(),
+        summary: None,
+        failed: None,
+        void: None,
+    }
+}
+
+/// Runs every turn of the matrix, until the end or until a signal.
+///
+/// # Errors
+///
+/// Where results cannot be saved.
+pub(crate) fn all(
+    mut matrix: Matrix,
+    job: &Job<'_>,
+    interrupt: &Interrupt,
+) -> anyhow::Result<(Matrix, Option<Interrupted>)> {
+    let turns = plan::turns(matrix.cells.len(), matrix.runs, matrix.seed);
+    eprintln!(
+        "{} cells × (1 warm-up + {} runs) over {} records, order drawn with seed {}",
+        matrix.cells.len(),
+        matrix.runs,
+        format_count(matrix.dataset.records),
+        matrix.seed,
+    );
+    let bar = progress::bar(turns.len());
+    let mut stopped = None;
+    for (position, turn) in (0_u64..).zip(turns) {
+        let cell = matrix.cells[turn.cell].cell;
+        bar.set_message(label(cell));
+        if matrix.cells[turn.cell].failed.is_none() {
+            match run(cell, job, interrupt) {
+                Ok(run) => keep(&mut matrix.cells[turn.cell], turn, position, run),
+                Err(RunError::Interrupted(interrupted)) => {
+                    stopped = Some(interrupted);
+                    break;
+                }
+                Err(error) => {
+                    bar.suspend(|| eprintln!("{}: {error}", label(cell)));
+                    matrix.cells[turn.cell].failed = Some(error.to_string());
+                }
+            }
+            summary::summarise(&mut matrix, job.limits);
+            save::matrix(&matrix, job.results)?;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok((matrix, stopped))
+}
+
+fn label(cell: Cell) -> String {
+    format!(
+        "{} {}, {} workers",
+        cell.start_method, cell.transport, cell.workers
+    )
+}
+
+fn keep(cell: &mut CellReport, turn: Turn, position: u64, mut run: CellRun) {
+    run.position = position;
+    // A warm-up proves that the cell can run at all; its figures are not the cell's.
+    if turn.round > 0 {
+        cell.runs.push(run);
+    }
+}
+
+fn run(cell: Cell, job: &Job<'_>, interrupt: &Interrupt) -> Result<CellRun, RunError> {
+    let command = dataset::Job {
+        start_method: cell.start_method,
+        transport: cell.transport,
+        workers: cell.workers,
+        batches: None,
+    }
+    .command(job.binaries, job.data, job.field);
+    let finished = process::run(command, job.timeout, interrupt)?;
+    let sum: Sum = serde_json::from_str(&finished.stdout).map_err(|error| RunError::Failed {
+        how: format!("stdout is not the JSON of a sum: {error}"),
+        quote: String::new(),
+    })?;
+    Ok(CellRun {
+        position: 0,
+        wall_seconds: finished.wall.as_secs_f64(),
+        sum_hex: sum.result.sum_hex,
+        count: sum.result.count,
+        nan_count: sum.result.nan_count,
+        retries: sum.retries,
+        seconds: sum.seconds,
+        memory: sum.memory,
+    })
+}
