@@ -1,19 +1,36 @@
-//! Filling shared memory from a file at the speed of the memory: no copy in between, and every page
-//! first touched inside a system call, so that a full file system is an error and never a SIGBUS.
+//! Filling shared memory from a file at the speed of the memory: every page is first touched inside
+//! a system call, so that a full file system is an error and never a SIGBUS, and takes its bytes from
+//! the page cache without a pass over it before (zeroing) or a copy in between.
+//!
+//! There is one file a way. `examples/fill_ways.rs` measures them, and those that were left out:
+//!
+//! - [`copied`] (userfaultfd): new pages straight from the mapped file. The cheapest with small pages
+//!   and the only one whose threads do not queue for the inode's lock.
+//! - [`mapped`] (pread): what gives huge pages, hence the fastest where the kernel gives them.
+//! - [`written`] (pwrite through a small buffer): works everywhere, and best for a file on disk.
+
+mod copied;
+mod mapped;
+mod written;
 
 use std::fs::File;
 use std::io;
 use std::ops::{ControlFlow, Range};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
-use memmap2::{Advice, MmapOptions, MmapRaw};
 use thiserror::Error;
 
+use self::copied::Copied;
+use self::mapped::Mapped;
+use self::written::Written;
 use crate::chunks::{self, Unfinished};
-use crate::{smaps, sys};
+use crate::residency;
 
-/// What one thread takes at a time, bytes: whole huge pages.
-const CHUNK: u64 = 8 << 20;
+/// What one thread takes at a time, bytes: a whole number of huge pages.
+const CHUNK: u64 = 4 << 20;
+
+/// Below this size, bytes, setting a mapping up costs more than it saves.
+const SMALL: u64 = 1 << 20;
 
 /// What is to be filled: all `len` bytes of a segment or memfd.
 #[derive(Clone, Copy)]
@@ -30,8 +47,21 @@ pub struct Filled {
     pub bytes: u64,
     /// How many of them lie in huge pages.
     pub huge_bytes: u64,
-    /// Threads that worked, this one included.
-    pub threads: usize,
+    /// How they got there.
+    pub way: FillWay,
+}
+
+/// How bytes get from a file into shared memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FillWay {
+    /// Read into a mapping: where the kernel gives huge pages, or the pages are there already.
+    Mapped,
+    /// Copied from page to new page by userfaultfd(2).
+    Copied,
+    /// Written from a buffer: small or uncached content, or no userfaultfd to be had.
+    #[default]
+    Written,
 }
 
 /// Why a segment or memfd could not be filled.
@@ -84,7 +114,7 @@ pub enum FillError {
     },
 }
 
-/// Fills `into` with the bytes of `file` from `offset` on.
+/// Fills `into` with the bytes of `file` from `offset` on, in the way that suits best.
 pub(crate) fn fill(
     into: Target<'_>,
     file: &File,
@@ -92,6 +122,7 @@ pub(crate) fn fill(
     threads: usize,
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Filled, FillError> {
+    let source = Source { file, offset };
     let name = || into.name.to_owned();
     if offset.checked_add(into.len).is_none() {
         return Err(FillError::Truncated {
@@ -100,88 +131,83 @@ pub(crate) fn fill(
             wanted: u64::MAX,
         });
     }
-    if into.len == 0 {
-        return Ok(Filled::default());
-    }
-    let mapped = MappedTarget::new(into).map_err(|source| FillError::Copy {
-        name: name(),
-        offset,
-        source,
-    })?;
-    let copy = |range: Range<u64>| mapped.read(into, file, offset, range);
+    let way = choose(into, source).map_err(|cause| cause.told(into, source))?;
+    let copy = |range: Range<u64>| way.copy(range);
     match chunks::run(into.len, CHUNK, threads, progress, &copy) {
-        Ok(()) => Ok(Filled {
-            bytes: into.len,
-            huge_bytes: mapped.huge_bytes(),
-            threads,
-        }),
-        Err(Unfinished::Failed(error)) => Err(error),
+        Ok(()) => Ok(way.filled(into.len)),
+        Err(Unfinished::Failed(cause)) => Err(cause.told(into, source)),
         Err(Unfinished::Stopped { done }) => Err(FillError::Stopped { name: name(), done }),
     }
 }
 
-struct MappedTarget {
-    raw: MmapRaw,
+/// The bytes of a file from `offset` on.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    file: &'a File,
+    offset: u64,
 }
 
-impl MappedTarget {
-    fn new(into: Target<'_>) -> io::Result<MappedTarget> {
-        let raw = MmapOptions::new()
-            .len(into.len as usize)
-            .map_raw(&into.fd)?;
-        raw.advise(Advice::DontDump)?;
-        // Refused where the kernel was built without huge pages: then small ones serve.
-        let _ = raw.advise(Advice::HugePage);
-        Ok(MappedTarget { raw })
-    }
+/// One way: called from several threads, with ranges (of the target) that do not overlap.
+trait Way: Sync {
+    fn copy(&self, range: Range<u64>) -> Result<(), Cause>;
+    fn filled(&self, bytes: u64) -> Filled;
+}
 
-    fn read(
-        &self,
-        into: Target<'_>,
-        file: &File,
-        offset: u64,
-        range: Range<u64>,
-    ) -> Result<(), FillError> {
-        let mut at = range.start;
-        while at < range.end {
-            let from = offset + at;
-            // SAFETY: `at..range.end` is inside the writable mapping; no view of it is handed out,
-            // and the chunks of different threads do not overlap.
-            let got = unsafe {
-                let to = self.raw.as_mut_ptr().add(at as usize);
-                sys::read_at(file.as_fd(), to, (range.end - at) as usize, from)
-            };
-            match got {
-                Ok(0) => {
-                    return Err(FillError::Truncated {
-                        name: into.name.to_owned(),
-                        found: from,
-                        wanted: offset + into.len,
-                    });
-                }
-                Ok(got) => at += got as u64,
-                // The mapping is there, so the page that could not be written could not be had.
-                Err(error) if error.raw_os_error() == Some(libc::EFAULT) => {
-                    return Err(FillError::NoRoom {
-                        name: into.name.to_owned(),
-                        at,
-                        len: into.len,
-                    });
-                }
-                Err(source) => {
-                    return Err(FillError::Copy {
-                        name: into.name.to_owned(),
-                        offset: from,
-                        source,
-                    });
-                }
-            }
+fn choose<'a>(into: Target<'a>, source: Source<'a>) -> Result<Box<dyn Way + 'a>, Cause> {
+    let written = Written { into, source };
+    if into.len < SMALL {
+        return Ok(Box::new(written));
+    }
+    let mapped = Mapped::new(into, source)?;
+    if mapped.has_more_than_a_page()? {
+        return Ok(Box::new(mapped));
+    }
+    let cached = residency::resident(source.file, source.offset, into.len);
+    if cached.known && cached.fraction() < 0.5 {
+        // What comes from a disk comes best by large reads in order.
+        let advice = nix::fcntl::PosixFadviseAdvice::POSIX_FADV_SEQUENTIAL;
+        let (offset, len) = (source.offset as i64, into.len as i64);
+        // An advice: without it the reads are the same, and slower.
+        let _ = nix::fcntl::posix_fadvise(source.file, offset, len, advice);
+        return Ok(Box::new(written));
+    }
+    match Copied::new(mapped, written) {
+        Ok(copied) => Ok(Box::new(copied)),
+        // Sandboxes refuse userfaultfd, and kernels may be built without it.
+        Err(_) => Ok(Box::new(written)),
+    }
+}
+
+/// What ended a copy, before it is told with names.
+#[derive(Debug)]
+enum Cause {
+    Full { at: u64 },
+    Truncated { found: u64 },
+    Failed { at: u64, source: io::Error },
+}
+
+impl Cause {
+    fn told(self, into: Target<'_>, source: Source<'_>) -> FillError {
+        let name = into.name.to_owned();
+        match self {
+            Cause::Full { at } => FillError::NoRoom {
+                name,
+                at,
+                len: into.len,
+            },
+            Cause::Truncated { found } => FillError::Truncated {
+                name,
+                found,
+                wanted: source.offset + into.len,
+            },
+            Cause::Failed { at, source: error } => FillError::Copy {
+                name,
+                offset: source.offset + at,
+                source: error,
+            },
         }
-        Ok(())
-    }
-
-    fn huge_bytes(&self) -> u64 {
-        let start = self.raw.as_ptr() as u64;
-        smaps::huge_bytes(start..start + self.raw.len() as u64).unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ mod smaps;
 mod sys;
 
 pub use board::{Board, BoardError};
-pub use fill::{FillError, Filled};
+pub use fill::{FillError, FillWay, Filled};
 pub use heap::{CountingAllocator, Heap, add as heap_add, heap, sub as heap_sub};
 pub use identity::Identity;
 pub use leftovers::{leftovers, leftovers_in, remove_leftovers, remove_leftovers_in};

@@ -9,6 +9,11 @@ pub(crate) fn size_of(fd: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(nix::sys::stat::fstat(fd)?.st_size.max(0) as u64)
 }
 
+/// Bytes of memory behind a descriptor of a tmpfs, whole pages.
+pub(crate) fn allocated(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(nix::sys::stat::fstat(fd)?.st_blocks.max(0) as u64 * 512)
+}
+
 /// The size of a page, bytes.
 pub(crate) fn page_size() -> u64 {
     use nix::unistd::{SysconfVar, sysconf};
