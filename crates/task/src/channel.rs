@@ -78,13 +78,25 @@ impl Channel {
         }
     }
 
-    /// One read from the socket.
+    /// One read from the socket, as it blocks or not.
     ///
     /// # Errors
     /// [`ChannelError`]; a connection reset by the peer counts as its end.
     pub fn receive(&mut self) -> Result<Incoming, ChannelError> {
+        self.receive_with(MsgFlags::empty())
+    }
+
+    /// One read from the socket that never waits.
+    ///
+    /// # Errors
+    /// [`ChannelError`]; a connection reset by the peer counts as its end.
+    pub fn receive_now(&mut self) -> Result<Incoming, ChannelError> {
+        self.receive_with(MsgFlags::MSG_DONTWAIT)
+    }
+
+    fn receive_with(&mut self, flags: MsgFlags) -> Result<Incoming, ChannelError> {
         let mut parts = [IoSliceMut::new(self.frames.space())];
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
         let message = match recvmsg::<()>(
             self.socket.as_raw_fd(),
             &mut parts,

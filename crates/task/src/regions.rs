@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 use thiserror::Error;
 use wire::{RegionId, Source};
 
 /// Memory that a forked worker finds in its address space, by region.
-pub type Inherited = HashMap<RegionId, Rc<dyn AsRef<[u8]>>>;
+pub type Inherited = HashMap<RegionId, Arc<dyn AsRef<[u8]> + Send + Sync>>;
 
 /// The regions of memory that a worker has been told of.
 #[derive(Default)]
@@ -22,7 +22,7 @@ pub struct Regions {
 
 enum Region {
     Mapped(Mapping),
-    Inherited(Rc<dyn AsRef<[u8]>>),
+    Inherited(Arc<dyn AsRef<[u8]> + Send + Sync>),
     /// Kept, so that calls that refer to it can say why.
     Unreachable(String),
 }
@@ -142,7 +142,7 @@ impl Regions {
             }
             Source::Inherited => {
                 let memory = self.inherited.get(&id).ok_or(AttachError::NotInherited)?;
-                return Ok(Region::Inherited(Rc::clone(memory)));
+                return Ok(Region::Inherited(Arc::clone(memory)));
             }
         };
         Ok(Region::Mapped(mapping))
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_range_is_checked_against_the_region() {
-        let memory: Rc<dyn AsRef<[u8]>> = Rc::new(vec![1u8, 2, 3]);
+        let memory: Arc<dyn AsRef<[u8]> + Send + Sync> = Arc::new(vec![1u8, 2, 3]);
         let mut regions = Regions::new(HashMap::from([(7, memory)]));
         regions.attach(7, &Source::Inherited, None);
         assert_eq!(regions.slice(7, 1, 2).unwrap(), [2, 3]);

@@ -1,0 +1,211 @@
+//! How a pool is to be: start method, workers, limits, and who watches.
+
+use crate::Pool;
+use crate::event::Event;
+use crate::failure::PoolError;
+use crate::input::Region;
+use crate::start::StartMethod;
+use std::time::Duration;
+use task::{Registry, Task};
+use wire::RegionId;
+
+/// The most workers that a pool has.
+pub const MAX_WORKERS: usize = 4096;
+
+/// Told of everything that happens in a pool, from inside the pool's own calls.
+pub type Watcher = Box<dyn FnMut(&Event<'_>)>;
+
+/// How a pool is to be. Made by [`Pool::builder`].
+pub struct Builder {
+    pub(crate) method: StartMethod,
+    pub(crate) registry: Registry,
+    pub(crate) limits: Limits,
+    pub(crate) initializer: Option<(&'static str, Vec<u8>)>,
+    pub(crate) watcher: Option<Watcher>,
+    pub(crate) threads_allowed: bool,
+    pub(crate) timeline: bool,
+    pub(crate) log_level: u8,
+    pub(crate) regions: Vec<Region>,
+}
+
+/// Bounds of a pool.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) workers: usize,
+    pub(crate) retries: u32,
+    pub(crate) queue: usize,
+    pub(crate) task_timeout: Option<Duration>,
+    pub(crate) start_timeout: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) output: usize,
+    pub(crate) recycle_tasks: Option<u64>,
+    pub(crate) recycle_bytes: Option<u64>,
+}
+
+impl Builder {
+    pub(crate) fn new(method: StartMethod) -> Builder {
+        Builder {
+            method,
+            registry: Registry::new(),
+            limits: Limits {
+                workers: std::thread::available_parallelism().map_or(1, usize::from),
+                retries: 2,
+                queue: usize::MAX,
+                task_timeout: None,
+                start_timeout: Duration::from_secs(30),
+                grace: Duration::from_secs(5),
+                output: 1 << 30,
+                recycle_tasks: None,
+                recycle_bytes: None,
+            },
+            initializer: None,
+            watcher: None,
+            threads_allowed: false,
+            timeline: false,
+            log_level: 0,
+            regions: Vec::new(),
+        }
+    }
+
+    /// The tasks that forked workers serve; spawned programs bring their own registry.
+    #[must_use]
+    pub fn tasks(mut self, registry: Registry) -> Builder {
+        self.registry = registry;
+        self
+    }
+
+    /// How many workers, 1 to [`MAX_WORKERS`]; by default as many as there are processors that
+    /// this process may use.
+    ///
+    /// # Panics
+    /// Where `workers` is out of that range.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Builder {
+        assert!(
+            (1..=MAX_WORKERS).contains(&workers),
+            "{workers} workers: 1 to {MAX_WORKERS}"
+        );
+        self.limits.workers = workers;
+        self
+    }
+
+    /// How often a task is run again after a worker died running it; 2 by default.
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Builder {
+        self.limits.retries = retries;
+        self
+    }
+
+    /// How many tasks may be submitted and unanswered at once: [`Pool::submit`] waits beyond
+    /// that. No bound by default.
+    ///
+    /// # Panics
+    /// Where `tasks` is 0.
+    #[must_use]
+    pub fn queue_bound(mut self, tasks: usize) -> Builder {
+        assert!(tasks > 0, "a queue holds at least one task");
+        self.limits.queue = tasks;
+        self
+    }
+
+    /// How long a task may run before its worker is ended and the task fails.
+    #[must_use]
+    pub fn task_timeout(mut self, timeout: Duration) -> Builder {
+        self.limits.task_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a worker may take to get ready; 30 seconds by default.
+    #[must_use]
+    pub fn start_timeout(mut self, timeout: Duration) -> Builder {
+        self.limits.start_timeout = timeout;
+        self
+    }
+
+    /// How long a worker that is asked to end (SIGTERM, or shut-down) may take before it is
+    /// killed; 5 seconds by default.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Builder {
+        self.limits.grace = grace;
+        self
+    }
+
+    /// The longest output of a task in bytes; 1 GiB by default. A longer one ends its worker.
+    #[must_use]
+    pub fn output_bound(mut self, bytes: usize) -> Builder {
+        self.limits.output = bytes;
+        self
+    }
+
+    /// Replaces every worker after it has answered that many tasks.
+    #[must_use]
+    pub fn recycle_after(mut self, tasks: u64) -> Builder {
+        self.limits.recycle_tasks = Some(tasks);
+        self
+    }
+
+    /// Replaces a worker once its resident memory is above `bytes` after a task. Makes the
+    /// workers tell their memory with every answer, as [`timeline`](Self::timeline) does.
+    #[must_use]
+    pub fn recycle_above(mut self, bytes: u64) -> Builder {
+        self.limits.recycle_bytes = Some(bytes);
+        self
+    }
+
+    /// A task that every worker runs once, before any other, without input.
+    ///
+    /// # Errors
+    /// Where `args` cannot be encoded.
+    pub fn initializer<T: Task>(mut self, args: &T::Args) -> Result<Builder, postcard::Error> {
+        self.initializer = Some((T::NAME, postcard::to_stdvec(args)?));
+        Ok(self)
+    }
+
+    /// Tells `watcher` of everything that happens.
+    #[must_use]
+    pub fn watch(mut self, watcher: impl FnMut(&Event<'_>) + 'static) -> Builder {
+        self.watcher = Some(Box::new(watcher));
+        self
+    }
+
+    /// Makes workers tell when the input of a task has come, and their memory with every event.
+    /// That costs some tens of microseconds a task.
+    #[must_use]
+    pub fn timeline(mut self, timeline: bool) -> Builder {
+        self.timeline = timeline;
+        self
+    }
+
+    /// Forwards the workers' log records of this level (0 none, 1 error … 5 trace) and below to
+    /// the watcher.
+    #[must_use]
+    pub fn log_level(mut self, level: u8) -> Builder {
+        self.log_level = level;
+        self
+    }
+
+    /// Forks even where this process has other threads. Only for a program that knows that none
+    /// of them ever holds a lock which a worker needs, the allocator's included.
+    #[must_use]
+    pub fn allow_threads(mut self) -> Builder {
+        self.threads_allowed = true;
+        self
+    }
+
+    /// Attaches a region before the pool starts: the only way to let forked workers inherit
+    /// memory.
+    #[must_use]
+    pub fn attach(mut self, region: Region) -> (Builder, RegionId) {
+        self.regions.push(region);
+        let id = self.regions.len() as RegionId;
+        (self, id)
+    }
+
+    /// Starts all workers at once and waits until they are ready.
+    ///
+    /// # Errors
+    /// [`PoolError`]: what failed, once; whatever had been started is ended.
+    pub fn start(self) -> Result<Pool, PoolError> {
+        Pool::start(self)
+    }
+}

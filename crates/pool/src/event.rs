@@ -1,0 +1,62 @@
+//! What happens in a pool, told to whoever watches.
+
+use crate::process::Ending;
+use crate::schedule::{TaskId, WorkerId};
+use wire::Memory;
+
+/// Something that happened to a worker. Times are CLOCK_MONOTONIC in nanoseconds, of the
+/// process in which it happened.
+#[derive(Debug, Clone)]
+pub struct Event<'a> {
+    /// The worker.
+    pub worker: WorkerId,
+    /// Its name, such as `SpawnProcess-1`.
+    pub name: &'a str,
+    /// Its process; 0 where it has none yet.
+    pub pid: u32,
+    /// When.
+    pub at_ns: u64,
+    /// What.
+    pub what: What<'a>,
+}
+
+/// What happened to a worker.
+#[derive(Debug, Clone)]
+pub enum What<'a> {
+    /// It was asked for.
+    Started,
+    /// It has shaken hands, and waits for tasks.
+    Ready,
+    /// The whole input of a task is in its reach.
+    Received {
+        /// The task.
+        task: TaskId,
+        /// The worker's memory then.
+        memory: Memory,
+    },
+    /// It has computed a task's output.
+    Computed {
+        /// The task.
+        task: TaskId,
+        /// The worker's memory then, if asked for.
+        memory: Option<Memory>,
+    },
+    /// Its answer has arrived.
+    Sent {
+        /// The task.
+        task: TaskId,
+    },
+    /// It died while running this task, which goes to another worker.
+    Retried {
+        /// The task.
+        task: TaskId,
+    },
+    /// It wrote a line to its stderr.
+    Stderr(&'a str),
+    /// It logged a record.
+    Log(&'a wire::LogRecord<'a>),
+    /// It has told its memory.
+    Memory(Memory),
+    /// It has ended.
+    Ended(Ending),
+}

@@ -1,0 +1,142 @@
+//! Why a task gave no output, and why a pool cannot go on.
+
+use crate::process::Ending;
+use crate::schedule::TaskId;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use wire::{FailureKind, Memory};
+
+/// Why a task gave no output.
+#[derive(Debug, Clone, Error)]
+pub enum TaskFailure {
+    /// The task returned an error or panicked, or could not be called. Its worker lives on.
+    #[error("{0}")]
+    Failed(Box<Failed>),
+    /// Its worker died while running it, and so did those that tried again.
+    #[error("{0}")]
+    Died(Box<Certificate>),
+    /// Its worker got SIGBUS while it read the input: a mapped file became shorter. Not retried.
+    #[error("the input changed while it was read (a mapped file was truncated?): {0}")]
+    InputChanged(Box<Certificate>),
+    /// It took longer than its limit; its worker was ended.
+    #[error("took longer than {0:?}; its worker was ended")]
+    TimedOut(Duration),
+    /// It was cancelled by its caller.
+    #[error("cancelled")]
+    Cancelled,
+    /// Its input could not be read while it was being streamed.
+    #[error("its input could not be sent: {0}")]
+    Input(String),
+    /// Its output is not what the caller expects: caller and worker differ in the task's type.
+    #[error("its output cannot be decoded ({0}): are caller and worker built from one version?")]
+    Undecodable(String),
+    /// The pool was shut down or dropped before it ran.
+    #[error("the pool was shut down before it ran")]
+    ShutDown,
+    /// The pool cannot go on.
+    #[error(transparent)]
+    Pool(PoolError),
+}
+
+/// What a worker said of a task that failed in it.
+#[derive(Debug, Clone)]
+pub struct Failed {
+    /// The worker's name.
+    pub worker: String,
+    /// In which way it failed.
+    pub kind: FailureKind,
+    /// The error's text, its sources included, or the panic's.
+    pub message: String,
+    /// `file:line:column` of a panic, else empty.
+    pub location: String,
+    /// The backtrace of a panic, else empty.
+    pub backtrace: String,
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            FailureKind::Panic => {
+                write!(formatter, "panicked at {}: {}", self.location, self.message)
+            }
+            _ => write!(formatter, "{}", self.message),
+        }
+    }
+}
+
+/// How a worker died, and of what, as far as can be told.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// The worker's name.
+    pub worker: String,
+    /// Its process.
+    pub pid: u32,
+    /// The task that it was running.
+    pub task: Option<TaskId>,
+    /// How often a worker has died running that task, this time included.
+    pub deaths: u32,
+    /// How it ended.
+    pub ending: Ending,
+    /// Why the coordinator ended it, if it was the coordinator.
+    pub reason: Option<String>,
+    /// The last lines of its stderr.
+    pub stderr: Vec<String>,
+    /// Its memory when it last told.
+    pub memory: Option<Memory>,
+    /// Whether the kernel's OOM killer was at work meanwhile.
+    pub oom: bool,
+}
+
+impl fmt::Display for Certificate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} (pid {}) {}",
+            self.worker, self.pid, self.ending
+        )?;
+        if let Some(reason) = &self.reason {
+            write!(formatter, " by its coordinator: {reason}")?;
+        }
+        if self.oom {
+            write!(formatter, "; the kernel's OOM killer was at work")?;
+        }
+        if self.deaths > 1 {
+            write!(
+                formatter,
+                "; the {}th worker that died of this task",
+                self.deaths
+            )?;
+        }
+        if !self.stderr.is_empty() {
+            write!(formatter, "; its stderr ended: {}", self.stderr.join(" | "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a pool cannot go on. All its tasks fail with the same.
+#[derive(Debug, Clone, Error)]
+pub enum PoolError {
+    /// A worker could not be started.
+    #[error("{0}")]
+    Start(Arc<crate::start::StartError>),
+    /// Workers die, or leave, before they are ready.
+    #[error("no worker gets ready: {0}")]
+    NotReady(String),
+    /// The initializer failed in a worker.
+    #[error("the initializer failed in {worker}: {reason}")]
+    Initializer {
+        /// The worker's name.
+        worker: String,
+        /// What the initializer said.
+        reason: String,
+    },
+    /// A task is not among those of the workers.
+    #[error("the workers have no task named {0:?}; they have {1}")]
+    UnknownTask(String, String),
+    /// Waiting for events failed.
+    #[error("the pool cannot wait for its workers: {0}")]
+    Wait(Arc<std::io::Error>),
+}

@@ -1,0 +1,99 @@
+//! A handle on a task that was submitted.
+
+use crate::failure::TaskFailure;
+use crate::schedule::TaskId;
+use serde::de::DeserializeOwned;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// A task that was submitted. Dropping the handle does not cancel the task.
+#[derive(Debug)]
+pub struct Handle<T> {
+    pub(crate) id: TaskId,
+    pub(crate) slot: Arc<Slot<T>>,
+}
+
+impl<T> Handle<T> {
+    /// The task's number; rises by one with every task submitted to one pool.
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// Whether there is a result to take.
+    pub fn is_done(&self) -> bool {
+        !matches!(*self.slot.lock(), State::Open(_))
+    }
+
+    /// The result, once, when it is there.
+    pub fn try_take(&mut self) -> Option<Result<T, TaskFailure>> {
+        self.slot.take()
+    }
+}
+
+/// Where a result is put for its handle.
+#[derive(Debug)]
+pub(crate) struct Slot<T> {
+    state: Mutex<State<T>>,
+    done: Condvar,
+}
+
+#[derive(Debug)]
+enum State<T> {
+    Open(Option<Waker>),
+    Done(Result<T, TaskFailure>),
+    Taken,
+}
+
+impl<T> Slot<T> {
+    pub(crate) fn new() -> Arc<Slot<T>> {
+        Arc::new(Slot {
+            state: Mutex::new(State::Open(None)),
+            done: Condvar::new(),
+        })
+    }
+
+    fn take(&self) -> Option<Result<T, TaskFailure>> {
+        let mut state = self.lock();
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Done(result) => Some(result),
+            State::Taken => None,
+            open @ State::Open(_) => {
+                *state = open;
+                None
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the result of one task, whatever its type.
+pub(crate) trait Reply: Send + Sync {
+    /// Encoded output, or why there is none.
+    fn resolve(&self, result: Result<&[u8], TaskFailure>);
+}
+
+impl<T: DeserializeOwned + Send> Reply for Slot<T> {
+    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
+        let result = result.and_then(decode);
+        let before = std::mem::replace(&mut *self.lock(), State::Done(result));
+        self.done.notify_all();
+        if let State::Open(Some(waker)) = before {
+            waker.wake();
+        }
+    }
+}
+
+/// Decodes a whole output.
+pub(crate) fn decode<T: DeserializeOwned>(output: &[u8]) -> Result<T, TaskFailure> {
+    match postcard::take_from_bytes(output) {
+        Ok((output, [])) => Ok(output),
+        Ok((_, rest)) => Err(TaskFailure::Undecodable(format!(
+            "{} bytes are left over",
+            rest.len()
+        ))),
+        Err(error) => Err(TaskFailure::Undecodable(error.to_string())),
+    }
+}

@@ -1,0 +1,73 @@
+//! The coordinator's side of one worker's socket: frames in, frames and streams out, never
+//! waiting.
+
+mod outbox;
+mod outgoing;
+
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+pub(crate) use outbox::{Outbox, Pumped};
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use task::Channel;
+
+/// Bytes taken from a worker's socket at once.
+const READ_SIZE: usize = 64 * 1024;
+
+/// A worker's socket.
+pub(crate) struct Link {
+    socket: Arc<OwnedFd>,
+    /// Out while its messages are being dealt with.
+    channel: Option<Channel>,
+    pub(crate) outbox: Outbox,
+}
+
+impl Link {
+    pub(crate) fn new(socket: OwnedFd) -> Link {
+        let socket = Arc::new(socket);
+        let channel = Channel::with_read_size(Arc::clone(&socket), READ_SIZE);
+        Link {
+            socket,
+            channel: Some(channel),
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// Takes out what has been received; to be put back.
+    pub(crate) fn take_channel(&mut self) -> Channel {
+        self.channel.take().expect("put back each time")
+    }
+
+    pub(crate) fn put_back(&mut self, channel: Channel) {
+        self.channel = Some(channel);
+    }
+
+    /// Sends as much as the socket takes now.
+    pub(crate) fn pump(&mut self) -> io::Result<Pumped> {
+        self.outbox.pump(self.socket.as_fd())
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// One send of `bytes`; 0 where the socket is full.
+fn send(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[RawFd]) -> io::Result<usize> {
+    let rights = [ControlMessage::ScmRights(descriptors)];
+    let control = if descriptors.is_empty() {
+        &rights[..0]
+    } else {
+        &rights[..]
+    };
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    let parts = [IoSlice::new(bytes)];
+    match sendmsg::<()>(socket.as_raw_fd(), &parts, control, flags, None) {
+        Ok(count) => Ok(count),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,179 @@
+//! Handing out tasks and sending what waits.
+
+use super::*;
+use crate::link::Pumped;
+use crate::pool::starts::Token;
+use nix::sys::epoll::EpollFlags;
+use wire::{Call, CallInput, Source, ToWorker};
+
+impl Pool {
+    /// Sends every task that a worker can take now.
+    pub(super) fn hand_out(&mut self) {
+        let mut touched: Vec<WorkerId> = Vec::new();
+        while let Some((worker, task)) = self.scheduler.assign() {
+            if let Err(why) = self.send_call(worker, task) {
+                self.scheduler.forget(worker, task);
+                self.fail(task, why);
+            } else if !touched.contains(&worker) {
+                touched.push(worker);
+            }
+        }
+        for worker in touched {
+            self.pump(worker);
+        }
+    }
+
+    fn send_call(&mut self, id: WorkerId, task: TaskId) -> Result<(), TaskFailure> {
+        let Some(job) = self.jobs.get(&task) else {
+            return Err(TaskFailure::Cancelled);
+        };
+        let worker = self
+            .workers
+            .get_mut(&id)
+            .expect("tasks go to workers that are alive");
+        if self.scheduler.due(id) == Some(task) {
+            worker.due_since_ns = now_ns();
+        }
+        let unsendable = |error: wire::EncodeError| TaskFailure::Input(error.to_string());
+        let input = match &job.input {
+            Input::None => CallInput::None,
+            Input::Inline(bytes) => CallInput::Inline(bytes),
+            Input::Stream(_) => CallInput::Stream,
+            &Input::Slice {
+                region,
+                offset,
+                len,
+            } => {
+                let known = self.regions.get(&region).ok_or_else(|| {
+                    TaskFailure::Input(format!("region {region} has been detached"))
+                })?;
+                if worker.knows.insert(region) {
+                    introduce(worker, region, known).map_err(TaskFailure::Input)?;
+                }
+                CallInput::Slice {
+                    region,
+                    offset,
+                    len,
+                }
+            }
+        };
+        let call = Call {
+            id: task,
+            task: job.task,
+            args: &job.args,
+            input,
+        };
+        worker
+            .link
+            .outbox
+            .push(&ToWorker::Call(call))
+            .map_err(unsendable)?;
+        if let Input::Stream(stream) = &job.input {
+            worker.link.outbox.push_stream(stream);
+        }
+        Ok(())
+    }
+
+    pub(super) fn pump_all(&mut self) {
+        for id in self.workers.keys().copied().collect::<Vec<_>>() {
+            self.pump(id);
+        }
+    }
+
+    /// Sends as much as a worker's socket takes, and has epoll tell when it takes more.
+    pub(super) fn pump(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return;
+        };
+        let more = loop {
+            match worker.link.pump() {
+                Ok(Pumped::Empty) => break false,
+                Ok(Pumped::More) => break true,
+                Ok(Pumped::SourceFailed(why)) => {
+                    // The worker will answer that the stream was given up; this is why.
+                    if let Some(task) = self.scheduler.due(id)
+                        && let Some(job) = self.jobs.remove(&task)
+                    {
+                        self.counters.failed += 1;
+                        job.reply.resolve(Err(TaskFailure::Input(why)));
+                    }
+                }
+                // The worker is gone, or about to be: its pidfd will say so.
+                Err(_) => break false,
+            }
+        };
+        if more != worker.watches_room {
+            worker.watches_room = more;
+            let mut flags = EpollFlags::EPOLLIN;
+            flags.set(EpollFlags::EPOLLOUT, more);
+            let mut event = EpollEvent::new(flags, Token::Socket(id).encode());
+            if let Err(error) = self.epoll.modify(&worker.link, &mut event) {
+                self.break_down(PoolError::Wait(Arc::new(error.into())));
+            }
+        }
+    }
+
+    /// Lets a worker finish what it has and go.
+    pub(super) fn dismiss(&mut self, id: WorkerId) {
+        let deadline = now_ns() + self.limits.grace.as_nanos() as u64;
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return;
+        };
+        if matches!(worker.phase, Phase::Leaving | Phase::Dying) {
+            return;
+        }
+        self.scheduler.retire(id);
+        worker.phase = Phase::Leaving;
+        worker.deadline_ns = Some(deadline);
+        worker
+            .link
+            .outbox
+            .push(&ToWorker::Shutdown)
+            .expect("a short frame");
+        self.pump(id);
+    }
+
+    /// Ends a worker: SIGTERM now, SIGKILL once the grace period is over.
+    pub(super) fn end(&mut self, id: WorkerId, why: Doom) {
+        let deadline = now_ns() + self.limits.grace.as_nanos() as u64;
+        self.scheduler.retire(id);
+        let Some(worker) = self.workers.get_mut(&id) else {
+            return;
+        };
+        worker.doom.get_or_insert(why);
+        worker.deadline_ns = Some(deadline);
+        worker.signal(libc::SIGTERM);
+    }
+}
+
+/// Tells a worker of a region.
+fn introduce(worker: &mut Worker, id: RegionId, region: &Region) -> Result<(), String> {
+    let duplicate = |fd: BorrowedFd<'_>| {
+        fd.try_clone_to_owned()
+            .map(Arc::new)
+            .map_err(|error| format!("region {id}: {error}"))
+    };
+    let (source, descriptors) = match region {
+        Region::Segment(segment) => {
+            let (name, len) = (segment.name().as_str(), segment.len());
+            (Source::Segment { name, len }, Vec::new())
+        }
+        Region::Memfd(memfd) => (
+            Source::Descriptor { len: memfd.len() },
+            vec![duplicate(memfd.fd())?],
+        ),
+        Region::File { file, len } => (
+            Source::Descriptor { len: *len },
+            vec![duplicate(file.as_fd())?],
+        ),
+        Region::Inherited(_) => (Source::Inherited, Vec::new()),
+    };
+    let message = ToWorker::Attach { region: id, source };
+    let outbox = &mut worker.link.outbox;
+    if descriptors.is_empty() {
+        outbox.push(&message)
+    } else {
+        outbox.push_with(&message, descriptors)
+    }
+    .map_err(|error| error.to_string())
+}

@@ -1,0 +1,205 @@
+//! Starting workers, all at once, and taking them in when they are ready.
+
+use super::*;
+use crate::failure::PoolError;
+use crate::start::{StartError, Started, wire_up};
+use nix::sys::epoll::EpollFlags;
+use wire::{Hello, Setup, ToWorker};
+
+/// Starts that may fail in a row before the pool gives up.
+const MAX_FAILED_STARTS: u32 = 10;
+
+/// What an epoll event is about: a worker's socket, process or stderr, or the forkserver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Token {
+    Socket(WorkerId),
+    Process(WorkerId),
+    Stderr(WorkerId),
+    Server,
+}
+
+impl Token {
+    pub(super) fn encode(self) -> u64 {
+        match self {
+            Token::Socket(id) => u64::from(id) << 2,
+            Token::Process(id) => u64::from(id) << 2 | 1,
+            Token::Stderr(id) => u64::from(id) << 2 | 2,
+            Token::Server => 3,
+        }
+    }
+
+    pub(super) fn decode(data: u64) -> Token {
+        let id = (data >> 2) as WorkerId;
+        match data & 3 {
+            0 => Token::Socket(id),
+            1 => Token::Process(id),
+            2 => Token::Stderr(id),
+            _ => Token::Server,
+        }
+    }
+}
+
+impl Pool {
+    pub(crate) fn start(builder: Builder) -> Result<Pool, PoolError> {
+        let wait = |error: io::Error| PoolError::Wait(Arc::new(error));
+        let start = |error: StartError| PoolError::Start(Arc::new(error));
+        let regions: HashMap<RegionId, Region> = (1..).zip(builder.regions).collect();
+        let inherited = regions
+            .iter()
+            .filter_map(|(&id, region)| match region {
+                Region::Inherited(memory) => Some((id, Arc::clone(memory))),
+                _ => None,
+            })
+            .collect();
+        let workers = builder.limits.workers;
+        let board = Board::create(workers).map_err(|error| wait(io::Error::other(error)))?;
+        let board_fd = Arc::new(board.fd().try_clone_to_owned().map_err(wait)?);
+        let mut pool = Pool {
+            starter: Starter {
+                method: builder.method,
+                registry: builder.registry,
+                inherited,
+                threads_allowed: builder.threads_allowed,
+                server: None,
+            },
+            scheduler: Scheduler::new(builder.limits.retries),
+            limits: builder.limits,
+            jobs: HashMap::new(),
+            workers: BTreeMap::new(),
+            next_region: regions.len() as RegionId + 1,
+            regions,
+            next_task: 0,
+            next_worker: 1,
+            epoll: new_epoll().map_err(wait)?,
+            board,
+            board_fd,
+            free_slots: (0..workers as u32).rev().collect(),
+            initializer: builder.initializer,
+            watcher: builder.watcher,
+            timeline: builder.timeline,
+            log_level: builder.log_level,
+            counters: Counters::default(),
+            failed_starts: 0,
+            closing: false,
+            broken: None,
+            refused: None,
+            to_pump: Vec::new(),
+            has_timeouts: false,
+            oom_kills: super::deaths::oom_kills(),
+            _not_send: std::marker::PhantomData,
+        };
+        pool.timeline |= pool.limits.recycle_bytes.is_some();
+        for _ in 0..workers {
+            pool.start_worker().map_err(start)?;
+        }
+        while pool.serving().count() < workers {
+            pool.drive(None)?;
+        }
+        Ok(pool)
+    }
+
+    /// Starts one worker and sends it all it needs to get ready, without waiting for it.
+    pub(super) fn start_worker(&mut self) -> Result<(), StartError> {
+        let id = self.next_worker;
+        self.next_worker += 1;
+        let name = format!("{}Process-{id}", self.starter.method.stem());
+        let (wiring, seat) = wire_up()?;
+        let slot = self.free_slots.pop().expect("a slot for every worker");
+        let mut worker = Worker::new(id, name, wiring, slot);
+        self.board
+            .word(slot as usize)
+            .store(0, std::sync::atomic::Ordering::Release);
+        let hello = worker.link.outbox.push(&Hello::ours());
+        let setup = ToWorker::Setup(Setup {
+            name: &worker.name,
+            events: self.timeline,
+            log_level: self.log_level,
+            board: Some(slot),
+            initializer: self
+                .initializer
+                .as_ref()
+                .map(|(task, args)| (*task, &args[..])),
+        });
+        hello
+            .and_then(|()| {
+                worker
+                    .link
+                    .outbox
+                    .push_with(&setup, vec![Arc::clone(&self.board_fd)])
+            })
+            .map_err(|error| StartError::Resources(io::Error::other(error)))?;
+
+        let had_server = self.starter.server.is_some();
+        let at_ns = now_ns();
+        let started = self.starter.start(seat, u64::from(id)).inspect_err(|_| {
+            self.free_slots.push(slot);
+        })?;
+        if let (Some(server), false) = (&self.starter.server, had_server) {
+            let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::Server.encode());
+            self.epoll.add(server, event).map_err(io::Error::from)?;
+        }
+        if let Started::Now(process) = started {
+            self.watch_fd(&process, Token::Process(id))?;
+            worker.process = Some(process);
+        }
+        self.watch_fd(&worker.link, Token::Socket(id))?;
+        self.watch_fd(&worker.stderr, Token::Stderr(id))?;
+        worker.deadline_ns = Some(at_ns + self.limits.start_timeout.as_nanos() as u64);
+        self.counters.started += 1;
+        self.tell(&worker, at_ns, What::Started);
+        self.workers.insert(id, Box::new(worker));
+        self.pump(id);
+        Ok(())
+    }
+
+    fn watch_fd(&self, fd: &impl AsFd, token: Token) -> io::Result<()> {
+        Ok(self
+            .epoll
+            .add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token.encode()))?)
+    }
+
+    /// The forkserver has forked the worker that was asked for.
+    pub(super) fn forked(&mut self, id: WorkerId, process: crate::process::Process) {
+        let Some(mut worker) = self.workers.remove(&id) else {
+            return;
+        };
+        let watched = self.watch_fd(&process, Token::Process(id));
+        worker.process = Some(process);
+        self.workers.insert(id, worker);
+        if let Err(error) = watched {
+            self.break_down(PoolError::Wait(Arc::new(error)));
+        }
+    }
+
+    /// A worker has shaken hands.
+    pub(super) fn ready(&mut self, worker: &mut Worker) {
+        worker.phase = Phase::Serving;
+        worker.deadline_ns = None;
+        self.failed_starts = 0;
+        self.scheduler.join(worker.id);
+        self.tell(worker, now_ns(), What::Ready);
+    }
+
+    /// Starts as many workers as are missing.
+    pub(super) fn replace_missing(&mut self) {
+        while !self.closing && self.workers.len() < self.limits.workers {
+            if let Err(error) = self.start_worker() {
+                self.break_down(PoolError::Start(Arc::new(error)));
+            }
+        }
+    }
+
+    /// A worker ended before it was ready.
+    pub(super) fn start_failed(&mut self, how: String) {
+        self.failed_starts += 1;
+        let first = self.counters.done + self.counters.failed == 0 && self.scheduler_is_new();
+        if first || self.failed_starts >= MAX_FAILED_STARTS {
+            self.break_down(PoolError::NotReady(how));
+        }
+    }
+
+    /// Whether no worker has been ready yet.
+    fn scheduler_is_new(&self) -> bool {
+        self.serving().next().is_none() && self.counters.died == 0
+    }
+}

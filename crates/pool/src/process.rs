@@ -1,0 +1,141 @@
+//! A worker process as its coordinator holds it: a pidfd, never a bare pid.
+
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// `PIDFD_SIGNAL_PROCESS_GROUP` of pidfd_send_signal(2), since Linux 6.9.
+const PIDFD_SIGNAL_PROCESS_GROUP: u32 = 1 << 2;
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It exited with this code.
+    Exit(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Ending::Exit(code) => write!(formatter, "exited with code {code}"),
+            Ending::Signal(number) => match nix::sys::signal::Signal::try_from(number) {
+                Ok(signal) => write!(formatter, "was killed by signal {number} ({signal})"),
+                Err(_) => write!(formatter, "was killed by signal {number}"),
+            },
+        }
+    }
+}
+
+/// A worker process. Dropping it kills it, with its process group, and reaps it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: u32,
+    pidfd: OwnedFd,
+    /// Whether we are its parent, who alone may reap it.
+    ours: bool,
+    ending: Option<Ending>,
+}
+
+impl Process {
+    /// Our own child.
+    pub(crate) fn child(pid: u32, pidfd: OwnedFd) -> Process {
+        Process {
+            pid,
+            pidfd,
+            ours: true,
+            ending: None,
+        }
+    }
+
+    /// A forkserver's child; who reads the forkserver's messages says when it has ended.
+    pub(crate) fn grandchild(pid: u32, pidfd: OwnedFd) -> Process {
+        Process {
+            pid,
+            pidfd,
+            ours: false,
+            ending: None,
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Signals the process and its group.
+    pub(crate) fn signal(&self, signal: i32) {
+        if self.ending.is_none() && self.send(signal, PIDFD_SIGNAL_PROCESS_GROUP).is_err() {
+            // An older kernel, or the child has no group of its own yet.
+            let _ = self.send(signal, 0);
+        }
+    }
+
+    fn send(&self, signal: i32, flags: u32) -> io::Result<()> {
+        // SAFETY: passes no memory; the pidfd is open.
+        let sent = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                self.pidfd.as_raw_fd(),
+                signal,
+                std::ptr::null::<libc::siginfo_t>(),
+                flags,
+            )
+        };
+        Errno::result(sent)?;
+        Ok(())
+    }
+
+    /// Reaps our own child if it has ended; for another's, gives what has been said of it.
+    pub(crate) fn try_reap(&mut self) -> io::Result<Option<Ending>> {
+        self.reap(WaitPidFlag::WNOHANG)
+    }
+
+    /// Reaps our own child, waiting for it to end.
+    pub(crate) fn wait(&mut self) -> io::Result<Option<Ending>> {
+        self.reap(WaitPidFlag::empty())
+    }
+
+    fn reap(&mut self, how: WaitPidFlag) -> io::Result<Option<Ending>> {
+        if self.ending.is_none() && self.ours {
+            self.ending = loop {
+                match waitid(Id::PIDFd(self.pidfd.as_fd()), WaitPidFlag::WEXITED | how) {
+                    Ok(WaitStatus::Exited(_, code)) => break Some(Ending::Exit(code)),
+                    Ok(WaitStatus::Signaled(_, signal, _)) => {
+                        break Some(Ending::Signal(signal as i32));
+                    }
+                    Ok(_) => break None,
+                    Err(Errno::EINTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            };
+        }
+        Ok(self.ending)
+    }
+
+    /// The forkserver has said how its child ended.
+    pub(crate) fn ended(&mut self, ending: Ending) {
+        debug_assert!(!self.ours);
+        self.ending = Some(ending);
+    }
+}
+
+impl AsFd for Process {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // What a dead worker left in its group goes with it.
+        let _ = self.send(libc::SIGKILL, PIDFD_SIGNAL_PROCESS_GROUP);
+        if self.ending.is_none() {
+            self.signal(libc::SIGKILL);
+            // SIGKILL cannot be refused, so this wait ends.
+            let _ = self.wait();
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `fork`: the worker is this process again and serves the same registry.
+
+use super::{Seat, StartError};
+use crate::process::Process;
+use std::os::fd::AsRawFd;
+use std::{fs, io};
+use task::{Inherited, Registry};
+
+/// Forks a worker. Unless `threads_allowed`, only from a single-threaded process.
+pub(super) fn start(
+    seat: Seat,
+    (registry, inherited): (&Registry, &Inherited),
+    threads_allowed: bool,
+) -> Result<Process, StartError> {
+    let parent = std::process::id();
+    let forked = task::fork(threads_allowed, move || {
+        live(seat, registry, inherited, parent)
+    })?;
+    Ok(Process::child(forked.pid, forked.pidfd))
+}
+
+/// The whole life of the worker; gives its exit code.
+fn live(seat: Seat, registry: &Registry, inherited: &Inherited, parent: u32) -> i32 {
+    let ran = rewire(&seat)
+        .and_then(|()| task::isolate(parent))
+        .and_then(|()| {
+            task::serve(seat.socket, registry, inherited.clone()).map_err(io::Error::other)
+        });
+    match ran {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("worker: {error}");
+            1
+        }
+    }
+}
+
+/// Nothing from /dev/null, complaints to the coordinator's pipe, and no other descriptor of the
+/// parent's but stdout and the worker's own socket.
+fn rewire(seat: &Seat) -> io::Result<()> {
+    let null = fs::File::open("/dev/null")?;
+    nix::unistd::dup2_stdin(&null)?;
+    nix::unistd::dup2_stderr(&seat.stderr)?;
+    task::close_all_but(&[seat.socket.as_raw_fd()]);
+    // Closed already with all the others.
+    std::mem::forget(null);
+    Ok(())
+}

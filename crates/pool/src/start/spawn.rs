@@ -1,0 +1,175 @@
+//! `spawn`: a program started afresh through posix_spawn, which does not copy page tables: its
+//! cost does not depend on what the coordinator holds.
+
+use super::{Program, Seat, StartError};
+use crate::process::Process;
+use nix::errno::Errno;
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+
+/// The descriptor under which a worker finds its socket.
+const WORKER_FD: RawFd = 3;
+
+/// Starts a worker; it is told of its socket by `--fd`.
+pub(super) fn start(program: &Program, seat: Seat) -> Result<Process, StartError> {
+    exec(program, "--fd", seat.socket, Some(seat.stderr)).map_err(|source| StartError::Program {
+        path: program.path().to_owned(),
+        source,
+    })
+}
+
+/// Starts `program` with `socket` as descriptor 3, named on its command line by `flag`, and
+/// `stderr` as its stderr, or ours. It has /dev/null for stdin, no other descriptor but stdout,
+/// its own process group, default dispositions and an empty mask.
+pub(super) fn exec(
+    program: &Program,
+    flag: &str,
+    socket: OwnedFd,
+    stderr: Option<OwnedFd>,
+) -> io::Result<Process> {
+    let path = c_string(program.path().as_os_str())?;
+    let mut args = vec![path.clone()];
+    for arg in &program.args {
+        args.push(c_string(arg)?);
+    }
+    for arg in [
+        flag,
+        &WORKER_FD.to_string(),
+        "--parent",
+        &std::process::id().to_string(),
+    ] {
+        args.push(c_string(OsStr::new(arg))?);
+    }
+    let mut argv: Vec<*mut libc::c_char> = args.iter().map(|arg| arg.as_ptr().cast_mut()).collect();
+    argv.push(std::ptr::null_mut());
+
+    let mut actions = FileActions::new()?;
+    actions.open_null(0)?;
+    if let Some(stderr) = &stderr {
+        actions.dup2(stderr.as_raw_fd(), 2)?;
+    }
+    // Same number on both sides clears close-on-exec.
+    actions.dup2(socket.as_raw_fd(), WORKER_FD)?;
+    let attributes = Attributes::new()?;
+    let mut pid = 0;
+    // SAFETY: all pointers are to live, terminated values made above.
+    let error = unsafe {
+        libc::posix_spawn(
+            &raw mut pid,
+            path.as_ptr(),
+            actions.0.as_ptr(),
+            attributes.0.as_ptr(),
+            argv.as_ptr(),
+            environment(),
+        )
+    };
+    check(error)?;
+    Ok(Process::child(pid as u32, pidfd_open(pid)?))
+}
+
+fn pidfd_open(pid: libc::pid_t) -> io::Result<OwnedFd> {
+    // SAFETY: takes no pointers.
+    let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    match Errno::result(raw) {
+        // SAFETY: the kernel has just made this descriptor for us.
+        Ok(raw) => Ok(unsafe { OwnedFd::from_raw_fd(raw as RawFd) }),
+        Err(error) => {
+            // Without its pidfd the child could not be supervised.
+            // SAFETY: our own child, not reaped yet, so the pid is still its.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            let _ = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid), None);
+            Err(error.into())
+        }
+    }
+}
+
+fn environment() -> *const *mut libc::c_char {
+    unsafe extern "C" {
+        static environ: *const *mut libc::c_char;
+    }
+    // SAFETY: set by the C library before `main`; nobody changes the environment meanwhile, as
+    // `std::env::set_var` is unsafe for just that reason.
+    unsafe { environ }
+}
+
+fn c_string(text: &OsStr) -> io::Result<CString> {
+    CString::new(text.as_bytes()).map_err(io::Error::other)
+}
+
+fn check(error: i32) -> io::Result<()> {
+    if error == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(error))
+    }
+}
+
+/// `posix_spawn_file_actions_t`, destroyed on drop.
+struct FileActions(MaybeUninit<libc::posix_spawn_file_actions_t>);
+
+impl FileActions {
+    fn new() -> io::Result<FileActions> {
+        let mut actions = MaybeUninit::uninit();
+        // SAFETY: initialises the memory it is given.
+        check(unsafe { libc::posix_spawn_file_actions_init(actions.as_mut_ptr()) })?;
+        Ok(FileActions(actions))
+    }
+
+    fn dup2(&mut self, from: RawFd, to: RawFd) -> io::Result<()> {
+        // SAFETY: initialised in `new`.
+        check(unsafe { libc::posix_spawn_file_actions_adddup2(self.0.as_mut_ptr(), from, to) })
+    }
+
+    fn open_null(&mut self, fd: RawFd) -> io::Result<()> {
+        let (path, flags) = (c"/dev/null", libc::O_RDONLY);
+        // SAFETY: initialised in `new`; the path is a constant.
+        check(unsafe {
+            libc::posix_spawn_file_actions_addopen(self.0.as_mut_ptr(), fd, path.as_ptr(), flags, 0)
+        })
+    }
+}
+
+impl Drop for FileActions {
+    fn drop(&mut self) {
+        // SAFETY: initialised in `new`.
+        unsafe { libc::posix_spawn_file_actions_destroy(self.0.as_mut_ptr()) };
+    }
+}
+
+/// `posix_spawnattr_t`, destroyed on drop.
+struct Attributes(MaybeUninit<libc::posix_spawnattr_t>);
+
+impl Attributes {
+    fn new() -> io::Result<Attributes> {
+        let mut raw = MaybeUninit::uninit();
+        // SAFETY: initialises the memory it is given.
+        check(unsafe { libc::posix_spawnattr_init(raw.as_mut_ptr()) })?;
+        let mut attributes = Attributes(raw);
+        let attr = attributes.0.as_mut_ptr();
+        let (mut all, mut none) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        // SAFETY: both calls initialise the sets they are given; `attr` is initialised above and
+        // copies what it is given.
+        unsafe {
+            libc::sigfillset(all.as_mut_ptr());
+            libc::sigemptyset(none.as_mut_ptr());
+            check(libc::posix_spawnattr_setsigdefault(attr, all.as_ptr()))?;
+            check(libc::posix_spawnattr_setsigmask(attr, none.as_ptr()))?;
+            check(libc::posix_spawnattr_setpgroup(attr, 0))?;
+            let flags = libc::POSIX_SPAWN_SETSIGDEF
+                | libc::POSIX_SPAWN_SETSIGMASK
+                | libc::POSIX_SPAWN_SETPGROUP;
+            check(libc::posix_spawnattr_setflags(attr, flags as libc::c_short))?;
+        }
+        Ok(attributes)
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        // SAFETY: initialised in `new`.
+        unsafe { libc::posix_spawnattr_destroy(self.0.as_mut_ptr()) };
+    }
+}

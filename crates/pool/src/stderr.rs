@@ -1,0 +1,123 @@
+//! A worker's stderr: every line told, the last ones kept for its death certificate.
+
+use nix::errno::Errno;
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Lines that are kept.
+const KEPT: usize = 10;
+/// The longest line; a longer one is cut into several.
+const MAX_LINE: usize = 4096;
+/// The most that is read in one turn, in bytes: a worker that floods its stderr holds up nobody.
+const TURN: usize = 64 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Stderr {
+    pipe: OwnedFd,
+    partial: Vec<u8>,
+    kept: VecDeque<String>,
+    open: bool,
+}
+
+impl Stderr {
+    pub(crate) fn new(pipe: OwnedFd) -> Stderr {
+        Stderr {
+            pipe,
+            partial: Vec::new(),
+            kept: VecDeque::new(),
+            open: true,
+        }
+    }
+
+    /// Reads what is there, giving whole lines to `each`. `false` once all writers are gone.
+    pub(crate) fn read(&mut self, mut each: impl FnMut(&str)) -> bool {
+        let mut buffer = [0; 4096];
+        let mut turn = 0;
+        while self.open && turn < TURN {
+            match nix::unistd::read(&self.pipe, &mut buffer) {
+                Ok(0) => self.open = false,
+                Ok(count) => {
+                    turn += count;
+                    self.partial.extend_from_slice(&buffer[..count]);
+                    self.cut(&mut each);
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return true,
+                Err(_) => self.open = false,
+            }
+        }
+        self.open
+    }
+
+    /// Reads the rest that a dead worker has left, without waiting for others that hold the pipe.
+    pub(crate) fn read_rest(&mut self, mut each: impl FnMut(&str)) {
+        self.read(&mut each);
+        if !self.partial.is_empty() {
+            let line = std::mem::take(&mut self.partial);
+            self.keep(&line, &mut each);
+        }
+    }
+
+    /// The last lines, oldest first.
+    pub(crate) fn last_lines(&self) -> Vec<String> {
+        self.kept.iter().cloned().collect()
+    }
+
+    fn cut(&mut self, each: &mut impl FnMut(&str)) {
+        let bytes = std::mem::take(&mut self.partial);
+        let mut rest = &bytes[..];
+        loop {
+            let end = rest.iter().position(|&byte| byte == b'\n');
+            let (line, after) = match end {
+                Some(end) => (&rest[..end], end + 1),
+                None if rest.len() >= MAX_LINE => (&rest[..MAX_LINE], MAX_LINE),
+                None => break,
+            };
+            self.keep(line, each);
+            rest = &rest[after..];
+        }
+        self.partial = rest.to_vec();
+    }
+
+    fn keep(&mut self, line: &[u8], each: &mut impl FnMut(&str)) {
+        let line = String::from_utf8_lossy(line).into_owned();
+        each(&line);
+        if self.kept.len() == KEPT {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(line);
+    }
+}
+
+impl AsFd for Stderr {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::fcntl::OFlag;
+
+    #[test]
+    fn lines_are_told_whole_and_the_last_are_kept() {
+        let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
+        let mut stderr = Stderr::new(reader);
+        let mut told = Vec::new();
+        nix::unistd::write(&writer, b"one\ntw").unwrap();
+        assert!(stderr.read(|line| told.push(line.to_owned())));
+        nix::unistd::write(&writer, b"o\n").unwrap();
+        let many: String = (0..20).map(|n| format!("line {n}\n")).collect();
+        nix::unistd::write(&writer, many.as_bytes()).unwrap();
+        nix::unistd::write(&writer, &[b'x'; MAX_LINE + 5]).unwrap();
+        // The writer stays open, as in a grandchild's hands.
+        stderr.read_rest(|line| told.push(line.to_owned()));
+        assert_eq!(&told[..3], ["one", "two", "line 0"]);
+        assert_eq!(told.len(), 24);
+        assert_eq!(stderr.last_lines().len(), KEPT);
+        assert_eq!(stderr.last_lines()[KEPT - 1], "xxxxx");
+        drop(writer);
+        assert!(!stderr.read(|_| {}));
+    }
+}
