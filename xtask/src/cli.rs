@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::interrupt::Interrupt;
-use crate::{ci, limits, matrix, test};
+use crate::{ci, limits, matrix, peers, test};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -24,6 +24,8 @@ enum Command {
     Matrix(matrix::MatrixArgs),
     /// Measure what this machine can do at best
     Limits(limits::LimitsArgs),
+    /// Measure Python's executors, joblib, numpy and rayon beside ours, on the same file
+    Peers(peers::PeersArgs),
     /// Run all tests
     Test(test::TestArgs),
     /// Run everything that has to hold before a change goes in
@@ -50,6 +52,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
     match command {
         Command::Matrix(args) => matrix::main(&args, &interrupt),
         Command::Limits(args) => limits::main(&args, &interrupt),
+        Command::Peers(args) => peers::main(&args, &interrupt),
         Command::Test(args) => test::main(&args, &interrupt),
         Command::Ci => ci::main(&interrupt),
         Command::Probe { .. } => unreachable!("handled above"),

@@ -38,8 +38,9 @@ pub struct PeerLine {
     pub sum: Option<f64>,
     /// The same as `float.hex` writes it.
     pub sum_hex: String,
-    /// Values that are not NaN.
-    pub count: u64,
+    /// Values that are not NaN; null where counting them was not asked for, since a peer that needs
+    /// another pass for it should not be timed with it.
+    pub count: Option<u64>,
     /// Its phases.
     pub seconds: PeerSeconds,
 }

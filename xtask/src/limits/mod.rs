@@ -6,6 +6,7 @@
 
 mod crew;
 mod memory;
+mod plan;
 mod probe;
 mod processes;
 mod raw;
@@ -18,10 +19,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use report::{Cell, Limit, LimitData, Limits, Machine, Pages, SCHEMA, Transport, Unit, Width};
+use report::{Limit, LimitData, Limits, Machine, Pages, SCHEMA, Unit};
 
-pub(crate) use probe::{FILE_READ, Probe, SEGMENT_FILL, SEGMENT_READ, SOCKET_STREAM};
-use probe::{FillWay, Order, StreamWay};
+pub(crate) use plan::{Plan, for_cells};
+pub(crate) use probe::{FILE_READ, SEGMENT_FILL, SEGMENT_READ, SOCKET_STREAM};
+use probe::{Order, Probe};
 pub(crate) use processes::ANSWER;
 
 use crate::dataset::DatasetArgs;
@@ -59,17 +61,6 @@ pub(crate) struct LimitsArgs {
     list: bool,
 }
 
-/// What to measure, and on what.
-#[derive(Debug, Clone)]
-pub(crate) struct Plan {
-    /// The dataset, relative to the workspace's root.
-    pub(crate) data: PathBuf,
-    /// The probes.
-    pub(crate) probes: Vec<Probe>,
-    /// How often each.
-    pub(crate) samples: u32,
-}
-
 /// Measures the limits, prints and saves them.
 ///
 /// # Errors
@@ -77,7 +68,7 @@ pub(crate) struct Plan {
 /// Where nothing can be measured at all; a probe that fails is told in the table and by the code.
 pub(crate) fn main(args: &LimitsArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let cores = std::thread::available_parallelism().context("cannot tell the number of cores")?;
-    let mut probes = all(u32::try_from(cores.get())?);
+    let mut probes = plan::all(u32::try_from(cores.get())?);
     if !args.probes.is_empty() {
         probes.retain(|probe| {
             args.probes
@@ -191,88 +182,6 @@ pub(crate) fn probe(order: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(exit::DONE))
 }
 
-/// Every probe, for a machine of so many cores.
-fn all(cores: u32) -> Vec<Probe> {
-    let threads = (1..=cores).map(Width::Threads);
-    let crews: Vec<Width> = threads
-        .clone()
-        .chain([1, 2, 4, 8].map(Width::Processes))
-        .collect();
-    let mut probes: Vec<Probe> = threads.clone().map(Probe::MemoryRead).collect();
-    probes.extend(crews.iter().copied().map(Probe::FileRead));
-    probes.extend(threads.clone().map(Probe::FilePread));
-    probes.extend(fills(cores));
-    probes.push(Probe::SegmentRead(crews.clone(), Pages::Base));
-    probes.push(Probe::SegmentRead(crews, Pages::Huge));
-    probes.extend(streams());
-    probes.push(Probe::SocketPingPong);
-    probes.push(Probe::Fork(0, Pages::Base));
-    for gib in [1, 4] {
-        probes.extend([Pages::Base, Pages::Huge].map(|pages| Probe::Fork(gib << 30, pages)));
-    }
-    probes.extend([1, 8].map(Probe::Spawn));
-    probes
-}
-
-/// The probes that these cells of the matrix are compared with.
-pub(crate) fn for_cells(cells: &[Cell], cores: u32) -> Vec<Probe> {
-    let of = |transports: &[Transport]| -> Vec<u32> {
-        let mut workers: Vec<u32> = cells
-            .iter()
-            .filter(|cell| transports.contains(&cell.transport))
-            .map(|cell| cell.workers)
-            .collect();
-        workers.sort_unstable();
-        workers.dedup();
-        workers
-    };
-    let mut threads: Vec<u32> = of(&[Transport::Mmap, Transport::Inherit])
-        .into_iter()
-        .map(|workers| workers.min(cores))
-        .collect();
-    threads.dedup();
-    let mut probes: Vec<Probe> = threads
-        .into_iter()
-        .map(|threads| Probe::FileRead(Width::Threads(threads)))
-        .collect();
-    let processes: Vec<Width> = of(&[Transport::Shm])
-        .into_iter()
-        .map(Width::Processes)
-        .collect();
-    if !processes.is_empty() {
-        probes.extend(fills(cores));
-        probes.push(Probe::SegmentRead(processes.clone(), Pages::Base));
-        probes.push(Probe::SegmentRead(processes, Pages::Huge));
-    }
-    if !of(&[Transport::Bytes, Transport::Serde]).is_empty() {
-        probes.extend(streams());
-    }
-    probes
-}
-
-fn fills(cores: u32) -> Vec<Probe> {
-    let mut widths = vec![Width::Threads(1), Width::Threads(cores)];
-    widths.dedup();
-    [FillWay::Pread, FillWay::Write, FillWay::Copy]
-        .into_iter()
-        .flat_map(|way| {
-            widths
-                .clone()
-                .into_iter()
-                .map(move |width| Probe::SegmentFill(way, width))
-        })
-        .collect()
-}
-
-fn streams() -> [Probe; 3] {
-    [
-        StreamWay::Write,
-        StreamWay::WriteMapped,
-        StreamWay::Sendfile,
-    ]
-    .map(Probe::SocketStream)
-}
-
 fn in_a_process(order: &Order, interrupt: &Interrupt) -> Result<Vec<Limit>, RunError> {
     let failed = |how: String| RunError::Failed {
         how,
@@ -317,53 +226,4 @@ fn available_bytes() -> anyhow::Result<u64> {
         .and_then(|kib| kib.parse::<u64>().ok())
         .context("no MemAvailable in /proc/meminfo")?;
     Ok(kib << 10)
-}
-
-#[cfg(test)]
-mod tests {
-    use report::StartMethod;
-
-    use super::*;
-
-    #[test]
-    fn the_matrix_measures_what_its_cells_need_and_no_more() {
-        let cell = |transport, workers| Cell {
-            transport,
-            workers,
-            start_method: StartMethod::Fork,
-        };
-        let mmap = for_cells(&[cell(Transport::Mmap, 1), cell(Transport::Mmap, 8)], 2);
-        assert_eq!(
-            mmap,
-            [
-                Probe::FileRead(Width::Threads(1)),
-                Probe::FileRead(Width::Threads(2))
-            ]
-        );
-        let shm = for_cells(&[cell(Transport::Shm, 4)], 2);
-        let reads = Probe::SegmentRead(vec![Width::Processes(4)], Pages::Base);
-        assert!(shm.contains(&reads));
-        assert!(
-            shm.iter()
-                .all(|probe| probe.family().starts_with("segment"))
-        );
-        let bytes = for_cells(&[cell(Transport::Bytes, 4)], 2);
-        assert_eq!(bytes, streams());
-    }
-
-    #[test]
-    fn an_order_survives_its_journey() {
-        for probe in all(3) {
-            let order = Order {
-                probe,
-                data: PathBuf::from("d.npy"),
-                samples: 3,
-            };
-            let text = serde_json::to_string(&order).unwrap();
-            assert_eq!(
-                serde_json::from_str::<Order>(&text).unwrap().probe,
-                order.probe
-            );
-        }
-    }
 }

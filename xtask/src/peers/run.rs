@@ -1,0 +1,297 @@
+//! Runs a peer and its like of ours next to each other, pair by pair.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use report::{PeerLine, PeerPair, PeerRow, RateLine, RateRow, StartMethod, Sum, Transport};
+
+use super::plan::{Peer, Program, RatePeer};
+use super::python::Python;
+use crate::dataset;
+use crate::interrupt::{Interrupt, Interrupted};
+use crate::process::{self, RunError};
+use crate::stats::spread;
+use crate::workspace::Binaries;
+
+/// How far a peer's sum may be from ours, as a part of it: peers round after every addition, ours
+/// once. Pairwise and blockwise sums of like signs stay far below.
+const TOLERANCE: f64 = 1e-10;
+/// Tasks of a rate: the records of the sample, a batch each.
+const TINY_TASKS: u64 = 10_000;
+
+/// What every pair shares.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Job<'a> {
+    /// Our programs, and rayon's.
+    pub(crate) binaries: &'a Binaries,
+    /// Where Python's peers run.
+    pub(crate) python: &'a Python,
+    /// The dataset.
+    pub(crate) data: &'a Path,
+    /// Its field, where it is not the default.
+    pub(crate) field: Option<&'a str>,
+    /// Theirs and ours.
+    pub(crate) workers: u32,
+    /// Processors of the machine.
+    pub(crate) cores: u32,
+    /// Pairs, after the warm-up.
+    pub(crate) runs: u32,
+    /// How long one run may take.
+    pub(crate) timeout: Duration,
+}
+
+/// One row of the table. `done` is called after every pair.
+///
+/// # Errors
+///
+/// Only where a signal asked to stop; a run that fails voids the row.
+pub(crate) fn row(
+    peer: &Peer,
+    job: &Job<'_>,
+    interrupt: &Interrupt,
+    mut done: impl FnMut(),
+) -> Result<PeerRow, Interrupted> {
+    let mut row = PeerRow {
+        peer: peer.name.clone(),
+        ours: format!(
+            "sum --start-method {} --transport {}",
+            peer.start_method, peer.transport
+        ),
+        measure: peer.measure.name().to_owned(),
+        pairs: Vec::new(),
+        our_seconds: None,
+        their_seconds: None,
+        ratio: None,
+        wall_ratio: None,
+        void: None,
+    };
+    for round in 0..=job.runs {
+        match pair(peer, job, round, interrupt) {
+            // The first pair is the warm-up.
+            Ok(pair) if round > 0 => row.pairs.push(pair),
+            Ok(_) => {}
+            Err(Trouble::Run(RunError::Interrupted(interrupted))) => return Err(interrupted),
+            Err(trouble) => {
+                row.void = Some(trouble.to_string());
+                return Ok(row);
+            }
+        }
+        done();
+    }
+    let of = |figure: fn(&PeerPair) -> f64| spread(row.pairs.iter().map(figure));
+    row.our_seconds = of(|pair| pair.ours);
+    row.their_seconds = of(|pair| pair.theirs);
+    row.ratio = of(|pair| pair.theirs / pair.ours);
+    row.wall_ratio = of(|pair| pair.their_wall / pair.our_wall);
+    Ok(row)
+}
+
+/// Why a pair has no figures.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("{0}")]
+    Run(#[from] RunError),
+    #[error("cannot read what it printed: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    #[error("our run was stopped and continued")]
+    Stopped,
+    #[error("{0}")]
+    Wrong(String),
+}
+
+fn pair(
+    peer: &Peer,
+    job: &Job<'_>,
+    round: u32,
+    interrupt: &Interrupt,
+) -> Result<PeerPair, Trouble> {
+    let our_command = peer
+        .ours(job.workers)
+        .command(job.binaries, job.data, job.field);
+    let their_command = command(peer, job, round == 0);
+    // Who goes first changes from pair to pair: neither always finds what the other left behind.
+    let (ours, theirs) = if round.is_multiple_of(2) {
+        let ours = process::run(our_command, job.timeout, interrupt)?;
+        (ours, process::run(their_command, job.timeout, interrupt)?)
+    } else {
+        let theirs = process::run(their_command, job.timeout, interrupt)?;
+        (process::run(our_command, job.timeout, interrupt)?, theirs)
+    };
+    let sum: Sum = serde_json::from_str(&ours.stdout)?;
+    let line: PeerLine = serde_json::from_str(&theirs.stdout)?;
+    if sum.seconds.void {
+        return Err(Trouble::Stopped);
+    }
+    agree(&sum, &line).map_err(Trouble::Wrong)?;
+    let (our_wall, their_wall) = (ours.wall.as_secs_f64(), theirs.wall.as_secs_f64());
+    Ok(PeerPair {
+        ours: peer.measure.of_ours(&sum.seconds, our_wall),
+        theirs: peer.measure.of_theirs(&line.seconds, their_wall),
+        our_wall,
+        their_wall,
+    })
+}
+
+fn command(peer: &Peer, job: &Job<'_>, count: bool) -> Command {
+    let arguments = peer.arguments(job.data, job.workers, job.cores);
+    match peer.program {
+        Program::Rayon => {
+            let mut command = job.binaries.command("peer-rayon");
+            command.args(arguments);
+            command
+        }
+        Program::Python { script, .. } => {
+            let mut command = job.python.script(script);
+            command.args(arguments);
+            if let Some(field) = job.field {
+                command.args(["--field", field]);
+            }
+            // Counting is one more pass over the values, so only the warm-up does it.
+            if count {
+                command.arg("--count");
+            }
+            command
+        }
+    }
+}
+
+/// Whether both found the same: the sum up to rounding, the number of values exactly.
+fn agree(ours: &Sum, theirs: &PeerLine) -> Result<(), String> {
+    let result = &ours.result;
+    let close = match (result.sum, theirs.sum) {
+        (Some(our), Some(their)) => (our - their).abs() <= TOLERANCE * our.abs().max(1.0),
+        (None, None) => result.sum_hex == theirs.sum_hex,
+        _ => false,
+    };
+    if !close {
+        return Err(format!(
+            "sums differ: ours {}, theirs {}",
+            result.sum_hex, theirs.sum_hex
+        ));
+    }
+    match theirs.count {
+        Some(count) if count != result.count => Err(format!(
+            "counts differ: ours {}, theirs {count}",
+            result.count
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Tiny tasks of a peer beside batches of one record each of ours.
+///
+/// # Errors
+///
+/// Only where a signal asked to stop; a run that fails voids the row.
+pub(crate) fn rates(
+    peer: &RatePeer,
+    job: &Job<'_>,
+    interrupt: &Interrupt,
+) -> Result<RateRow, Interrupted> {
+    let mut pairs = Vec::new();
+    let mut void = None;
+    for round in 0..=job.runs {
+        match rate_pair(peer, job, interrupt) {
+            Ok(pair) if round > 0 => pairs.push(pair),
+            Ok(_) => {}
+            Err(Trouble::Run(RunError::Interrupted(interrupted))) => return Err(interrupted),
+            Err(trouble) => {
+                void = Some(trouble.to_string());
+                pairs.clear();
+                break;
+            }
+        }
+    }
+    Ok(RateRow {
+        peer: peer.name.to_owned(),
+        our_rate: spread(pairs.iter().map(|(ours, _)| *ours)),
+        their_rate: spread(pairs.iter().map(|(_, theirs)| *theirs)),
+        ratio: spread(pairs.iter().map(|(ours, theirs)| ours / theirs)),
+        void,
+    })
+}
+
+fn rate_pair(peer: &RatePeer, job: &Job<'_>, interrupt: &Interrupt) -> Result<(f64, f64), Trouble> {
+    let ours = dataset::Job {
+        start_method: StartMethod::Fork,
+        transport: Transport::Mmap,
+        workers: job.workers,
+        batches: Some(TINY_TASKS),
+    };
+    let ours = ours.command(job.binaries, Path::new("data/sample.npy"), None);
+    let ours = process::run(ours, job.timeout, interrupt)?;
+    let sum: Sum = serde_json::from_str(&ours.stdout)?;
+
+    let mut theirs = job.python.script("tiny_tasks.py");
+    theirs.args(["--executor", peer.executor]);
+    theirs.args([
+        "--tasks",
+        &TINY_TASKS.to_string(),
+        "--workers",
+        &job.workers.to_string(),
+    ]);
+    let theirs = process::run(theirs, job.timeout, interrupt)?;
+    let line: RateLine = serde_json::from_str(&theirs.stdout)?;
+    Ok((
+        rate(sum.plan.batches, sum.seconds.run),
+        rate(line.tasks, line.seconds),
+    ))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody runs 2^53 tasks")]
+fn rate(tasks: u64, seconds: f64) -> f64 {
+    tasks as f64 / seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use report::PeerSeconds;
+
+    use super::*;
+
+    fn ours(sum: Option<f64>, hex: &str) -> Sum {
+        let text = include_str!("../../../crates/report/tests/sum.json");
+        let mut report: Sum = serde_json::from_str(text).unwrap();
+        report.result.sum = sum;
+        report.result.sum_hex = hex.to_owned();
+        report
+    }
+
+    fn theirs(sum: Option<f64>, hex: &str, count: Option<u64>) -> PeerLine {
+        let seconds = PeerSeconds {
+            load: 0.0,
+            share: 0.0,
+            start: 0.0,
+            run: 0.0,
+            total: 0.0,
+        };
+        PeerLine {
+            name: "peer".to_owned(),
+            sum,
+            sum_hex: hex.to_owned(),
+            count,
+            seconds,
+        }
+    }
+
+    #[test]
+    fn rounding_is_forgiven_and_a_missing_value_is_not() {
+        let our = ours(Some(66_669_134.0), "");
+        assert_eq!(
+            agree(&our, &theirs(Some(66_669_134.000_000_1), "", Some(4))),
+            Ok(())
+        );
+        assert_eq!(agree(&our, &theirs(Some(66_669_134.0), "", None)), Ok(()));
+        assert!(agree(&our, &theirs(Some(66_669_135.0), "", None)).is_err());
+        assert!(agree(&our, &theirs(Some(66_669_134.0), "", Some(5))).is_err());
+    }
+
+    #[test]
+    fn sums_that_are_not_finite_agree_by_name() {
+        let our = ours(None, "inf");
+        assert_eq!(agree(&our, &theirs(None, "inf", None)), Ok(()));
+        assert!(agree(&our, &theirs(None, "nan", None)).is_err());
+        assert!(agree(&our, &theirs(Some(1.0), "", None)).is_err());
+    }
+}
