@@ -78,8 +78,11 @@ fn main() -> Outcome<()> {
                 by_library(&directory, &source, len, threads)
             });
         }
-        if wanted("Private") {
-            measure("PrivateMemory::read_file", threads, rounds, len, || {
+        if wanted("private") {
+            measure("private, small pages", threads, rounds, len, || {
+                private_small(&source, len, chunk, threads)
+            });
+            measure("private, PrivateMemory", threads, rounds, len, || {
                 private(&source, len, threads)
             });
         }
@@ -192,12 +195,7 @@ fn by_way(
     };
     // Refused where the kernel has no huge pages: then the small ones are measured.
     let _ = job.to.advise(Advice::HugePage);
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(|| way(&job))).collect();
-        handles
-            .into_iter()
-            .try_for_each(|handle| handle.join().expect("a way panicked"))
-    })?;
+    run(&job, threads, way)?;
     drop(job);
     let cost = clock.stop();
     verify(
@@ -236,6 +234,33 @@ fn private(source: &File, len: u64, threads: usize) -> Outcome<Cost> {
     };
     verify(source, read, len)?;
     Ok(cost)
+}
+
+/// What `PrivateMemory` would be without huge pages.
+fn private_small(source: &File, len: u64, chunk: u64, threads: usize) -> Outcome<Cost> {
+    let clock = Clock::start();
+    let job = Job {
+        source,
+        target: source,
+        path: Path::new(""),
+        len,
+        chunk,
+        next: AtomicU64::new(0),
+        from: MmapOptions::new().len(1).map_anon()?.into(),
+        to: MmapOptions::new().len(len as usize).map_anon()?.into(),
+    };
+    job.to.advise(Advice::NoHugePage)?;
+    run(&job, threads, pread_mapping)?;
+    Ok(clock.stop())
+}
+
+fn run(job: &Job, threads: usize, way: Way) -> io::Result<()> {
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(|| way(job))).collect();
+        handles
+            .into_iter()
+            .try_for_each(|handle| handle.join().expect("a way panicked"))
+    })
 }
 
 fn pread_mapping(job: &Job) -> io::Result<()> {
