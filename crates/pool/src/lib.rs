@@ -49,4 +49,5 @@ pub use process::Ending;
 pub use reduce::ReduceError;
 pub use schedule::{TaskId, WorkerId};
 pub use start::{Program, StartError, StartMethod};
+pub use task::{PROTOCOL, VERSION};
 pub use wire::{FailureKind, LogRecord, Memory, RegionId};

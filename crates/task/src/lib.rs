@@ -51,3 +51,4 @@ pub use regions::{Inherited, Regions};
 pub use registry::{Failure, Registry};
 pub use serve::{ServeError, serve};
 pub use task::{Reduce, Task, TaskError};
+pub use wire::{PROTOCOL, VERSION};

@@ -7,6 +7,9 @@ use thiserror::Error;
 /// misread.
 pub const PROTOCOL: u32 = 1;
 
+/// The version that programs print: their own and the protocol's.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1)");
+
 /// Says that the peer is a Handoff process at all.
 const MAGIC: [u8; 4] = *b"hand";
 
@@ -96,6 +99,11 @@ mod tests {
             message.contains(&format!("protocol {PROTOCOL};")),
             "{message}"
         );
+    }
+
+    #[test]
+    fn the_printed_version_names_the_protocol() {
+        assert!(VERSION.ends_with(&format!("(protocol {PROTOCOL})")));
     }
 
     #[test]

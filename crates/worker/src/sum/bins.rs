@@ -27,6 +27,7 @@ impl Bins {
     pub(super) fn add_records<L: Layout>(&mut self, records: &[u8], layout: L) -> u64 {
         let mut nans = 0;
         for record in records.chunks_exact(layout.stride()) {
+            layout.prefetch(record);
             let value = layout.read_one(record);
             nans += u64::from(value.is_nan());
             // A NaN counts as +0, whose significand is 0: no branch that data could mislead.

@@ -1,7 +1,7 @@
 //! Where the values of a column lie and what their bytes mean, as types: the kernels are compiled
 //! once for each layout, so that a stride or a byte order costs nothing inside the loop.
 
-use super::kernel::Simd;
+use super::kernel::{LINE, Simd, prefetch};
 
 /// How to read doubles out of records.
 pub(super) trait Layout: Copy {
@@ -11,6 +11,8 @@ pub(super) trait Layout: Copy {
     fn read<S: Simd>(self, simd: S, records: &[u8]) -> S::Doubles;
     /// The value of one record.
     fn read_one(self, record: &[u8]) -> f64;
+    /// Asks for records some way beyond these, which are as many.
+    fn prefetch(self, records: &[u8]);
 }
 
 /// Doubles one after the other.
@@ -56,6 +58,11 @@ impl<const SWAP: bool> Layout for PlainF8<SWAP> {
     fn read_one(self, record: &[u8]) -> f64 {
         swap_one::<SWAP>(f8_at(record, 0))
     }
+
+    #[inline(always)]
+    fn prefetch(self, records: &[u8]) {
+        prefetch_lines(records);
+    }
 }
 
 impl<const SWAP: bool> Layout for F8In24<SWAP> {
@@ -72,6 +79,11 @@ impl<const SWAP: bool> Layout for F8In24<SWAP> {
     #[inline(always)]
     fn read_one(self, record: &[u8]) -> f64 {
         swap_one::<SWAP>(f8_at(record, self.offset))
+    }
+
+    #[inline(always)]
+    fn prefetch(self, records: &[u8]) {
+        prefetch_lines(records);
     }
 }
 
@@ -93,6 +105,13 @@ impl<const SWAP: bool> Layout for StridedF8<SWAP> {
     fn read_one(self, record: &[u8]) -> f64 {
         swap_one::<SWAP>(f8_at(record, self.offset))
     }
+
+    #[inline(always)]
+    fn prefetch(self, records: &[u8]) {
+        for start in (self.offset..records.len()).step_by(self.stride) {
+            prefetch(records, start);
+        }
+    }
 }
 
 impl<const SWAP: bool> Layout for PlainF4<SWAP> {
@@ -110,6 +129,11 @@ impl<const SWAP: bool> Layout for PlainF4<SWAP> {
     fn read_one(self, record: &[u8]) -> f64 {
         f4_at::<SWAP>(record, 0)
     }
+
+    #[inline(always)]
+    fn prefetch(self, records: &[u8]) {
+        prefetch_lines(records);
+    }
 }
 
 impl<const SWAP: bool> Layout for StridedF4<SWAP> {
@@ -126,6 +150,21 @@ impl<const SWAP: bool> Layout for StridedF4<SWAP> {
     #[inline(always)]
     fn read_one(self, record: &[u8]) -> f64 {
         f4_at::<SWAP>(record, self.offset)
+    }
+
+    #[inline(always)]
+    fn prefetch(self, records: &[u8]) {
+        for start in (self.offset..records.len()).step_by(self.stride) {
+            prefetch(records, start);
+        }
+    }
+}
+
+/// Asks for each line of what lies some way beyond `records`.
+#[inline(always)]
+fn prefetch_lines(records: &[u8]) {
+    for start in (0..records.len()).step_by(LINE) {
+        prefetch(records, start);
     }
 }
 

@@ -6,6 +6,7 @@
 //! did; a block for which it did is given back untouched, for slower means.
 //! (Ogita, Rump, Oishi, "Accurate sum and dot product", 2005, on sums of this kind.)
 
+mod prefetch;
 mod scalar;
 
 #[cfg(target_arch = "x86_64")]
@@ -17,6 +18,7 @@ use std::fmt;
 
 use super::format::Layout;
 use super::partial::Partial;
+pub(super) use prefetch::{LINE, prefetch};
 
 /// A set of instructions that the sums exist for. All give the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -174,10 +176,13 @@ impl<L: Layout> Work for AddBlock<'_, L> {
             records,
             layout,
         } = self;
-        let [mut sum, mut errors, mut errors_of_errors] = [0, 1, 2].map(|i| simd.load(&levels[i]));
+        let mut sum = simd.load(&levels[0]);
+        let mut errors = simd.load(&levels[1]);
+        let mut errors_of_errors = simd.load(&levels[2]);
         let mut left_over = simd.load(&[0.0; MAX_LANES]);
         let mut nans = simd.no_counts();
         for group in records.chunks_exact(S::LANES * layout.stride()) {
+            layout.prefetch(group);
             let values = simd.drop_nans(layout.read(simd, group), &mut nans);
             let error;
             (sum, error) = two_sum(simd, sum, values);

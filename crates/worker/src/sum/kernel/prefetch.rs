@@ -1,0 +1,27 @@
+//! Asks memory for what will be read soon. The arithmetic between two reads fills a CPU's window of
+//! instructions, so that few cache lines are under way at a time; where the hardware does not look
+//! ahead by itself (as on many a virtual machine), the loop would wait for memory's latency instead
+//! of its bandwidth. Measured on one: twice to five times as fast with it, from 7 % to 45 % short of
+//! a plain read without.
+
+/// Bytes ahead of the records being summed.
+const AHEAD: usize = 4096;
+
+/// Bytes of a cache line; where lines are longer, some requests are made twice.
+pub(in crate::sum) const LINE: usize = 64;
+
+/// Asks for the cache line that lies some way beyond the start of `records`, be it in the slice or
+/// not: a hint, never a read.
+#[inline(always)]
+pub(in crate::sum) fn prefetch(records: &[u8], offset: usize) {
+    let address = records.as_ptr().wrapping_add(AHEAD + offset);
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch of any address, mapped or not, has no effect but on caches.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+    // No stable way to ask on other architectures.
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
