@@ -1,16 +1,12 @@
-//! Reading and filling memory: private, a mapped file, a segment.
+//! Reading memory: private, a mapped file, a segment.
 
-use std::fs::File;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
-use anyhow::bail;
-use memmap2::{Advice, MmapMut};
 use report::{Limit, Pages, Width};
 
 use super::crew::{part, size, timed};
 use super::probe::{self, FillWay, Order};
-use super::raw;
+use super::{fill, raw};
 
 /// Private memory to read: far beyond any cache, and on any machine.
 const MEMORY: usize = 512 << 20;
@@ -69,27 +65,6 @@ pub(crate) fn file_pread(order: &Order, width: Width) -> anyhow::Result<Vec<Limi
     Ok(vec![probe::rate(probe::FILE_PREAD, width, bytes, &seconds)])
 }
 
-/// A new segment for every sample, filled with the dataset.
-pub(crate) fn segment_fill(
-    order: &Order,
-    way: FillWay,
-    width: Width,
-) -> anyhow::Result<Vec<Limit>> {
-    let (file, bytes) = raw::open(&order.data)?;
-    let bytes = within_memory(bytes)?;
-    let seconds = samples(order, || {
-        let segment = raw::segment(bytes as u64)?;
-        fill(&segment, &file, bytes, way, width)
-    })?;
-    let name = match way {
-        FillWay::Pread => "pread",
-        FillWay::Write => "write",
-        FillWay::Copy => "copy",
-    };
-    let name = format!("{}-{name}", probe::SEGMENT_FILL);
-    Ok(vec![probe::rate(&name, width, bytes, &seconds)])
-}
-
 /// One filled segment, mapped anew for every sample.
 pub(crate) fn segment_read(
     order: &Order,
@@ -99,16 +74,11 @@ pub(crate) fn segment_read(
     let (file, bytes) = raw::open(&order.data)?;
     let bytes = within_memory(bytes)?;
     let segment = raw::segment(bytes as u64)?;
-    if pages == Pages::Huge {
-        let memory = raw::map_mut(&segment, bytes)?;
-        let _ = memory.advise(Advice::HugePage);
-        copy_in(memory, &file, bytes)?;
-        if !maps_huge(&segment, bytes)? {
-            bail!("huge pages for shared memory are switched off");
-        }
-    } else {
-        fill(&segment, &file, bytes, FillWay::Pread, Width::Threads(1))?;
-    }
+    let way = match pages {
+        Pages::Base => FillWay::Write,
+        Pages::Huge => FillWay::PreadHuge,
+    };
+    fill::seconds(&segment, &file, bytes, way, Width::Threads(1))?;
     let mut limits = Vec::new();
     for &width in widths {
         let pairs = samples(order, || read_mapped(&segment, bytes, width))?;
@@ -150,73 +120,15 @@ fn read_mapped(
     Ok([seconds[0], seconds[1]])
 }
 
-/// Seconds of filling an untouched segment.
-fn fill(
-    segment: &OwnedFd,
-    file: &File,
-    bytes: usize,
-    way: FillWay,
-    width: Width,
-) -> anyhow::Result<f64> {
-    let crew = size(width);
-    let source = raw::map(file, bytes)?;
-    let target = File::from(segment.try_clone()?);
-    let mut memory = raw::map_mut(segment, bytes)?;
-    let share = part(bytes, crew, 0).len().max(1);
-    let parts: Vec<std::sync::Mutex<&mut [u8]>> = memory
-        .chunks_mut(share)
-        .map(std::sync::Mutex::new)
-        .collect();
-    let phase = timed(width, 1, |member| {
-        let part = part(bytes, crew, member);
-        let (source, target, slot) = (&source[part.clone()], &target, parts.get(member));
-        move || {
-            let Some(slot) = slot else { return };
-            let mut memory = slot.lock().expect("each part has one member");
-            match way {
-                FillWay::Pread => {
-                    file.read_exact_at(&mut memory, part.start as u64)
-                        .expect("room in /dev/shm");
-                }
-                FillWay::Write => {
-                    target
-                        .write_all_at(source, part.start as u64)
-                        .expect("room in /dev/shm");
-                }
-                FillWay::Copy => memory.copy_from_slice(source),
-            }
-        }
-    })?;
-    Ok(phase[0])
-}
-
-fn copy_in(mut memory: MmapMut, file: &File, bytes: usize) -> anyhow::Result<()> {
-    file.read_exact_at(&mut memory[..bytes], 0)?;
-    Ok(())
-}
-
-/// Whether the kernel maps any of a segment in huge pages.
-fn maps_huge(segment: &OwnedFd, bytes: usize) -> anyhow::Result<bool> {
-    let mapping = raw::map(segment, bytes)?;
-    raw::read_lines(&mapping);
-    let start = format!("{:x}-", mapping.as_ptr() as usize);
-    let smaps = std::fs::read_to_string("/proc/self/smaps")?;
-    let of_mapping = smaps.lines().skip_while(|line| !line.starts_with(&start));
-    let huge = of_mapping
-        .skip(1)
-        .find_map(|line| line.strip_prefix("ShmemPmdMapped:"));
-    Ok(huge.is_some_and(|huge| huge.trim() != "0 kB"))
-}
-
 /// At most a third of what is available: a segment must not push out the dataset, nor any other
 /// program.
-fn within_memory(bytes: u64) -> anyhow::Result<usize> {
+pub(crate) fn within_memory(bytes: u64) -> anyhow::Result<usize> {
     let available = super::available_bytes()?;
     Ok(usize::try_from(bytes.min(available / 3))?)
 }
 
 /// One warm-up, then as many samples as were ordered.
-fn samples<T>(
+pub(crate) fn samples<T>(
     order: &Order,
     mut measure: impl FnMut() -> anyhow::Result<T>,
 ) -> anyhow::Result<Vec<T>> {

@@ -5,6 +5,7 @@
 //! thread, and so that one probe's memory is not the next one's.
 
 mod crew;
+mod fill;
 mod memory;
 mod plan;
 mod probe;
@@ -12,6 +13,7 @@ mod processes;
 mod raw;
 mod sockets;
 mod table;
+mod userfault;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -23,7 +25,7 @@ use report::{Limit, LimitData, Limits, Machine, Pages, SCHEMA, Unit};
 
 pub(crate) use plan::{Plan, for_cells};
 pub(crate) use probe::{FILE_READ, SEGMENT_FILL, SEGMENT_READ, SOCKET_STREAM};
-use probe::{Order, Probe};
+use probe::{FillWay, Order, Probe};
 pub(crate) use processes::ANSWER;
 
 use crate::dataset::DatasetArgs;
@@ -201,6 +203,7 @@ fn not_measured(probe: &Probe, error: &RunError) -> Limit {
         width: probe.width(),
         pages: match probe {
             Probe::SegmentRead(_, pages) | Probe::Fork(_, pages) => Some(*pages),
+            Probe::SegmentFill(FillWay::PreadHuge, _) => Some(Pages::Huge),
             _ => None,
         },
         touch: None,

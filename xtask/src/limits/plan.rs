@@ -82,15 +82,21 @@ pub(crate) fn for_cells(cells: &[Cell], cores: u32) -> Vec<Probe> {
 fn fills(cores: u32) -> Vec<Probe> {
     let mut widths = vec![Width::Threads(1), Width::Threads(cores)];
     widths.dedup();
-    [FillWay::Pread, FillWay::Write, FillWay::Copy]
-        .into_iter()
-        .flat_map(|way| {
-            widths
-                .clone()
-                .into_iter()
-                .map(move |width| Probe::SegmentFill(way, width))
-        })
-        .collect()
+    [
+        FillWay::Pread,
+        FillWay::Write,
+        FillWay::Copy,
+        FillWay::Userfault,
+        FillWay::PreadHuge,
+    ]
+    .into_iter()
+    .flat_map(|way| {
+        widths
+            .clone()
+            .into_iter()
+            .map(move |width| Probe::SegmentFill(way, width))
+    })
+    .collect()
 }
 
 fn streams() -> [Probe; 3] {

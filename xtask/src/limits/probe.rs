@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use report::{Limit, Pages, Touch, Unit, Width};
 use serde::{Deserialize, Serialize};
 
-use super::{memory, processes, sockets};
+use super::{fill, memory, processes, sockets};
 use crate::stats::spread;
 
 /// Memory read again and again.
@@ -61,6 +61,10 @@ pub(crate) enum FillWay {
     Write,
     /// Plain copying from mapping to mapping.
     Copy,
+    /// `userfaultfd`, from the mapped file.
+    Userfault,
+    /// `pread` into the mapped segment, in huge pages.
+    PreadHuge,
 }
 
 /// How bytes get into a socket.
@@ -129,7 +133,7 @@ pub(crate) fn run(order: &Order) -> anyhow::Result<Vec<Limit>> {
         Probe::MemoryRead(width) => memory::memory_read(order, *width),
         Probe::FileRead(width) => memory::file_read(order, *width),
         Probe::FilePread(width) => memory::file_pread(order, *width),
-        Probe::SegmentFill(way, width) => memory::segment_fill(order, *way, *width),
+        Probe::SegmentFill(way, width) => fill::segment_fill(order, *way, *width),
         Probe::SegmentRead(widths, pages) => memory::segment_read(order, widths, *pages),
         Probe::SocketStream(way) => sockets::stream(order, *way),
         Probe::SocketPingPong => sockets::ping_pong(order),
