@@ -2,10 +2,11 @@
 //! carry. Plain loops, compiled for each kernel's instructions.
 
 use super::format::array_at;
-use super::kernel::{Simd, Work};
+use super::kernel::{LINE, Simd, Work, prefetch};
 
-/// Values that are summed in 64 bits before the halves meet: halves are below 2^32, so 2^31 fit.
-const BLOCK_VALUES: usize = 1 << 20;
+/// Bytes of records that are asked for ahead at a time, and summed in 64 bits before the halves
+/// meet (halves are below 2^32, so 2^31 of them would fit).
+const BLOCK_BYTES: usize = 4096;
 
 /// The bytes of a type of integer.
 pub(super) trait Integer {
@@ -76,7 +77,10 @@ impl<I: Integer> Work for SumIntegers<'_, I> {
             ..
         } = self;
         let mut total = 0;
-        for block in records.chunks(BLOCK_VALUES * stride) {
+        for block in records.chunks((BLOCK_BYTES / stride).max(1) * stride) {
+            for start in (0..block.len()).step_by(LINE) {
+                prefetch(block, start);
+            }
             // A stride that the compiler knows is one that it can make vectors of.
             let (upper, lower) = if stride == I::SIZE {
                 sum_block::<I>(block, 0, I::SIZE)
