@@ -2,7 +2,7 @@
 //! a system call, so that a full file system is an error and never a SIGBUS, and takes its bytes from
 //! the page cache without a pass over it before (zeroing) or a copy in between.
 //!
-//! There is one file a way. `examples/fill_ways.rs` measures them, and those that were left out:
+//! There is one file a way. `examples/fill_ways` measures them, and those that were left out:
 //!
 //! - [`copied`] (userfaultfd): new pages straight from the mapped file. The cheapest with small pages
 //!   and the only one whose threads do not queue for the inode's lock.
