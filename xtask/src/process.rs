@@ -88,14 +88,16 @@ pub(crate) fn run(
     let stdout = collect(child.stdout.take().expect("piped above"));
     let stderr = collect(child.stderr.take().expect("piped above"));
 
-    let waited = wait(&mut child, started, deadline, interrupt);
+    let waited = wait(&child, started, deadline, interrupt);
     let stdout = stdout.recv_timeout(GRACE);
     let stderr = stderr.recv_timeout(GRACE);
-    end_group(&child, Signal::SIGKILL);
+    // The group's name is its own for as long as its leader is not reaped.
+    signal_group(&child, Signal::SIGKILL);
+    let status = child.wait().expect("nobody else reaps it");
 
     let quote = stderr.as_deref().map(quote).unwrap_or_default();
-    let (status, wall) = match waited {
-        Waited::Exited { status, wall } => (status, wall),
+    let wall = match waited {
+        Waited::Exited { wall } => wall,
         Waited::TimedOut => {
             return Err(RunError::Timeout {
                 after: deadline,
@@ -116,24 +118,19 @@ pub(crate) fn run(
     }
 }
 
+/// What ended the waiting. The process itself is not reaped yet.
 enum Waited {
-    Exited { status: ExitStatus, wall: Duration },
+    Exited { wall: Duration },
     TimedOut,
     Interrupted(Interrupted),
 }
 
-fn wait(child: &mut Child, started: Instant, deadline: Duration, interrupt: &Interrupt) -> Waited {
+fn wait(child: &Child, started: Instant, deadline: Duration, interrupt: &Interrupt) -> Waited {
     let ended = watch(pid(child));
     loop {
         let left = deadline.saturating_sub(started.elapsed());
         match ended.recv_timeout(left.min(TICK)) {
-            Ok(at) => {
-                let status = child.wait().expect("it has ended and nobody else reaps it");
-                return Waited::Exited {
-                    status,
-                    wall: at - started,
-                };
-            }
+            Ok(at) => return Waited::Exited { wall: at - started },
             Err(RecvTimeoutError::Disconnected) => unreachable!("the watcher sends before it ends"),
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -144,11 +141,10 @@ fn wait(child: &mut Child, started: Instant, deadline: Duration, interrupt: &Int
         } else {
             continue;
         };
-        end_group(child, Signal::SIGTERM);
+        signal_group(child, Signal::SIGTERM);
         if ended.recv_timeout(GRACE).is_err() {
-            end_group(child, Signal::SIGKILL);
+            signal_group(child, Signal::SIGKILL);
         }
-        let _ = child.wait();
         return outcome;
     }
 }
@@ -175,7 +171,7 @@ fn collect(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-fn end_group(child: &Child, signal: Signal) {
+fn signal_group(child: &Child, signal: Signal) {
     // The group may be gone already, which is what we are after.
     let _ = killpg(pid(child), signal);
 }

@@ -12,38 +12,28 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, ftruncate};
 
-/// Bytes of a cache line, and of the step in which memory is read.
-const LINE: usize = 64;
-/// Lines read in one turn of the loop: enough loads in flight for any prefetcher.
-const TURN: usize = 16;
+/// A cache line of 64 bytes, of which one word is read.
+type Line = [u64; 8];
+/// As many lines as a page of 4 KiB has.
+type Lines = [Line; 64];
+/// Neighbouring pages that are read side by side.
+type Pages = [Lines; 4];
 
 /// Reads one word of every cache line, which makes the machine bring in all of them.
 ///
-/// The loop is written out by hand so that it is as fast in an unoptimised build: what is measured
-/// is the memory, and the loads are all that it does.
+/// Four pages are read side by side: the hardware looks ahead within a page only, and so it is kept
+/// busy across the ends of pages. Arrays of fixed size leave nothing to check, so that the loop is as
+/// fast in an unoptimised build.
 pub(crate) fn read_lines(bytes: &[u8]) -> u64 {
-    let words = bytes.as_ptr().cast::<u64>();
-    let step = LINE / size_of::<u64>();
-    let turns = bytes.len() / (LINE * TURN);
-    let (mut a, mut b, mut c, mut d) = (0_u64, 0_u64, 0_u64, 0_u64);
-    let mut turn = 0;
-    while turn < turns {
-        // SAFETY: turn < turns, so the words read lie in the turn's LINE * TURN bytes of the slice;
-        // read_unaligned asks for no alignment.
-        unsafe {
-            let at = words.add(turn * step * TURN);
-            a ^= at.read_unaligned() ^ at.add(step).read_unaligned();
-            b ^= at.add(2 * step).read_unaligned() ^ at.add(3 * step).read_unaligned();
-            c ^= at.add(4 * step).read_unaligned() ^ at.add(5 * step).read_unaligned();
-            d ^= at.add(6 * step).read_unaligned() ^ at.add(7 * step).read_unaligned();
-            a ^= at.add(8 * step).read_unaligned() ^ at.add(9 * step).read_unaligned();
-            b ^= at.add(10 * step).read_unaligned() ^ at.add(11 * step).read_unaligned();
-            c ^= at.add(12 * step).read_unaligned() ^ at.add(13 * step).read_unaligned();
-            d ^= at.add(14 * step).read_unaligned() ^ at.add(15 * step).read_unaligned();
+    // SAFETY: every bit pattern is valid for u64.
+    let (_, blocks, rest) = unsafe { bytes.align_to::<Pages>() };
+    let mut seen = rest.last().map_or(0, |byte| u64::from(*byte));
+    for [one, two, three, four] in blocks {
+        for (((a, b), c), d) in one.iter().zip(two).zip(three).zip(four) {
+            seen ^= a[0] ^ b[0] ^ c[0] ^ d[0];
         }
-        turn += 1;
     }
-    std::hint::black_box(a ^ b ^ c ^ d)
+    std::hint::black_box(seen)
 }
 
 /// Maps `bytes` of a file or segment for reading, shared and untouched.
