@@ -1,1 +1,46 @@
-//! Stub.
+//! The coordinator: plan, run, report.
+//!
+//! What was typed ([`cli`]) is resolved into a plan, the plan is run on a pool, and what happened
+//! is printed: a timeline on stderr while it happens, the result on stdout at the end. Everything
+//! about sockets, frames, processes and retries is the pool's; everything about records is the
+//! dataset's and the worker's.
+
+pub mod cli;
+pub mod exit;
+pub mod machine;
+mod programs;
+mod signals;
+mod sum;
+mod timeline;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+/// The whole of `main`: parses the command line, runs the subcommand, and gives the exit code.
+pub fn run() -> ExitCode {
+    let clock = timeline::Clock::start();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::DONE
+            });
+        }
+    };
+    let ran = match cli.command {
+        Command::Sum(args) => sum::run(args, clock),
+    };
+    match ran {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                eprintln!("coordinator: {message}");
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}

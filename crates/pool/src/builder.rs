@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::failure::PoolError;
 use crate::input::Region;
 use crate::start::StartMethod;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 use task::{Registry, Task};
 use wire::RegionId;
@@ -26,6 +27,7 @@ pub struct Builder {
     pub(crate) timeline: bool,
     pub(crate) log_level: u8,
     pub(crate) regions: Vec<Region>,
+    pub(crate) interrupt: Option<OwnedFd>,
 }
 
 /// Bounds of a pool.
@@ -64,6 +66,7 @@ impl Builder {
             timeline: false,
             log_level: 0,
             regions: Vec::new(),
+            interrupt: None,
         }
     }
 
@@ -199,6 +202,15 @@ impl Builder {
         self.regions.push(region);
         let id = self.regions.len() as RegionId;
         (self, id)
+    }
+
+    /// Makes every call that waits return [`PoolError::Interrupted`] once `descriptor` is
+    /// readable; a pipe that a signal handler writes to, say. The pool reads nothing from it, and
+    /// can still be shut down.
+    #[must_use]
+    pub fn interrupted_by(mut self, descriptor: OwnedFd) -> Builder {
+        self.interrupt = Some(descriptor);
+        self
     }
 
     /// Starts all workers at once and waits until they are ready.

@@ -136,6 +136,9 @@ pub enum PoolError {
     /// A task is not among those of the workers.
     #[error("the workers have no task named {0:?}; they have {1}")]
     UnknownTask(String, String),
+    /// What [`Builder::interrupted_by`](crate::Builder::interrupted_by) names became readable.
+    #[error("interrupted")]
+    Interrupted,
     /// Waiting for events failed.
     #[error("the pool cannot wait for its workers: {0}")]
     Wait(Arc<std::io::Error>),

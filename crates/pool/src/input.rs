@@ -53,10 +53,13 @@ pub enum Stream {
 
 /// Makes the bytes of a stream.
 pub trait Make: Send + Sync {
-    /// Starts from the beginning. Each call of what is returned appends up to
-    /// [`wire::MAX_CHUNK`] bytes to the empty buffer that it is given; none at the end.
-    fn open(&self) -> Box<dyn FnMut(&mut Vec<u8>) -> io::Result<()> + Send>;
+    /// Starts from the beginning.
+    fn open(&self) -> Maker;
 }
+
+/// Appends up to [`wire::MAX_CHUNK`] bytes of a stream to the empty buffer that it is given; none
+/// at the end.
+pub type Maker = Box<dyn FnMut(&mut Vec<u8>) -> io::Result<()> + Send>;
 
 /// A region of memory that many tasks work on: attached once, told to each worker once.
 #[derive(Clone)]

@@ -57,6 +57,8 @@ pub struct Pool {
     /// No worker is replaced any more.
     closing: bool,
     broken: Option<PoolError>,
+    interrupt: Option<OwnedFd>,
+    interrupted: bool,
     /// A worker's initializer has failed.
     refused: Option<PoolError>,
     /// Workers that have something to be sent.
@@ -414,6 +416,10 @@ impl Pool {
 
     fn close(&mut self, how: Shutdown) {
         self.closing = true;
+        if let Some(interrupt) = self.interrupt.take() {
+            let _ = self.epoll.delete(interrupt);
+            self.interrupted = false;
+        }
         self.fail_all(|| TaskFailure::ShutDown);
         for id in self.workers.keys().copied().collect::<Vec<_>>() {
             match how {
@@ -456,6 +462,9 @@ impl Pool {
     }
 
     fn check_broken(&self) -> Result<(), PoolError> {
+        if self.interrupted {
+            return Err(PoolError::Interrupted);
+        }
         self.broken.clone().map_or(Ok(()), Err)
     }
 

@@ -5,7 +5,7 @@
 //! and safe where a mapping is not: a file that shrinks ends the stream with an error.
 
 use super::send;
-use crate::input::{Make, SharedBytes, Stream};
+use crate::input::{Make, Maker, SharedBytes, Stream};
 use nix::errno::Errno;
 use nix::sys::sendfile::sendfile64;
 use std::fs::File;
@@ -64,7 +64,7 @@ enum Source {
         offset: usize,
     },
     Made {
-        make: Box<dyn FnMut(&mut Vec<u8>) -> io::Result<()> + Send>,
+        make: Maker,
         buffer: Vec<u8>,
     },
     Zeros,

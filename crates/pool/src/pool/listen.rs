@@ -12,6 +12,7 @@ impl Pool {
     pub(super) fn listen(&mut self, data: u64) {
         match Token::decode(data) {
             Token::Server => self.listen_to_server(),
+            Token::Interrupt => self.interrupted = true,
             Token::Socket(id) => {
                 self.pump(id);
                 self.with_worker(id, |pool, worker| {

@@ -16,6 +16,7 @@ pub(super) enum Token {
     Process(WorkerId),
     Stderr(WorkerId),
     Server,
+    Interrupt,
 }
 
 impl Token {
@@ -25,6 +26,7 @@ impl Token {
             Token::Process(id) => u64::from(id) << 2 | 1,
             Token::Stderr(id) => u64::from(id) << 2 | 2,
             Token::Server => 3,
+            Token::Interrupt => 7,
         }
     }
 
@@ -34,7 +36,8 @@ impl Token {
             0 => Token::Socket(id),
             1 => Token::Process(id),
             2 => Token::Stderr(id),
-            _ => Token::Server,
+            _ if id == 0 => Token::Server,
+            _ => Token::Interrupt,
         }
     }
 }
@@ -82,6 +85,8 @@ impl Pool {
             failed_starts: 0,
             closing: false,
             broken: None,
+            interrupt: None,
+            interrupted: false,
             refused: None,
             to_pump: Vec::new(),
             has_timeouts: false,
@@ -89,6 +94,10 @@ impl Pool {
             _not_send: std::marker::PhantomData,
         };
         pool.timeline |= pool.limits.recycle_bytes.is_some();
+        if let Some(interrupt) = builder.interrupt {
+            pool.watch_fd(&interrupt, Token::Interrupt).map_err(wait)?;
+            pool.interrupt = Some(interrupt);
+        }
         for _ in 0..workers {
             pool.start_worker().map_err(start)?;
         }

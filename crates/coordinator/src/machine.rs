@@ -1,0 +1,42 @@
+//! The facts of this machine that figures depend on.
+
+use report::{HugePages, Machine};
+use std::fs;
+use std::path::Path;
+
+/// Gathers them; what cannot be told is empty or 0.
+pub fn machine() -> Machine {
+    let page_size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
+    Machine {
+        cpu: cpu_model().unwrap_or_default(),
+        arch: std::env::consts::ARCH.to_owned(),
+        cores: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u32),
+        memory_bytes: sysinfo::System::new().map_or(0, |mut system| {
+            system.refresh_memory();
+            system.total_memory()
+        }),
+        kernel: sysinfo::System::kernel_version().unwrap_or_default(),
+        page_size: page_size.ok().flatten().unwrap_or(0) as u64,
+        huge_pages: HugePages {
+            enabled: chosen("enabled"),
+            shmem_enabled: chosen("shmem_enabled"),
+        },
+        dev_shm_bytes: nix::sys::statvfs::statvfs("/dev/shm")
+            .ok()
+            .map(|shm| shm.blocks() * shm.fragment_size()),
+    }
+}
+
+fn cpu_model() -> Option<String> {
+    let info = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = info.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// The word in brackets of a setting such as `always [madvise] never`.
+fn chosen(setting: &str) -> Option<String> {
+    let path = Path::new("/sys/kernel/mm/transparent_hugepage").join(setting);
+    let text = fs::read_to_string(path).ok()?;
+    let (_, rest) = text.split_once('[')?;
+    Some(rest.split_once(']')?.0.to_owned())
+}

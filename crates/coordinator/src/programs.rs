@@ -1,0 +1,35 @@
+//! Where the standalone worker program is.
+
+use crate::exit::Failure;
+use pool::Program;
+use std::path::{Path, PathBuf};
+
+/// The worker program: the one that was named, else the one beside this program.
+///
+/// # Errors
+/// A usage error that says where was looked.
+pub(crate) fn worker(named: Option<&Path>) -> Result<Program, Failure> {
+    if let Some(path) = named {
+        return if path.is_file() {
+            Ok(Program::new(path))
+        } else {
+            Err(Failure::usage(format!(
+                "no worker program at {} (from --worker-bin or HANDOFF_WORKER)",
+                path.display()
+            )))
+        };
+    }
+    let beside = beside_this_program()?;
+    if beside.is_file() {
+        return Ok(Program::new(beside));
+    }
+    Err(Failure::usage(format!(
+        "no worker program at {}, beside this one; build it with `cargo build --release -p worker`, \
+         or name it with --worker-bin or HANDOFF_WORKER",
+        beside.display()
+    )))
+}
+
+fn beside_this_program() -> Result<PathBuf, Failure> {
+    Ok(std::env::current_exe()?.with_file_name("worker"))
+}

@@ -1,0 +1,235 @@
+//! `coordinator sum`: the main job.
+
+mod plan;
+mod print;
+mod transport;
+
+use crate::cli::SumArgs;
+use crate::exit::Failure;
+use crate::machine::machine;
+use crate::signals::Signals;
+use crate::timeline::{Clock, Timeline, as_report, megabytes};
+use anyhow::Context;
+use plan::Plan;
+use pool::{Pool, PoolError, ReduceError, Shutdown, SubmitError};
+use report::format_count;
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::time::Instant;
+use transport::Handover;
+use worker::sum::Partial;
+use worker::sum::hex::float_hex;
+
+/// Runs the job and prints its result.
+pub(crate) fn run(args: SumArgs, clock: Clock) -> Result<(), Failure> {
+    let signals = Signals::note()?;
+    let ran = Run::new(args, clock, &signals).and_then(Run::go);
+    match (ran, signals.came()) {
+        (Ok(()), _) => Ok(()),
+        (Err(_), Some(signal)) => Err(Failure::Signal(signal)),
+        (Err(failure), None) => Err(failure),
+    }
+}
+
+/// One run, from plan to report.
+struct Run<'a> {
+    plan: Plan,
+    clock: Clock,
+    signals: &'a Signals,
+    timeline: Rc<RefCell<Timeline>>,
+    seconds: report::Seconds,
+}
+
+impl<'a> Run<'a> {
+    fn new(args: SumArgs, clock: Clock, signals: &'a Signals) -> Result<Run<'a>, Failure> {
+        let timeline = Rc::new(RefCell::new(Timeline::new(clock, args.quiet)));
+        let began = Instant::now();
+        let plan = Plan::resolve(args)?;
+        let load = began.elapsed().as_secs_f64();
+        let seconds = report::Seconds {
+            load,
+            share: 0.0,
+            start: 0.0,
+            run: 0.0,
+            total: 0.0,
+            end_to_end: 0.0,
+            repeats: Vec::new(),
+            void: false,
+        };
+        Ok(Run {
+            plan,
+            clock,
+            signals,
+            timeline,
+            seconds,
+        })
+    }
+
+    fn go(mut self) -> Result<(), Failure> {
+        let handover = self.load()?;
+        let mut pool = self.start(&handover)?;
+        let ran = self.share(handover, &mut pool).and_then(|handover| {
+            let merged = self.repeat(&handover, &mut pool)?;
+            self.plan.dataset.check_unchanged()?;
+            handover.let_go(&mut pool);
+            pool.memory()?;
+            Ok(merged)
+        });
+        match ran {
+            Ok(merged) => {
+                pool.shutdown(Shutdown::Drain)?;
+                self.print(&merged)
+            }
+            Err(failure) => {
+                let _ = pool.shutdown(Shutdown::Now);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Reads the dataset where its transport wants it in memory before workers start.
+    fn load(&mut self) -> Result<Handover, Failure> {
+        let began = Instant::now();
+        let handover = Handover::load(&self.plan, &mut self.watch("loading"))?;
+        self.seconds.load += began.elapsed().as_secs_f64();
+        let megabytes = self.plan.dataset.data_len() / (1024 * 1024);
+        let records = format_count(self.plan.dataset.records());
+        self.say(&format!("Loaded {megabytes} MB of data. {records} records"));
+        let (workers, batches) = (self.plan.workers, format_count(self.plan.batches));
+        self.say(&format!(
+            "Will use {workers} workers for {batches} batches."
+        ));
+        Ok(handover)
+    }
+
+    fn start(&mut self, handover: &Handover) -> Result<Pool, Failure> {
+        let timeline = Rc::clone(&self.timeline);
+        let mut builder = Pool::builder(self.plan.start_method.clone())
+            .tasks(worker::registry())
+            .workers(self.plan.workers)
+            .retries(self.plan.retries)
+            .timeline(true)
+            .interrupted_by(self.signals.descriptor()?)
+            .watch(move |event| timeline.borrow_mut().note(event));
+        if let Some(timeout) = self.plan.timeout {
+            builder = builder.task_timeout(timeout);
+        }
+        let began = Instant::now();
+        let pool = handover.attach_first(builder).start()?;
+        self.seconds.start = began.elapsed().as_secs_f64();
+        let took = self.seconds.start * 1e3;
+        self.say(&format!(
+            "Started {} workers in {took:.1} ms.",
+            self.plan.workers
+        ));
+        Ok(pool)
+    }
+
+    fn share(&mut self, handover: Handover, pool: &mut Pool) -> Result<Handover, Failure> {
+        let began = Instant::now();
+        let (handover, said) = handover.share(&self.plan, pool, &mut self.watch("sharing"))?;
+        if let Some(said) = said {
+            self.seconds.share = began.elapsed().as_secs_f64();
+            self.say(&said);
+        }
+        Ok(handover)
+    }
+
+    fn repeat(&mut self, handover: &Handover, pool: &mut Pool) -> Result<Partial, Failure> {
+        let mut first: Option<Partial> = None;
+        for repetition in 0..self.plan.repeat {
+            let batches = self.plan.batches;
+            self.timeline
+                .borrow_mut()
+                .batches_from(pool.next_task_id(), batches);
+            self.say(&format!("Hands out. {}", megabytes(&task::memory())));
+            let began = Instant::now();
+            let merged = handover.reduce(&self.plan, pool).map_err(explain)?;
+            let took = began.elapsed().as_secs_f64();
+            if repetition == 0 {
+                self.seconds.run = took;
+            }
+            if self.plan.repeat > 1 {
+                self.seconds.repeats.push(took);
+            }
+            self.say(&format!("Has all results. {}", megabytes(&task::memory())));
+            match &first {
+                None => first = Some(merged),
+                Some(before) if *before == merged => {}
+                Some(_) => {
+                    let why = "repetitions gave different sums: the dataset changes meanwhile";
+                    return Err(anyhow::anyhow!(why).into());
+                }
+            }
+        }
+        Ok(first.expect("at least one repetition"))
+    }
+
+    fn print(mut self, merged: &Partial) -> Result<(), Failure> {
+        self.seconds.total = self.seconds.start + self.seconds.run;
+        let timeline = self.timeline.borrow();
+        let (sum, dataset) = (merged.value(), &self.plan.dataset);
+        let mut report = report::Sum {
+            schema: report::SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: pool::PROTOCOL,
+            machine: machine(),
+            dataset: report::Dataset {
+                path: dataset.path().display().to_string(),
+                records: dataset.records(),
+                itemsize: dataset.layout().itemsize as u64,
+                field: self.plan.field.clone(),
+                bytes: dataset.data_len(),
+            },
+            plan: report::Plan {
+                start_method: self.plan.start_word,
+                transport: self.plan.transport,
+                workers: self.plan.workers as u32,
+                batches: self.plan.batches,
+            },
+            result: report::SumResult {
+                sum: sum.is_finite().then_some(sum),
+                sum_hex: float_hex(sum),
+                count: merged.count(),
+                nan_count: merged.nan_count(),
+            },
+            retries: timeline.retries(),
+            seconds: self.seconds.clone(),
+            memory: report::MemoryReport {
+                coordinator: as_report(&task::memory_in_full()),
+                workers: timeline.memory(),
+            },
+            coordinator: timeline.coordinator(),
+            workers: timeline.workers(),
+        };
+        report.seconds.end_to_end = self.clock.seconds();
+        timeline.say(&format!("Done in {:.2} s.", report.seconds.end_to_end));
+        print::print(&report, self.plan.format).context("cannot print the result")?;
+        Ok(())
+    }
+
+    /// Lets a long step stop when a signal comes.
+    fn watch(&self, _what: &'static str) -> impl FnMut(u64) -> ControlFlow<()> + use<'a> {
+        let signals = self.signals;
+        move |_bytes| match signals.came() {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn say(&self, text: &str) {
+        self.timeline.borrow().say(text);
+    }
+}
+
+/// Speaks of batches where the pool speaks of parts.
+fn explain(error: ReduceError) -> anyhow::Error {
+    match error {
+        ReduceError::Part { part, failure } => anyhow::anyhow!("batch {part}: {failure}"),
+        ReduceError::Submit(SubmitError::Pool(PoolError::Interrupted)) => {
+            anyhow::anyhow!("interrupted")
+        }
+        ReduceError::Submit(error) => error.into(),
+    }
+}

@@ -1,0 +1,98 @@
+//! What a `sum` command line means: everything checked that can be before a process starts.
+
+use crate::cli::{Format, SumArgs};
+use crate::exit::Failure;
+use crate::programs;
+use dataset::{Column, Dataset};
+use pool::{MAX_WORKERS, StartMethod};
+use report::Transport;
+use std::time::Duration;
+use worker::records::StudyField;
+
+/// What is to be done, and how.
+pub(super) struct Plan {
+    pub(super) dataset: Dataset,
+    pub(super) field: Option<String>,
+    pub(super) column: Column,
+    /// The same field where records travel encoded.
+    pub(super) study_field: Option<StudyField>,
+    pub(super) start_method: StartMethod,
+    pub(super) start_word: report::StartMethod,
+    pub(super) transport: Transport,
+    pub(super) workers: usize,
+    pub(super) batches: u64,
+    pub(super) repeat: u64,
+    pub(super) timeout: Option<Duration>,
+    pub(super) retries: u32,
+    pub(super) format: Format,
+    /// Threads that may help to read the dataset.
+    pub(super) threads: usize,
+}
+
+impl Plan {
+    /// Opens the dataset and checks that the rest can be done with it.
+    pub(super) fn resolve(args: SumArgs) -> Result<Plan, Failure> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let start_word = args.start_method;
+        if args.transport == Transport::Inherit && start_word != report::StartMethod::Fork {
+            return Err(Failure::usage(format!(
+                "--transport inherit needs --start-method fork: a worker started by {start_word} \
+                 does not have the coordinator's memory; use mmap or shm instead"
+            )));
+        }
+        let workers = args.workers.unwrap_or(cores as u64);
+        if workers > MAX_WORKERS as u64 {
+            return Err(Failure::usage(format!(
+                "--workers {workers}: at most {MAX_WORKERS}; more batches than workers \
+                 (--batches {workers}) may be what you want"
+            )));
+        }
+        let start_method = match start_word {
+            report::StartMethod::Fork => StartMethod::Fork,
+            report::StartMethod::Spawn => {
+                StartMethod::Spawn(programs::worker(args.worker_bin.as_deref())?)
+            }
+            report::StartMethod::ForkServer => {
+                StartMethod::ForkServer(programs::worker(args.worker_bin.as_deref())?)
+            }
+        };
+        let dataset = Dataset::open(&args.data)?;
+        let column = dataset
+            .column(args.field.as_deref())
+            .map_err(Failure::usage)?;
+        let study_field = match args.transport {
+            Transport::Serde => Some(study_field(&dataset, args.field.as_deref())?),
+            _ => None,
+        };
+        let batches = dataset::batches(dataset.records(), args.batches.unwrap_or(workers)).count();
+        Ok(Plan {
+            dataset,
+            field: args.field,
+            column,
+            study_field,
+            start_method,
+            start_word,
+            transport: args.transport,
+            workers: workers as usize,
+            batches: batches as u64,
+            repeat: args.repeat,
+            timeout: args.timeout,
+            retries: args.retries,
+            format: args.format,
+            threads: cores,
+        })
+    }
+}
+
+fn study_field(dataset: &Dataset, field: Option<&str>) -> Result<StudyField, Failure> {
+    field
+        .filter(|_| dataset.layout().is_study())
+        .and_then(StudyField::named)
+        .ok_or_else(|| {
+            Failure::usage(format!(
+                "--transport serde encodes records of one type, those that datagen writes \
+             (index, timestamp, val); {} has others: use bytes instead",
+                dataset.path().display()
+            ))
+        })
+}

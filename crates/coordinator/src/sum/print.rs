@@ -1,0 +1,45 @@
+//! A result on stdout.
+
+use crate::cli::Format;
+use report::{Sum, format_count};
+use std::io::{self, Write};
+
+/// Prints the report whole, or says why it could not.
+pub(super) fn print(report: &Sum, format: Format) -> io::Result<()> {
+    let mut text = match format {
+        Format::Json => serde_json::to_string(report)?,
+        Format::Text => as_text(report),
+    };
+    text.push('\n');
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+fn as_text(report: &Sum) -> String {
+    let (result, seconds) = (&report.result, &report.seconds);
+    let sum = result
+        .sum
+        .map_or_else(|| result.sum_hex.clone(), |sum| format!("{sum}"));
+    let mut lines = vec![
+        format!("sum      {sum} ({})", result.sum_hex),
+        format!("count    {}", format_count(result.count)),
+        format!("nan      {}", format_count(result.nan_count)),
+        format!(
+            "seconds  load {:.3}, share {:.3}, start {:.3}, run {:.3}; total (start + run) {:.3}",
+            seconds.load, seconds.share, seconds.start, seconds.run, seconds.total
+        ),
+    ];
+    if !seconds.repeats.is_empty() {
+        let each: Vec<String> = seconds
+            .repeats
+            .iter()
+            .map(|run| format!("{run:.3}"))
+            .collect();
+        lines.push(format!("runs     {}", each.join(", ")));
+    }
+    if report.retries > 0 {
+        lines.push(format!("retries  {}", report.retries));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,31 @@
+//! `bytes`: the batch's raw bytes flow through the socket, straight from the page cache.
+
+use crate::exit::Failure;
+use crate::sum::plan::Plan;
+use pool::Stream;
+use std::sync::Arc;
+
+/// The whole dataset as a stream.
+pub(super) fn stream(plan: &Plan) -> Result<Stream, Failure> {
+    Ok(Stream::File {
+        file: Arc::new(plan.dataset.file().try_clone()?),
+        offset: plan.dataset.data_offset(),
+        len: plan.dataset.data_len(),
+    })
+}
+
+/// A part of it; `offset` counts from the first record.
+pub(super) fn part(whole: &Stream, offset: u64, len: u64) -> Stream {
+    match whole {
+        Stream::File {
+            file,
+            offset: first,
+            ..
+        } => Stream::File {
+            file: Arc::clone(file),
+            offset: first + offset,
+            len,
+        },
+        Stream::Memory(_) | Stream::Made(_) => unreachable!("a dataset is streamed from its file"),
+    }
+}

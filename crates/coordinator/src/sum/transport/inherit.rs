@@ -1,0 +1,38 @@
+//! `inherit`: the coordinator has the dataset in its own memory when it forks its workers.
+
+use super::Progress;
+use crate::exit::Failure;
+use crate::sum::plan::Plan;
+use pool::{Region, RegionId, SharedBytes};
+use shmem::PrivateMemory;
+use std::sync::Arc;
+
+/// The region's number: it is the first that the pool gets.
+pub(super) const REGION: RegionId = 1;
+
+/// The dataset's records in memory.
+pub(in crate::sum) struct Loaded(SharedBytes);
+
+impl Loaded {
+    pub(super) fn region(&self) -> Region {
+        Region::Inherited(Arc::clone(&self.0))
+    }
+}
+
+/// Reads the dataset's records.
+pub(super) fn load(plan: &Plan, progress: &mut Progress<'_>) -> Result<Loaded, Failure> {
+    let (file, offset) = (plan.dataset.file(), plan.dataset.data_offset());
+    let len = plan.dataset.data_len();
+    let memory = PrivateMemory::read_file(file, offset, len, plan.threads, progress)?;
+    Ok(Loaded(Arc::new(Whole(memory))))
+}
+
+struct Whole(PrivateMemory);
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+            .slice(0, self.0.len())
+            .expect("memory reaches its own length")
+    }
+}

@@ -1,0 +1,72 @@
+//! `serde`: every record is decoded from the file, encoded with serde, sent, and decoded again.
+
+use crate::exit::Failure;
+use crate::sum::plan::Plan;
+use pool::{Make, Maker, Stream};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use worker::records::{MAX_ENCODED, RECORD_LEN, Record};
+
+/// Records read and encoded at once: the most whose encodings fit into a chunk of 256 KiB.
+const RECORDS_AT_ONCE: usize = 256 * 1024 / MAX_ENCODED;
+
+/// The dataset's records, to be encoded.
+pub(in crate::sum) struct Source {
+    file: Arc<File>,
+    data_offset: u64,
+}
+
+impl Source {
+    pub(super) fn of(plan: &Plan) -> Result<Source, Failure> {
+        let file = Arc::new(plan.dataset.file().try_clone()?);
+        Ok(Source {
+            file,
+            data_offset: plan.dataset.data_offset(),
+        })
+    }
+
+    /// A batch as a stream of encoded records.
+    pub(super) fn part(&self, batch: Range<u64>) -> Stream {
+        let (file, data_offset) = (Arc::clone(&self.file), self.data_offset);
+        Stream::Made(Arc::new(Batch {
+            file,
+            data_offset,
+            batch,
+        }))
+    }
+}
+
+struct Batch {
+    file: Arc<File>,
+    data_offset: u64,
+    batch: Range<u64>,
+}
+
+impl Make for Batch {
+    fn open(&self) -> Maker {
+        let file = Arc::clone(&self.file);
+        let (data_offset, mut left) = (self.data_offset, self.batch.clone());
+        let mut raw = vec![0; RECORDS_AT_ONCE * RECORD_LEN];
+        Box::new(move |encoded| {
+            let records = (left.end - left.start).min(RECORDS_AT_ONCE as u64);
+            let raw = &mut raw[..records as usize * RECORD_LEN];
+            file.read_exact_at(raw, data_offset + left.start * RECORD_LEN as u64)
+                .map_err(cut)?;
+            left.start += records;
+            for bytes in raw.as_chunks::<RECORD_LEN>().0 {
+                Record::from_bytes(bytes).encode(encoded);
+            }
+            Ok(())
+        })
+    }
+}
+
+fn cut(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => io::Error::other("the dataset became shorter"),
+        _ => error,
+    }
+}

@@ -1,0 +1,30 @@
+//! `shm`: the dataset is copied once into a named segment that all workers attach.
+
+use super::Progress;
+use crate::exit::Failure;
+use crate::sum::plan::Plan;
+use pool::{Pool, Region, RegionId};
+use shmem::Segment;
+use std::sync::Arc;
+
+/// Makes and fills the segment; says how.
+pub(super) fn share(
+    plan: &Plan,
+    pool: &mut Pool,
+    progress: &mut Progress<'_>,
+) -> Result<(RegionId, String), Failure> {
+    let mut segment = Segment::create(plan.dataset.data_len())?;
+    let (file, offset) = (plan.dataset.file(), plan.dataset.data_offset());
+    let filled = segment.fill_from_file(file, offset, plan.threads, progress)?;
+    let mb = |bytes: u64| bytes / (1024 * 1024);
+    let pages = match filled.huge_bytes {
+        0 => "in small pages".to_owned(),
+        huge => format!("{} MB of it in huge pages", mb(huge)),
+    };
+    let said = format!(
+        "Shared {} MB as {}, {pages}.",
+        mb(segment.len()),
+        segment.name()
+    );
+    Ok((pool.attach(Region::Segment(Arc::new(segment))), said))
+}

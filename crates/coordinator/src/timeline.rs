@@ -1,0 +1,244 @@
+//! What happened when: printed while it happens, and kept for the report.
+
+use pool::{Event, What, WorkerId};
+use report::{Coordinator, Ended};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// Events that are kept of one process; more are counted only.
+const MAX_EVENTS: usize = 10_000;
+/// Batches of which lines are printed; more would be read by nobody.
+const MAX_BATCH_LINES: u64 = 200;
+
+/// The coordinator's start, on the clock of all processes of the machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    start_ns: u64,
+}
+
+impl Clock {
+    /// Starts now.
+    pub(crate) fn start() -> Clock {
+        Clock {
+            start_ns: task::now_ns(),
+        }
+    }
+
+    /// Seconds from the start to a time.
+    pub(crate) fn seconds_at(&self, at_ns: u64) -> f64 {
+        at_ns as f64 / 1e9 - self.start_ns as f64 / 1e9
+    }
+
+    /// Seconds since the start.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.seconds_at(task::now_ns())
+    }
+}
+
+/// What happened when.
+pub(crate) struct Timeline {
+    clock: Clock,
+    quiet: bool,
+    /// The number of the task that is batch 0 of the current repetition, and how many there are.
+    first_task: u64,
+    batches: u64,
+    coordinator: Vec<report::Event>,
+    workers: BTreeMap<WorkerId, Life>,
+    retries: u64,
+}
+
+/// What is known of one worker.
+struct Life {
+    was_ready: bool,
+    worker: report::Worker,
+    memory: Option<pool::Memory>,
+}
+
+impl Timeline {
+    pub(crate) fn new(clock: Clock, quiet: bool) -> Timeline {
+        let started = report::Event {
+            t: 0.0,
+            what: report::What::Started,
+            batch: None,
+        };
+        Timeline {
+            clock,
+            quiet,
+            first_task: 0,
+            batches: 0,
+            coordinator: vec![started],
+            workers: BTreeMap::new(),
+            retries: 0,
+        }
+    }
+
+    /// A line of the coordinator's own.
+    pub(crate) fn say(&self, text: &str) {
+        self.line("MainProcess", self.clock.seconds(), text);
+    }
+
+    /// Tasks from `first` on are the batches of a repetition.
+    pub(crate) fn batches_from(&mut self, first: u64, batches: u64) {
+        (self.first_task, self.batches) = (first, batches);
+    }
+
+    /// Something happened in the pool.
+    pub(crate) fn note(&mut self, event: &Event<'_>) {
+        let at = self.clock.seconds_at(event.at_ns);
+        let batch = |task: u64| task.checked_sub(self.first_task);
+        let life = self
+            .workers
+            .entry(event.worker)
+            .or_insert_with(|| Life::new(event.name));
+        if event.pid != 0 {
+            life.worker.pid = event.pid;
+        }
+        let chatty = self.batches <= MAX_BATCH_LINES;
+        match &event.what {
+            What::Started => life.keep(at, report::What::Started, None),
+            What::Ready => {
+                life.was_ready = true;
+                life.keep(at, report::What::Ready, None);
+            }
+            What::Received { task, memory } => {
+                life.keep(at, report::What::Received, batch(*task));
+                if chatty {
+                    self.line(
+                        event.name,
+                        at,
+                        &format!("Received data. {}", megabytes(memory)),
+                    );
+                }
+            }
+            What::Computed { task, memory } => {
+                life.keep(at, report::What::Computed, batch(*task));
+                if let (true, Some(memory)) = (chatty, memory) {
+                    self.line(
+                        event.name,
+                        at,
+                        &format!("Sends its result. {}", megabytes(memory)),
+                    );
+                }
+            }
+            What::Sent { task } => {
+                life.worker.batches += 1;
+                life.keep(at, report::What::Sent, batch(*task));
+            }
+            What::Retried { task } => {
+                self.retries += 1;
+                let number = batch(*task).unwrap_or(*task);
+                self.line(
+                    event.name,
+                    at,
+                    &format!("Died of batch {number}, which is run again."),
+                );
+            }
+            What::Stderr(line) => self.line(event.name, at, line),
+            What::Log(record) => self.line(event.name, at, record.message),
+            What::Memory(memory) => life.memory = Some(*memory),
+            What::Ended(ending) => {
+                life.worker.ended = Some(match *ending {
+                    pool::Ending::Exit(code) => Ended::Exit(code),
+                    pool::Ending::Signal(signal) => Ended::Signal(signal),
+                });
+                life.keep(at, report::What::Ended, None);
+            }
+        }
+    }
+
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries
+    }
+
+    pub(crate) fn coordinator(&self) -> Coordinator {
+        Coordinator {
+            pid: std::process::id(),
+            events: self.coordinator.clone(),
+            events_dropped: 0,
+        }
+    }
+
+    /// Every worker that ever was ready.
+    pub(crate) fn workers(&self) -> Vec<report::Worker> {
+        self.ready().map(|life| life.worker.clone()).collect()
+    }
+
+    /// The memory of those that told it.
+    pub(crate) fn memory(&self) -> Vec<report::Memory> {
+        self.ready()
+            .filter_map(|life| life.memory.as_ref().map(as_report))
+            .collect()
+    }
+
+    fn ready(&self) -> impl Iterator<Item = &Life> {
+        self.workers.values().filter(|life| life.was_ready)
+    }
+
+    fn line(&self, name: &str, at: f64, text: &str) {
+        if self.quiet {
+            return;
+        }
+        let name = if name == "MainProcess" {
+            format!("{name:<16}")
+        } else {
+            format!("{name:>16}")
+        };
+        // A reader that has gone away is no reason to stop the run.
+        let _ = writeln!(io::stderr(), "{name} [{at:>5.2}s] {text}");
+    }
+}
+
+impl Life {
+    fn new(name: &str) -> Life {
+        let worker = report::Worker {
+            name: name.to_owned(),
+            pid: 0,
+            batches: 0,
+            ended: None,
+            events: Vec::new(),
+            events_dropped: 0,
+        };
+        Life {
+            was_ready: false,
+            worker,
+            memory: None,
+        }
+    }
+
+    fn keep(&mut self, t: f64, what: report::What, batch: Option<u64>) {
+        if self.worker.events.len() < MAX_EVENTS {
+            self.worker.events.push(report::Event { t, what, batch });
+        } else {
+            self.worker.events_dropped += 1;
+        }
+    }
+}
+
+/// As the report has it.
+pub(crate) fn as_report(memory: &pool::Memory) -> report::Memory {
+    report::Memory {
+        heap: memory.heap,
+        heap_peak: memory.heap_peak,
+        rss: memory.rss,
+        rss_peak: memory.rss_peak,
+        pss: memory.pss,
+        private: memory.private,
+    }
+}
+
+/// `heap 0 MB (peak 0 MB), rss 3 MB`, in units of 1024 × 1024 bytes.
+pub(crate) fn megabytes(memory: &pool::Memory) -> String {
+    let mb = |bytes: u64| bytes / (1024 * 1024);
+    let pool::Memory {
+        heap,
+        heap_peak,
+        rss,
+        ..
+    } = *memory;
+    format!(
+        "heap {} MB (peak {} MB), rss {} MB",
+        mb(heap),
+        mb(heap_peak),
+        mb(rss)
+    )
+}
