@@ -69,16 +69,27 @@ pub enum Region {
     Segment(Arc<Segment>),
     /// A sealed memfd, handed over by descriptor.
     Memfd(Arc<SealedMemfd>),
-    /// A file, handed over by descriptor and mapped by each worker.
+    /// A file, handed over by descriptor.
     File {
         /// The file.
         file: Arc<File>,
-        /// How many bytes of it the workers map.
+        /// How many bytes of it tasks may refer to.
         len: u64,
+        /// How workers get at its bytes.
+        access: Access,
     },
     /// Memory of this process, found by forked workers in their own address space. Has to be
     /// attached before the pool starts.
     Inherited(SharedBytes),
+}
+
+/// How workers get at the bytes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// They map it: no copy, as fast as memory where the file is in the page cache.
+    Map,
+    /// They read it in large pieces: as fast as the disk where it is not.
+    Read,
 }
 
 impl Region {

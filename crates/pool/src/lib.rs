@@ -43,7 +43,7 @@ pub use counters::Counters;
 pub use event::{Event, What};
 pub use failure::{Certificate, Failed, PoolError, TaskFailure};
 pub use handle::Handle;
-pub use input::{Input, Make, Maker, Region, SharedBytes, Stream};
+pub use input::{Access, Input, Make, Maker, Region, SharedBytes, Stream};
 pub use pool::{Pool, Shutdown, SubmitError};
 pub use process::Ending;
 pub use reduce::ReduceError;

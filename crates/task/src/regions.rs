@@ -1,10 +1,14 @@
 //! The regions of memory that a worker has been told of.
 
 use crate::InputError;
+use crate::input::Chunks;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use shmem::{Identity, Mapping, SegmentName};
+use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use thiserror::Error;
@@ -18,10 +22,65 @@ pub type Inherited = HashMap<RegionId, Arc<dyn AsRef<[u8]> + Send + Sync>>;
 pub struct Regions {
     attached: HashMap<RegionId, Region>,
     inherited: Inherited,
+    /// Holds what is read of files that are not mapped.
+    buffer: RefCell<Vec<u8>>,
+}
+
+/// Bytes that tasks ask for at once of a file that is read. Large, so that the disk is kept
+/// busy by the kernel's read-ahead.
+const READ_SIZE: u64 = 1024 * 1024;
+
+/// A range of a region.
+pub enum Reach<'a> {
+    /// Memory.
+    Bytes(&'a [u8]),
+    /// A file that is read piece by piece.
+    File(FileChunks<'a>),
+}
+
+/// A range of a file, read piece by piece.
+pub struct FileChunks<'a> {
+    file: &'a File,
+    offset: u64,
+    left: u64,
+    buffer: RefMut<'a, Vec<u8>>,
+}
+
+impl Chunks for FileChunks<'_> {
+    fn next_chunk(&mut self) -> Result<Option<&[u8]>, InputError> {
+        let count = self.left.min(READ_SIZE) as usize;
+        if count == 0 {
+            return Ok(None);
+        }
+        if self.buffer.len() < count {
+            self.buffer.resize(count, 0);
+        }
+        let chunk = &mut self.buffer[..count];
+        self.file
+            .read_exact_at(chunk, self.offset)
+            .map_err(|error| {
+                InputError::Stream(match error.kind() {
+                    std::io::ErrorKind::UnexpectedEof => {
+                        format!(
+                            "the file ends before byte {}: it was truncated",
+                            self.offset + self.left
+                        )
+                    }
+                    _ => error.to_string(),
+                })
+            })?;
+        self.offset += count as u64;
+        self.left -= count as u64;
+        Ok(Some(chunk))
+    }
 }
 
 enum Region {
     Mapped(Mapping),
+    Read {
+        file: File,
+        len: u64,
+    },
     Inherited(Arc<dyn AsRef<[u8]> + Send + Sync>),
     /// Kept, so that calls that refer to it can say why.
     Unreachable(String),
@@ -55,6 +114,7 @@ impl Regions {
         Regions {
             attached: HashMap::new(),
             inherited,
+            buffer: RefCell::default(),
         }
     }
 
@@ -77,10 +137,33 @@ impl Regions {
     ///
     /// # Errors
     /// [`InputError::OutOfReach`]: unknown, unreachable, or out of bounds.
-    pub fn slice(&self, id: RegionId, offset: u64, len: u64) -> Result<&[u8], InputError> {
+    pub fn reach(&self, id: RegionId, offset: u64, len: u64) -> Result<Reach<'_>, InputError> {
+        match self.attached.get(&id) {
+            Some(Region::Read { file, len: all }) => {
+                if offset.checked_add(len).is_none_or(|end| end > *all) {
+                    return Err(InputError::OutOfReach(format!(
+                        "{len} bytes at {offset} lie outside the {all} of the file"
+                    )));
+                }
+                let buffer = self.buffer.borrow_mut();
+                Ok(Reach::File(FileChunks {
+                    file,
+                    offset,
+                    left: len,
+                    buffer,
+                }))
+            }
+            _ => self.slice(id, offset, len).map(Reach::Bytes),
+        }
+    }
+
+    fn slice(&self, id: RegionId, offset: u64, len: u64) -> Result<&[u8], InputError> {
         match self.attached.get(&id) {
             None => Err(InputError::OutOfReach(format!(
                 "region {id} is not attached"
+            ))),
+            Some(Region::Read { .. }) => Err(InputError::OutOfReach(format!(
+                "region {id} is a file that is read, not memory"
             ))),
             Some(Region::Unreachable(why)) => Err(InputError::OutOfReach(why.clone())),
             Some(Region::Mapped(mapping)) => mapping
@@ -112,6 +195,12 @@ impl Regions {
             Source::Descriptor { len } => {
                 let descriptor = descriptor.ok_or(AttachError::NoDescriptor)?;
                 Mapping::map_fd(descriptor.as_fd(), len)?
+            }
+            Source::File { len } => {
+                let file = File::from(descriptor.ok_or(AttachError::NoDescriptor)?);
+                // Doubles the kernel's read-ahead; the reads are right without it.
+                let _ = posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_SEQUENTIAL);
+                return Ok(Region::Read { file, len });
             }
             Source::Path {
                 path,

@@ -5,6 +5,7 @@ mod outbox;
 mod stream;
 
 use crate::channel::{Channel, ChannelError, Frame};
+use crate::regions::Reach;
 use crate::registry::{Failure, Registry};
 use crate::{Inherited, Input, Regions, logging, memory_in_full, panic};
 use answers::Answers;
@@ -163,7 +164,7 @@ fn answer_calls(
             }
             ToWorker::Attach { region, source } => {
                 let descriptor = match source {
-                    Source::Descriptor { .. } => frame.take_descriptor(),
+                    Source::Descriptor { .. } | Source::File { .. } => frame.take_descriptor(),
                     Source::Segment { .. } | Source::Path { .. } | Source::Inherited => None,
                 };
                 regions.attach(region, &source, descriptor);
@@ -186,19 +187,22 @@ fn answer(
     regions: &Regions,
     call: &Call<'_>,
 ) -> Result<(), ServeError> {
-    let bytes = match call.input {
-        CallInput::None | CallInput::Stream => Ok(&[][..]),
-        CallInput::Inline(bytes) => Ok(bytes),
+    let reach = match call.input {
+        CallInput::None | CallInput::Stream => Ok(Reach::Bytes(&[])),
+        CallInput::Inline(bytes) => Ok(Reach::Bytes(bytes)),
         CallInput::Slice {
             region,
             offset,
             len,
-        } => regions.slice(region, offset, len),
+        } => regions.reach(region, offset, len),
     };
     answers.outbox().received(call.id)?;
-    let ran = match bytes {
-        Ok(bytes) => {
-            let input = Input::from_bytes(bytes);
+    let ran = match reach {
+        Ok(mut reach) => {
+            let input = match &mut reach {
+                Reach::Bytes(bytes) => Input::from_bytes(bytes),
+                Reach::File(chunks) => Input::from_stream(chunks),
+            };
             panic::catch(|| registry.run(call.task, call.args, input, answers.buffer()))
         }
         Err(error) => Err(Failure::new(FailureKind::BadInput, error.to_string())),

@@ -91,6 +91,12 @@ pub enum Source<'a> {
     },
     /// Memory that the worker was forked with.
     Inherited,
+    /// A file whose descriptor comes with this frame, to be read in large pieces rather than
+    /// mapped: what is faster where it is not in the page cache.
+    File {
+        /// How many bytes of it calls may refer to.
+        len: u64,
+    },
 }
 
 /// One call of a task.

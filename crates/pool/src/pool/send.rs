@@ -1,6 +1,7 @@
 //! Handing out tasks and sending what waits.
 
 use super::*;
+use crate::input::Access;
 use crate::link::Pumped;
 use crate::pool::starts::Token;
 use nix::sys::epoll::EpollFlags;
@@ -162,10 +163,13 @@ fn introduce(worker: &mut Worker, id: RegionId, region: &Region) -> Result<(), S
             Source::Descriptor { len: memfd.len() },
             vec![duplicate(memfd.fd())?],
         ),
-        Region::File { file, len } => (
-            Source::Descriptor { len: *len },
-            vec![duplicate(file.as_fd())?],
-        ),
+        Region::File { file, len, access } => {
+            let source = match access {
+                Access::Map => Source::Descriptor { len: *len },
+                Access::Read => Source::File { len: *len },
+            };
+            (source, vec![duplicate(file.as_fd())?])
+        }
         Region::Inherited(_) => (Source::Inherited, Vec::new()),
     };
     let message = ToWorker::Attach { region: id, source };

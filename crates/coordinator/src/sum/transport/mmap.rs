@@ -1,17 +1,29 @@
 //! `mmap`: workers map the dataset's file; the page cache is the shared memory.
+//!
+//! A file that is mostly not in the page cache is read in large pieces instead: page faults ask
+//! the disk for far less at once.
 
 use crate::exit::Failure;
 use crate::sum::plan::Plan;
-use pool::{Pool, Region, RegionId};
+use pool::{Access, Pool, Region, RegionId};
 use std::sync::Arc;
+
+/// Below this share of the file in the page cache, it is read.
+const MAPPED_FROM: f64 = 0.5;
 
 /// Attaches the file; gives the region and the bytes in it before the first record.
 pub(super) fn attach(plan: &Plan, pool: &mut Pool) -> Result<(RegionId, u64), Failure> {
     let before = plan.dataset.data_offset();
-    let file = Arc::new(plan.dataset.file().try_clone()?);
+    let file = plan.dataset.file().try_clone()?;
+    let access = match shmem::resident(&file, before, plan.dataset.data_len()).fraction() {
+        cached if cached >= MAPPED_FROM => Access::Map,
+        _ => Access::Read,
+    };
+    let file = Arc::new(file);
     let region = pool.attach(Region::File {
         file,
         len: before + plan.dataset.data_len(),
+        access,
     });
     Ok((region, before))
 }
