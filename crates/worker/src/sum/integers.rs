@@ -78,7 +78,7 @@ impl<I: Integer> Work for SumIntegers<'_, I> {
         } = self;
         let mut total = 0;
         for block in records.chunks((BLOCK_BYTES / stride).max(1) * stride) {
-            for start in (0..block.len()).step_by(LINE) {
+            for start in (offset..block.len()).step_by(stride.max(LINE)) {
                 prefetch(block, start);
             }
             // A stride that the compiler knows is one that it can make vectors of.
