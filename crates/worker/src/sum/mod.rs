@@ -2,7 +2,7 @@
 //!
 //! The result is the exact sum of all values but NaNs, rounded once, so its bits depend on the
 //! values alone: not on their order, nor on how they were split between workers. The pace is kept
-//! by vector loops that know when they are exact ([`kernel`]); what they cannot hold goes through
+//! by vector loops that know when they are exact (`kernel`); what they cannot hold goes through
 //! wide integers, and what remains meets in a fixed-point number that spans all doubles.
 
 mod accumulator;
