@@ -13,9 +13,8 @@ use anyhow::Context;
 use plan::Plan;
 use pool::{Pool, PoolError, ReduceError, Shutdown, SubmitError};
 use report::format_count;
-use std::cell::RefCell;
 use std::ops::ControlFlow;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use transport::Handover;
 use worker::sum::Partial;
@@ -37,13 +36,13 @@ struct Run<'a> {
     plan: Plan,
     clock: Clock,
     signals: &'a Signals,
-    timeline: Rc<RefCell<Timeline>>,
+    timeline: Arc<Mutex<Timeline>>,
     seconds: report::Seconds,
 }
 
 impl<'a> Run<'a> {
     fn new(args: SumArgs, clock: Clock, signals: &'a Signals) -> Result<Run<'a>, Failure> {
-        let timeline = Rc::new(RefCell::new(Timeline::new(clock, args.quiet)));
+        let timeline = Arc::new(Mutex::new(Timeline::new(clock, args.quiet)));
         let began = Instant::now();
         let plan = Plan::resolve(args)?;
         let load = began.elapsed().as_secs_f64();
@@ -104,14 +103,14 @@ impl<'a> Run<'a> {
     }
 
     fn start(&mut self, handover: &Handover) -> Result<Pool, Failure> {
-        let timeline = Rc::clone(&self.timeline);
+        let timeline = Arc::clone(&self.timeline);
         let mut builder = Pool::builder(self.plan.start_method.clone())
             .tasks(worker::registry())
             .workers(self.plan.workers)
             .retries(self.plan.retries)
             .timeline(true)
             .interrupted_by(self.signals.descriptor()?)
-            .watch(move |event| timeline.borrow_mut().note(event));
+            .watch(move |event| lock(&timeline).note(event));
         if let Some(timeout) = self.plan.timeout {
             builder = builder.task_timeout(timeout);
         }
@@ -140,9 +139,7 @@ impl<'a> Run<'a> {
         let mut first: Option<Partial> = None;
         for repetition in 0..self.plan.repeat {
             let batches = self.plan.batches;
-            self.timeline
-                .borrow_mut()
-                .batches_from(pool.next_task_id(), batches);
+            lock(&self.timeline).batches_from(pool.next_task_id(), batches);
             self.say(&format!("Hands out. {}", megabytes(&task::memory())));
             let began = Instant::now();
             let merged = handover.reduce(&self.plan, pool).map_err(explain)?;
@@ -168,7 +165,7 @@ impl<'a> Run<'a> {
 
     fn print(mut self, merged: &Partial) -> Result<(), Failure> {
         self.seconds.total = self.seconds.start + self.seconds.run;
-        let timeline = self.timeline.borrow();
+        let timeline = lock(&self.timeline);
         let (sum, dataset) = (merged.value(), &self.plan.dataset);
         let mut report = report::Sum {
             schema: report::SCHEMA,
@@ -219,8 +216,12 @@ impl<'a> Run<'a> {
     }
 
     fn say(&self, text: &str) {
-        self.timeline.borrow().say(text);
+        lock(&self.timeline).say(text);
     }
+}
+
+fn lock(timeline: &Mutex<Timeline>) -> MutexGuard<'_, Timeline> {
+    timeline.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Speaks of batches where the pool speaks of parts.

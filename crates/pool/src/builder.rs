@@ -14,7 +14,7 @@ use wire::RegionId;
 pub const MAX_WORKERS: usize = 4096;
 
 /// Told of everything that happens in a pool, from inside the pool's own calls.
-pub type Watcher = Box<dyn FnMut(&Event<'_>)>;
+pub type Watcher = Box<dyn FnMut(&Event<'_>) + Send>;
 
 /// How a pool is to be. Made by [`Pool::builder`].
 pub struct Builder {
@@ -166,7 +166,7 @@ impl Builder {
 
     /// Tells `watcher` of everything that happens.
     #[must_use]
-    pub fn watch(mut self, watcher: impl FnMut(&Event<'_>) + 'static) -> Builder {
+    pub fn watch(mut self, watcher: impl FnMut(&Event<'_>) + Send + 'static) -> Builder {
         self.watcher = Some(Box::new(watcher));
         self
     }

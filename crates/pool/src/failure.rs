@@ -29,6 +29,9 @@ pub enum TaskFailure {
     /// Its input could not be read while it was being streamed.
     #[error("its input could not be sent: {0}")]
     Input(String),
+    /// It was not taken: its arguments or input cannot be sent.
+    #[error("{0}")]
+    NotTaken(String),
     /// Its output is not what the caller expects: caller and worker differ in the task's type.
     #[error("its output cannot be decoded ({0}): are caller and worker built from one version?")]
     Undecodable(String),

@@ -4,7 +4,8 @@ use crate::failure::TaskFailure;
 use crate::schedule::TaskId;
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
 /// A task that was submitted. Dropping the handle does not cancel the task.
 #[derive(Debug)]
@@ -50,6 +51,38 @@ impl<T> Slot<T> {
             state: Mutex::new(State::Open(None)),
             done: Condvar::new(),
         })
+    }
+
+    /// Waits, on another thread than the pool's, for the result.
+    pub(crate) fn wait(&self) -> Result<T, TaskFailure> {
+        let open = |state: &mut State<T>| matches!(state, State::Open(_));
+        drop(
+            self.done
+                .wait_while(self.lock(), open)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        self.take()
+            .expect("a handle that waits has not been taken from")
+    }
+
+    /// As [`wait`](Self::wait), for at most `timeout`.
+    pub(crate) fn wait_for(&self, timeout: Duration) -> Option<Result<T, TaskFailure>> {
+        let open = |state: &mut State<T>| matches!(state, State::Open(_));
+        let waited = self.done.wait_timeout_while(self.lock(), timeout, open);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.take()
+    }
+
+    /// The result, or else `waker` is woken when it is there.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<T, TaskFailure>> {
+        if let State::Open(waiting) = &mut *self.lock() {
+            *waiting = Some(waker.clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(
+            self.take()
+                .expect("a future is not polled again once it is ready"),
+        )
     }
 
     fn take(&self) -> Option<Result<T, TaskFailure>> {

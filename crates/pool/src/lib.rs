@@ -23,13 +23,16 @@
 //!
 //! The pool knows bytes and tasks; it knows nothing of records or of files' formats.
 
+mod background;
 mod builder;
+mod call;
 mod counters;
 mod event;
 mod failure;
 mod handle;
 mod input;
 mod link;
+mod map;
 mod pool;
 mod process;
 mod reduce;
@@ -38,6 +41,7 @@ mod start;
 mod stderr;
 mod worker;
 
+pub use background::{Background, Pending};
 pub use builder::{Builder, MAX_WORKERS, Watcher};
 pub use counters::Counters;
 pub use event::{Event, What};

@@ -6,6 +6,7 @@ mod send;
 mod starts;
 
 use crate::builder::{Builder, Limits, Watcher};
+use crate::call::Call;
 use crate::counters::Counters;
 use crate::event::{Event, What};
 use crate::failure::{PoolError, TaskFailure};
@@ -14,7 +15,8 @@ use crate::input::{Input, Region};
 use crate::schedule::{Scheduler, TaskId, WorkerId};
 use crate::start::{StartMethod, Starter};
 use crate::worker::{Doom, Phase, Worker};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
 use shmem::Board;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -37,7 +39,7 @@ pub struct Pool {
     starter: Starter,
     limits: Limits,
     scheduler: Scheduler,
-    jobs: HashMap<TaskId, Job>,
+    jobs: HashMap<TaskId, Call>,
     workers: BTreeMap<WorkerId, Box<Worker>>,
     regions: HashMap<RegionId, Region>,
     next_task: TaskId,
@@ -57,6 +59,8 @@ pub struct Pool {
     /// No worker is replaced any more.
     closing: bool,
     broken: Option<PoolError>,
+    /// Rung by another thread that has orders.
+    bell: Option<Arc<EventFd>>,
     interrupt: Option<OwnedFd>,
     interrupted: bool,
     /// A worker's initializer has failed.
@@ -68,15 +72,6 @@ pub struct Pool {
     oom_kills: Option<u64>,
     /// Keeps the pool where it was made: its workers die with that thread.
     _not_send: std::marker::PhantomData<*const ()>,
-}
-
-/// A task that has no result yet.
-struct Job {
-    task: &'static str,
-    args: Vec<u8>,
-    input: Input,
-    timeout: Option<Duration>,
-    reply: Arc<dyn Reply>,
 }
 
 /// Why a task was not taken.
@@ -119,11 +114,6 @@ pub enum Shutdown {
     Now,
 }
 
-/// The most bytes of arguments: they travel in one frame with the call.
-const MAX_ARGS: usize = wire::MAX_CHUNK;
-/// Inline inputs above this are streamed, so that they need not fit into a frame.
-const MAX_INLINE: usize = 256 * 1024;
-
 impl Pool {
     /// A pool that starts its workers by `method`.
     pub fn builder(method: StartMethod) -> Builder {
@@ -142,10 +132,22 @@ impl Pool {
     where
         T::Output: Send,
     {
+        let slot = Slot::new();
+        let id = self.submit_with::<T>(args, input.into(), Arc::clone(&slot) as _)?;
+        Ok(Handle { id, slot })
+    }
+
+    pub(crate) fn submit_with<T: Task>(
+        &mut self,
+        args: &T::Args,
+        input: Input,
+        reply: Arc<dyn Reply>,
+    ) -> Result<TaskId, SubmitError> {
+        let call = Call::new::<T>(args, input, None, reply)?;
         while self.is_full() {
             self.drive(None)?;
         }
-        self.try_submit::<T>(args, input)
+        self.enqueue(call)
     }
 
     /// Submits a task if the queue bound allows it now.
@@ -161,81 +163,65 @@ impl Pool {
         T::Output: Send,
     {
         let slot = Slot::new();
-        let reply: Arc<dyn Reply> = Arc::clone(&slot) as _;
-        let id = self.enqueue::<T>(args, input.into(), None, reply)?;
+        let call = Call::new::<T>(args, input.into(), None, Arc::clone(&slot) as _)?;
+        let id = self.enqueue(call)?;
         Ok(Handle { id, slot })
     }
 
-    pub(crate) fn enqueue<T: Task>(
-        &mut self,
-        args: &T::Args,
-        input: Input,
-        timeout: Option<Duration>,
-        reply: Arc<dyn Reply>,
-    ) -> Result<TaskId, SubmitError> {
-        let task = T::NAME;
-        let args = postcard::to_stdvec(args).map_err(|error| SubmitError::Args {
-            task,
-            why: error.to_string(),
-        })?;
-        if args.len() > MAX_ARGS {
-            let why = format!("{} bytes are more than {MAX_ARGS}", args.len());
-            return Err(SubmitError::Args { task, why });
-        }
-        if let Some(error) = &self.broken {
-            return Err(error.clone().into());
-        }
+    pub(crate) fn enqueue(&mut self, call: Call) -> Result<TaskId, SubmitError> {
+        self.check_broken()?;
         if self.is_full() {
             return Err(SubmitError::Full);
         }
-        let input = self.check(input)?;
+        self.check_reach(&call.input)?;
         let id = self.next_task;
-        self.next_task += 1;
-        let timeout = timeout.or(self.limits.task_timeout);
-        self.has_timeouts |= timeout.is_some();
-        self.jobs.insert(
-            id,
-            Job {
-                task,
-                args,
-                input,
-                timeout,
-                reply,
-            },
-        );
-        self.scheduler.submit(id);
+        self.take_in(id, call);
         Ok(id)
     }
 
-    /// Streams long inline inputs; refuses slices that are out of reach.
-    fn check(&self, input: Input) -> Result<Input, SubmitError> {
-        match input {
-            Input::Inline(bytes) if bytes.len() > MAX_INLINE => {
-                Ok(Input::Stream(crate::input::Stream::Memory(Arc::new(bytes))))
-            }
-            Input::Slice {
-                region,
-                offset,
-                len,
-            } => {
-                let bad = |why| {
-                    Err(SubmitError::Input {
-                        region,
-                        offset,
-                        len,
-                        why,
-                    })
-                };
-                match self.regions.get(&region) {
-                    None => bad("no such region is attached"),
-                    Some(known) if offset.checked_add(len).is_none_or(|end| end > known.len()) => {
-                        bad("outside the region")
-                    }
-                    Some(_) => Ok(input),
-                }
-            }
-            input => Ok(input),
+    /// Takes a task under a number given by the caller; what is wrong with it is its failure.
+    pub(crate) fn enqueue_as(&mut self, id: TaskId, call: Call) {
+        let checked = match self.check_broken() {
+            Ok(()) => self.check_reach(&call.input),
+            Err(error) => Err(error.into()),
+        };
+        match checked {
+            Ok(()) => self.take_in(id, call),
+            Err(error) => call.resolve(Err(error.into())),
         }
+    }
+
+    fn take_in(&mut self, id: TaskId, mut call: Call) {
+        self.next_task = id + 1;
+        call.timeout = call.timeout.or(self.limits.task_timeout);
+        self.has_timeouts |= call.timeout.is_some();
+        self.jobs.insert(id, call);
+        self.scheduler.submit(id);
+    }
+
+    /// Refuses slices that are out of reach.
+    fn check_reach(&self, input: &Input) -> Result<(), SubmitError> {
+        let &Input::Slice {
+            region,
+            offset,
+            len,
+        } = input
+        else {
+            return Ok(());
+        };
+        let why = match self.regions.get(&region) {
+            None => "no such region is attached",
+            Some(known) if offset.checked_add(len).is_none_or(|end| end > known.len()) => {
+                "outside the region"
+            }
+            Some(_) => return Ok(()),
+        };
+        Err(SubmitError::Input {
+            region,
+            offset,
+            len,
+            why,
+        })
     }
 
     /// Drives the pool until the task has its result.
@@ -254,7 +240,10 @@ impl Pool {
     /// Gives a task up: a queued one is never run; a running one is ended with its worker, which
     /// is replaced. `false` where the task has a result already.
     pub fn cancel<T>(&mut self, handle: &Handle<T>) -> bool {
-        let id = handle.id;
+        self.cancel_id(handle.id)
+    }
+
+    pub(crate) fn cancel_id(&mut self, id: TaskId) -> bool {
         if !self.jobs.contains_key(&id) {
             return false;
         }
@@ -286,9 +275,13 @@ impl Pool {
             "memory is inherited when a worker starts: attach it with the builder"
         );
         let id = self.next_region;
-        self.next_region += 1;
-        self.regions.insert(id, region);
+        self.attach_as(id, region);
         id
+    }
+
+    pub(crate) fn attach_as(&mut self, id: RegionId, region: Region) {
+        self.next_region = id + 1;
+        self.regions.insert(id, region);
     }
 
     /// Detaches a region; workers let go of it. Tasks that still refer to it fail.
@@ -443,6 +436,22 @@ impl Pool {
         withdrawn
     }
 
+    pub(crate) fn queue_bound(&self) -> usize {
+        self.limits.queue
+    }
+
+    pub(crate) fn worker_count(&self) -> usize {
+        self.limits.workers
+    }
+
+    /// Makes [`drive`](Self::drive) return when another thread rings `bell`.
+    pub(crate) fn wake_by(&mut self, bell: Arc<EventFd>) -> io::Result<()> {
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, starts::Token::Bell.encode());
+        self.epoll.add(&bell, event)?;
+        self.bell = Some(bell);
+        Ok(())
+    }
+
     /// Whether the queue bound is reached.
     pub(crate) fn is_full(&self) -> bool {
         self.jobs.len() >= self.limits.queue
@@ -489,7 +498,7 @@ impl Pool {
     fn fail(&mut self, task: TaskId, why: TaskFailure) {
         if let Some(job) = self.jobs.remove(&task) {
             self.counters.failed += 1;
-            job.reply.resolve(Err(why));
+            job.resolve(Err(why));
         }
     }
 

@@ -56,7 +56,7 @@ impl Pool {
                 merging: Arc::clone(&merging),
                 number,
             });
-            self.enqueue::<T>(args, input, None, part)?;
+            self.submit_with::<T>(args, input, part)?;
         }
         while !lock(&merging).is_settled() {
             self.drive(None).map_err(SubmitError::from)?;

@@ -13,6 +13,7 @@ impl Pool {
         match Token::decode(data) {
             Token::Server => self.listen_to_server(),
             Token::Interrupt => self.interrupted = true,
+            Token::Bell => drop(self.bell.as_ref().map(|bell| bell.read())),
             Token::Socket(id) => {
                 self.pump(id);
                 self.with_worker(id, |pool, worker| {
@@ -125,9 +126,9 @@ impl Pool {
                 if let Some(job) = self.jobs.remove(&id) {
                     self.counters.done += 1;
                     if parts.is_empty() {
-                        job.reply.resolve(Ok(output));
+                        job.resolve(Ok(output));
                     } else {
-                        job.reply.resolve(Ok(&[&parts[..], output].concat()));
+                        job.resolve(Ok(&[&parts[..], output].concat()));
                     }
                 }
                 self.answered(worker, id, computed_ns.saturating_sub(began_ns));

@@ -4,7 +4,6 @@ use super::*;
 use crate::input::Access;
 use crate::link::Pumped;
 use crate::pool::starts::Token;
-use nix::sys::epoll::EpollFlags;
 use wire::{Call, CallInput, Source, ToWorker};
 
 impl Pool {
@@ -96,7 +95,7 @@ impl Pool {
                         && let Some(job) = self.jobs.remove(&task)
                     {
                         self.counters.failed += 1;
-                        job.reply.resolve(Err(TaskFailure::Input(why)));
+                        job.resolve(Err(TaskFailure::Input(why)));
                     }
                 }
                 // The worker is gone, or about to be: its pidfd will say so.

@@ -3,7 +3,6 @@
 use super::*;
 use crate::failure::PoolError;
 use crate::start::{StartError, Started, wire_up};
-use nix::sys::epoll::EpollFlags;
 use wire::{Hello, Setup, ToWorker};
 
 /// Starts that may fail in a row before the pool gives up.
@@ -17,6 +16,7 @@ pub(super) enum Token {
     Stderr(WorkerId),
     Server,
     Interrupt,
+    Bell,
 }
 
 impl Token {
@@ -27,6 +27,7 @@ impl Token {
             Token::Stderr(id) => u64::from(id) << 2 | 2,
             Token::Server => 3,
             Token::Interrupt => 7,
+            Token::Bell => 11,
         }
     }
 
@@ -37,7 +38,8 @@ impl Token {
             1 => Token::Process(id),
             2 => Token::Stderr(id),
             _ if id == 0 => Token::Server,
-            _ => Token::Interrupt,
+            _ if id == 1 => Token::Interrupt,
+            _ => Token::Bell,
         }
     }
 }
@@ -85,6 +87,7 @@ impl Pool {
             failed_starts: 0,
             closing: false,
             broken: None,
+            bell: None,
             interrupt: None,
             interrupted: false,
             refused: None,

@@ -1,0 +1,238 @@
+//! A pool on a thread of its own, for programs that have other things to do, or many threads.
+
+use crate::builder::Builder;
+use crate::call::Call;
+use crate::counters::Counters;
+use crate::failure::{PoolError, TaskFailure};
+use crate::handle::{Handle, Slot};
+use crate::input::{Input, Region};
+use crate::pool::{Pool, Shutdown, SubmitError};
+use crate::schedule::TaskId;
+use crate::start::StartMethod;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use task::{ForkError, Task, thread_count};
+use wire::RegionId;
+
+/// A pool on a thread of its own. It can be shared between threads; its handles are futures.
+///
+/// Forking would copy a process with more than one thread, so only `spawn` and `forkserver` are
+/// accepted. Dropping it ends the workers at once; [`shutdown`](Self::shutdown) lets them finish.
+pub struct Background {
+    orders: Sender<Order>,
+    bell: Arc<EventFd>,
+    next_task: AtomicU64,
+    next_region: AtomicU32,
+    counters: Arc<Mutex<Counters>>,
+    thread: Option<JoinHandle<Result<(), PoolError>>>,
+}
+
+enum Order {
+    Submit(TaskId, Call),
+    Cancel(TaskId),
+    Attach(RegionId, Region),
+    Detach(RegionId),
+    Shutdown(Shutdown),
+}
+
+impl Builder {
+    /// Starts the pool on a thread of its own and waits until its workers are ready.
+    ///
+    /// # Errors
+    /// [`PoolError`]: for start method `fork`, or what failed.
+    pub fn background(self) -> Result<Background, PoolError> {
+        if matches!(self.method, StartMethod::Fork) {
+            let threads = thread_count().unwrap_or(1) + 1;
+            let error = crate::StartError::Fork(ForkError::Threads { threads });
+            return Err(PoolError::Start(Arc::new(error)));
+        }
+        let wait = |error: nix::Error| PoolError::Wait(Arc::new(error.into()));
+        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
+        let bell = Arc::new(bell.map_err(wait)?);
+        let counters: Arc<Mutex<Counters>> = Arc::default();
+        let next_region = AtomicU32::new(self.regions.len() as RegionId + 1);
+        let (orders, inbox) = mpsc::channel();
+        let (started, ready) = mpsc::channel();
+        let thread = std::thread::spawn({
+            let (bell, counters) = (Arc::clone(&bell), Arc::clone(&counters));
+            move || {
+                let mut pool = self.start()?;
+                pool.wake_by(bell)
+                    .map_err(|error| PoolError::Wait(Arc::new(error)))?;
+                let _ = started.send(());
+                serve(pool, &inbox, &counters)
+            }
+        });
+        if ready.recv().is_err() {
+            return Err(match thread.join() {
+                Ok(Err(error)) => error,
+                Ok(Ok(())) => unreachable!("the thread serves until it is told to stop"),
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+        }
+        let (next_task, thread) = (AtomicU64::new(0), Some(thread));
+        Ok(Background {
+            orders,
+            bell,
+            next_task,
+            next_region,
+            counters,
+            thread,
+        })
+    }
+}
+
+/// The life of the thread.
+fn serve(
+    mut pool: Pool,
+    inbox: &Receiver<Order>,
+    counters: &Mutex<Counters>,
+) -> Result<(), PoolError> {
+    loop {
+        loop {
+            match inbox.try_recv() {
+                Ok(Order::Submit(id, call)) => pool.enqueue_as(id, call),
+                Ok(Order::Cancel(id)) => drop(pool.cancel_id(id)),
+                Ok(Order::Attach(id, region)) => pool.attach_as(id, region),
+                Ok(Order::Detach(id)) => pool.detach(id),
+                Ok(Order::Shutdown(how)) => return pool.shutdown(how),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return pool.shutdown(Shutdown::Now),
+            }
+        }
+        // A pool that has broken down goes on failing what it is given, until it is dropped.
+        if pool.drive(None).is_err() {
+            match inbox.recv() {
+                Ok(Order::Submit(id, call)) => pool.enqueue_as(id, call),
+                Ok(Order::Shutdown(how)) => return pool.shutdown(how),
+                Ok(Order::Cancel(_) | Order::Attach(..) | Order::Detach(_)) => {}
+                Err(_) => return Ok(()),
+            }
+        }
+        *counters.lock().unwrap_or_else(PoisonError::into_inner) = pool.counters();
+    }
+}
+
+impl Background {
+    /// Submits a task.
+    ///
+    /// # Errors
+    /// [`SubmitError::Args`]; everything else is the task's own failure.
+    pub fn submit<T: Task>(
+        &self,
+        args: &T::Args,
+        input: impl Into<Input>,
+    ) -> Result<Pending<T::Output>, SubmitError>
+    where
+        T::Output: Send,
+    {
+        let slot = Slot::new();
+        let call = Call::new::<T>(args, input.into(), None, Arc::clone(&slot) as _)?;
+        let id = self.next_task.fetch_add(1, Ordering::Relaxed);
+        self.order(Order::Submit(id, call));
+        Ok(Pending(Handle { id, slot }))
+    }
+
+    /// Gives a task up, as [`Pool::cancel`] does.
+    pub fn cancel<T>(&self, pending: &Pending<T>) {
+        self.order(Order::Cancel(pending.0.id));
+    }
+
+    /// Attaches a region that tasks can then refer to.
+    ///
+    /// # Panics
+    /// For [`Region::Inherited`]: nothing is inherited here.
+    pub fn attach(&self, region: Region) -> RegionId {
+        assert!(
+            !matches!(region, Region::Inherited(_)),
+            "spawned workers inherit no memory"
+        );
+        let id = self.next_region.fetch_add(1, Ordering::Relaxed);
+        self.order(Order::Attach(id, region));
+        id
+    }
+
+    /// Detaches a region; workers let go of it.
+    pub fn detach(&self, region: RegionId) {
+        self.order(Order::Detach(region));
+    }
+
+    /// What the pool had done when it last had something to do.
+    pub fn counters(&self) -> Counters {
+        *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shuts the pool down and waits for it, as [`Pool::shutdown`] does.
+    ///
+    /// # Errors
+    /// [`PoolError`] where the pool could not go on.
+    pub fn shutdown(mut self, how: Shutdown) -> Result<(), PoolError> {
+        self.order(Order::Shutdown(how));
+        self.join()
+    }
+
+    fn order(&self, order: Order) {
+        // Where the thread is gone, dropping the order fails the task that it carries.
+        let _ = self.orders.send(order);
+        let _ = self.bell.write(1);
+    }
+
+    fn join(&mut self) -> Result<(), PoolError> {
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(ended)) => ended,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.order(Order::Shutdown(Shutdown::Now));
+            let _ = self.join();
+        }
+    }
+}
+
+/// A task given to a [`Background`] pool: wait for it, or await it.
+#[derive(Debug)]
+pub struct Pending<T>(Handle<T>);
+
+impl<T> Pending<T> {
+    /// Waits for the result.
+    ///
+    /// # Errors
+    /// [`TaskFailure`]: why the task gave no output.
+    pub fn wait(self) -> Result<T, TaskFailure> {
+        self.0.slot.wait()
+    }
+
+    /// Waits for the result up to `timeout`; gives the task back if there is none by then.
+    ///
+    /// # Errors
+    /// The task itself, still pending.
+    pub fn wait_for(self, timeout: Duration) -> Result<Result<T, TaskFailure>, Pending<T>> {
+        self.0.slot.wait_for(timeout).ok_or(self)
+    }
+
+    /// Whether there is a result to take.
+    pub fn is_done(&self) -> bool {
+        self.0.is_done()
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T, TaskFailure>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.slot.poll(context.waker())
+    }
+}
