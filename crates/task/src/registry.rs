@@ -12,6 +12,7 @@ type Runner = fn(&[u8], Input<'_>, Vec<u8>) -> Result<Vec<u8>, Failure>;
 #[derive(Clone, Default)]
 pub struct Registry {
     tasks: BTreeMap<&'static str, Runner>,
+    on_named: Option<fn(&str)>,
 }
 
 /// Why a call did not give an output.
@@ -53,6 +54,21 @@ impl Registry {
         let before = self.tasks.insert(T::NAME, run_encoded::<T>);
         assert!(before.is_none(), "two tasks are named {:?}", T::NAME);
         self
+    }
+
+    /// Has every worker run `on_named` once, as soon as it has been told its name
+    /// (`SpawnProcess-1`): before the initializer and before any task.
+    #[must_use]
+    pub fn on_named(mut self, on_named: fn(&str)) -> Registry {
+        self.on_named = Some(on_named);
+        self
+    }
+
+    /// This worker has been told its name.
+    pub(crate) fn named(&self, name: &str) {
+        if let Some(on_named) = self.on_named {
+            on_named(name);
+        }
     }
 
     /// The names of the tasks, sorted.

@@ -116,6 +116,7 @@ fn set_up(
         }
     };
     logging::forward(outbox, setup.log_level);
+    registry.named(setup.name);
     if let Some((task, args)) = setup.initializer {
         let ran = panic::catch(|| registry.run(task, args, Input::none(), Vec::new()));
         if let Err(failure) = ran {
