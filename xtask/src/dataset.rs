@@ -24,10 +24,13 @@ pub(crate) struct DatasetArgs {
     /// A dataset of your own
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
-    /// The field to sum, where it is not `val`
+    /// The field to sum [default: val, or all of a dataset of your own that has no fields]
     #[arg(long, value_name = "NAME")]
     pub(crate) field: Option<String>,
 }
+
+/// The field of generated datasets.
+pub(crate) const GENERATED_FIELD: &str = "val";
 
 impl DatasetArgs {
     /// The dataset's path: relative to the workspace's root where it is one of the workspace's own.
@@ -38,6 +41,15 @@ impl DatasetArgs {
             (None, Some(records)) => {
                 PathBuf::from(format!("data/records-{}.npy", short_count(records)))
             }
+        }
+    }
+
+    /// The field to name to the programs; none where a dataset of the user's own came without one.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match (&self.field, &self.data) {
+            (Some(field), _) => Some(field),
+            (None, None) => Some(GENERATED_FIELD),
+            (None, Some(_)) => None,
         }
     }
 
@@ -91,7 +103,7 @@ impl DatasetArgs {
             workers: 1,
             batches: None,
         };
-        let command = job.command(binaries, path, self.field.as_deref());
+        let command = job.command(binaries, path, self.field());
         let finished = process::run(command, timeout, interrupt)
             .with_context(|| format!("coordinator sum {}", path.display()))?;
         let sum: Sum =

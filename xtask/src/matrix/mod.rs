@@ -136,7 +136,7 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
     let job = run::Job {
         binaries: &binaries,
         data: &data,
-        field: args.dataset.field.as_deref(),
+        field: args.dataset.field(),
         timeout,
         limits: limits.as_ref(),
         results: &results,

@@ -99,7 +99,7 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         binaries: &binaries,
         python: &python,
         data: &data,
-        field: args.dataset.field.as_deref(),
+        field: args.dataset.field(),
         workers: args.workers,
         cores: described.machine.cores,
         runs: args.runs,

@@ -8,7 +8,7 @@ use report::{PeerLine, PeerPair, PeerRow, RateLine, RateRow, StartMethod, Sum, T
 
 use super::plan::{Peer, Program, RatePeer};
 use super::python::Python;
-use crate::dataset;
+use crate::dataset::{self, GENERATED_FIELD};
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::process::{self, RunError};
 use crate::stats::spread;
@@ -219,7 +219,11 @@ fn rate_pair(peer: &RatePeer, job: &Job<'_>, interrupt: &Interrupt) -> Result<(f
         workers: job.workers,
         batches: Some(TINY_TASKS),
     };
-    let ours = ours.command(job.binaries, Path::new("data/sample.npy"), None);
+    let ours = ours.command(
+        job.binaries,
+        Path::new("data/sample.npy"),
+        Some(GENERATED_FIELD),
+    );
     let ours = process::run(ours, job.timeout, interrupt)?;
     let sum: Sum = serde_json::from_str(&ours.stdout)?;
 
