@@ -95,9 +95,15 @@ fn what(name: &str) -> String {
     }
 }
 
+/// The longest record in bytes: NumPy's own bound, an `int`.
+const STRIDE_MAX: usize = i32::MAX as usize;
+
 /// A column that reaches beyond its record, as only a faulty or hostile sender would describe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a value of {size} bytes at offset {offset} does not fit a record of {stride} bytes")]
+#[error(
+    "a value of {size} bytes at offset {offset} does not fit a record of {stride} bytes (at most \
+     {STRIDE_MAX})"
+)]
 pub struct ColumnError {
     offset: usize,
     size: usize,
@@ -109,11 +115,12 @@ impl Column {
     ///
     /// # Errors
     ///
-    /// If `offset` plus the value's size is more than `stride`, or overflows.
+    /// If `offset` plus the value's size is more than `stride`, or overflows, or the record is longer
+    /// than NumPy allows.
     pub fn validate(&self) -> Result<(), ColumnError> {
         let size = self.scalar.size();
         match self.offset.checked_add(size) {
-            Some(end) if end <= self.stride => Ok(()),
+            Some(end) if end <= self.stride && self.stride <= STRIDE_MAX => Ok(()),
             _ => Err(ColumnError {
                 offset: self.offset,
                 size,

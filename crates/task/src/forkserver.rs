@@ -31,17 +31,6 @@ pub(crate) fn run(socket: OwnedFd, registry: &Registry) -> io::Result<()> {
     };
     Hello::accept(frame.body).map_err(io::Error::other)?;
     loop {
-        let ended = wait(&channel, &children)?;
-        for index in ended.children.into_iter().rev() {
-            let child = children.swap_remove(index);
-            send(socket.as_fd(), &reap(&child)?, &[])?;
-        }
-        if !ended.requests {
-            continue;
-        }
-        if channel.receive().map_err(io::Error::other)? == Incoming::End {
-            return Ok(());
-        }
         while let Some(mut frame) = channel.next_frame().map_err(io::Error::other)? {
             match wire::decode(frame.body).map_err(io::Error::other)? {
                 ToServer::Shutdown => return Ok(()),
@@ -50,29 +39,48 @@ pub(crate) fn run(socket: OwnedFd, registry: &Registry) -> io::Result<()> {
                     let (Some(worker), Some(stderr)) = (worker, stderr) else {
                         return Err(io::Error::other("a fork request came without descriptors"));
                     };
-                    match fork_worker(worker, stderr, registry) {
-                        Ok(forked) => {
-                            let answer = FromServer::Forked {
-                                request,
-                                pid: forked.pid,
-                            };
-                            send(socket.as_fd(), &answer, &[forked.pidfd.as_fd()])?;
-                            children.push(Child {
-                                pid: forked.pid,
-                                pidfd: forked.pidfd,
-                            });
-                        }
-                        Err(error) => {
-                            let reason = error.to_string();
-                            let answer = FromServer::Failed {
-                                request,
-                                reason: &reason,
-                            };
-                            send(socket.as_fd(), &answer, &[])?;
-                        }
-                    }
+                    let forked = fork_worker(worker, stderr, registry);
+                    children.extend(answer(socket.as_fd(), request, forked)?);
                 }
             }
+        }
+        let due = wait(&channel, &children)?;
+        for index in due.children.into_iter().rev() {
+            let child = children.swap_remove(index);
+            send(socket.as_fd(), &reap(&child)?, &[])?;
+        }
+        if due.requests && channel.receive().map_err(io::Error::other)? == Incoming::End {
+            return Ok(());
+        }
+    }
+}
+
+/// Tells what became of a request; gives the child, if there is one.
+fn answer(
+    socket: BorrowedFd<'_>,
+    request: u64,
+    forked: Result<fork::Forked, fork::ForkError>,
+) -> io::Result<Option<Child>> {
+    match forked {
+        Ok(fork::Forked { pid, pidfd }) => {
+            send(
+                socket,
+                &FromServer::Forked { request, pid },
+                &[pidfd.as_fd()],
+            )?;
+            Ok(Some(Child { pid, pidfd }))
+        }
+        Err(error) => {
+            let reason = error.to_string();
+            send(
+                socket,
+                &FromServer::Failed {
+                    request,
+                    reason: &reason,
+                },
+                &[],
+            )?;
+            Ok(None)
         }
     }
 }

@@ -14,7 +14,7 @@ static RUNNING: AtomicU64 = AtomicU64::new(0);
 
 /// Says which call is running, for the records that it logs.
 pub(crate) fn running(call: Option<u64>) {
-    RUNNING.store(call.map_or(0, |id| id + 1), Ordering::Relaxed);
+    RUNNING.store(call.map_or(0, |id| id.wrapping_add(1)), Ordering::Relaxed);
 }
 
 /// Makes the `log` macros of this process send records of `level` and below. A logger that the

@@ -79,6 +79,9 @@ pub fn serve(socket: OwnedFd, registry: &Registry, inherited: Inherited) -> Resu
     answer_calls(channel, answers, registry, Regions::new(inherited), &place)
 }
 
+/// The longest reason that an initializer's failure is given, in bytes.
+const MAX_REASON: usize = 64 * 1024;
+
 /// What the set-up leaves for the loop.
 struct Place {
     board: Option<(Board, usize)>,
@@ -92,7 +95,7 @@ impl Place {
         if let Some((board, index)) = &self.board {
             board
                 .word(*index)
-                .store(call.map_or(0, |id| id + 1), Ordering::Release);
+                .store(call.map_or(0, |id| id.wrapping_add(1)), Ordering::Release);
         }
     }
 }
@@ -120,7 +123,8 @@ fn set_up(
     if let Some((task, args)) = setup.initializer {
         let ran = panic::catch(|| registry.run(task, args, Input::none(), Vec::new()));
         if let Err(failure) = ran {
-            let reason = format!("{task}: {}", failure.message);
+            let mut reason = format!("{task}: {}", failure.message);
+            reason.truncate(reason.floor_char_boundary(MAX_REASON));
             outbox.push(&FromWorker::Refused { reason: &reason })?;
             outbox.flush()?;
             return Err(ServeError::Initializer(reason));

@@ -16,7 +16,8 @@ pub enum ToWorker<'a> {
     Chunk(&'a [u8]),
     /// The streamed input is complete.
     ChunkEnd,
-    /// The streamed input cannot be completed: its call is to be given up without an answer.
+    /// The streamed input cannot be completed. The call is answered all the same, mostly by
+    /// [`FailureKind::BadInput`].
     ChunkAbort,
     /// How to behave; exactly once, right after the greeting.
     #[serde(borrow)]
@@ -102,7 +103,7 @@ pub enum Source<'a> {
 /// One call of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call<'a> {
-    /// Comes back with the answer; rises from call to call.
+    /// Comes back with the answer; unique, and below `u64::MAX`.
     pub id: u64,
     /// The task's registered name.
     pub task: &'a str,
@@ -180,7 +181,7 @@ pub enum FromWorker<'a> {
         kind: FailureKind,
         /// The error's text, or the panic's.
         message: &'a str,
-        /// `file:line` of a panic, else empty.
+        /// `file:line:column` of a panic, else empty.
         location: &'a str,
         /// The backtrace of a panic, else empty.
         backtrace: &'a str,

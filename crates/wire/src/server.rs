@@ -10,7 +10,7 @@ pub enum ToServer {
         /// Comes back with the answer.
         request: u64,
     },
-    /// Exit once no worker is left. Closing the socket ends the forkserver and its workers.
+    /// Exit, with the workers that are left. Closing the socket says the same.
     Shutdown,
 }
 
