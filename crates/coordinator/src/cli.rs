@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::experiments::image::Experiment;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use report::{StartMethod, Transport, parse_count};
 use std::path::PathBuf;
@@ -19,6 +20,13 @@ pub struct Cli {
 pub enum Command {
     /// Sum one field of a dataset with worker processes, NaN values left out
     Sum(SumArgs),
+    /// Show what becomes of a value at module scope in two workers
+    ModuleScope(ModuleScopeArgs),
+    /// Show what becomes of the log lines of two workers
+    Logger(LoggerArgs),
+    /// A worker of an experiment
+    #[command(hide = true)]
+    WorkerImage(WorkerImageArgs),
 }
 
 /// `coordinator sum`.
@@ -67,6 +75,50 @@ pub struct SumArgs {
     /// No timeline
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `coordinator module-scope`.
+#[derive(Debug, Args)]
+pub struct ModuleScopeArgs {
+    /// How workers come to be: fork, spawn or forkserver
+    #[arg(long, value_name = "METHOD")]
+    pub start_method: StartMethod,
+}
+
+/// `coordinator logger`.
+#[derive(Debug, Args)]
+pub struct LoggerArgs {
+    /// How workers come to be: fork, spawn or forkserver
+    #[arg(long, value_name = "METHOD", required_unless_present = "all")]
+    pub start_method: Option<StartMethod>,
+    /// Let the function that logs live in a module with a logger of its own
+    #[arg(long)]
+    pub own_module: bool,
+    /// Let every worker begin by adding a handler
+    #[arg(long)]
+    pub initializer: bool,
+    /// Run them all and compare
+    #[arg(long, conflicts_with_all = ["start_method", "own_module", "initializer"])]
+    pub all: bool,
+}
+
+/// `coordinator worker-image`, which the coordinator runs itself.
+#[derive(Debug, Args)]
+pub struct WorkerImageArgs {
+    /// Whose worker.
+    pub experiment: Experiment,
+    /// When the coordinator began, on CLOCK_MONOTONIC in nanoseconds.
+    #[arg(long)]
+    pub began_ns: u64,
+    /// The inherited socket of a worker.
+    #[arg(long)]
+    pub fd: Option<i32>,
+    /// The inherited socket of a forkserver.
+    #[arg(long)]
+    pub forkserver: Option<i32>,
+    /// The coordinator's process.
+    #[arg(long)]
+    pub parent: u32,
 }
 
 /// How to print a result.

@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod exit;
+mod experiments;
 pub mod machine;
 mod programs;
 mod signals;
@@ -33,6 +34,9 @@ pub fn run() -> ExitCode {
     };
     let ran = match cli.command {
         Command::Sum(args) => sum::run(args, clock),
+        Command::ModuleScope(args) => experiments::module_scope::run(args.start_method),
+        Command::Logger(args) => experiments::logger::run(&args),
+        Command::WorkerImage(args) => experiments::image::run(&args),
     };
     match ran {
         Ok(()) => ExitCode::from(exit::DONE),

@@ -1,0 +1,53 @@
+//! The study's experiments: what a start method does to a program's module scope and to its
+//! loggers, and every claim of its table measured.
+//!
+//! Workers that are not forked here are this program again ([`image`]), so that the same statics
+//! exist in every image, as Python's workers import the main module again.
+
+pub(crate) mod image;
+pub(crate) mod logger;
+pub(crate) mod module_scope;
+mod observe;
+mod process;
+
+use crate::exit::Failure;
+use crate::signals::Signals;
+use image::Experiment;
+use pool::{Builder, Pool, Program, StartMethod};
+use report::StartMethod as Method;
+use std::io;
+
+/// How many workers an experiment has, as in the study.
+const WORKERS: u64 = 2;
+
+/// A pool of the experiment's workers, to be started.
+fn builder(experiment: Experiment, method: Method, signals: &Signals) -> io::Result<Builder> {
+    let method = match method {
+        Method::Fork => StartMethod::Fork,
+        Method::Spawn => StartMethod::Spawn(image(experiment)?),
+        Method::ForkServer => StartMethod::ForkServer(image(experiment)?),
+    };
+    Ok(Pool::builder(method)
+        .tasks(experiment.registry())
+        .workers(WORKERS as usize)
+        .interrupted_by(signals.descriptor()?))
+}
+
+/// This program again, as a worker of `experiment`.
+fn image(experiment: Experiment) -> io::Result<Program> {
+    Ok(Program::current()?
+        .arg("worker-image")
+        .arg(experiment.as_str())
+        .arg("--began-ns")
+        .arg(process::began_ns().to_string()))
+}
+
+/// Runs `experiment`; a signal that came meanwhile is why it failed.
+fn with_signals(experiment: impl FnOnce(&Signals) -> Result<(), Failure>) -> Result<(), Failure> {
+    let signals = Signals::note()?;
+    let ran = experiment(&signals);
+    match signals.came() {
+        Some(signal) if ran.is_err() => Err(Failure::Signal(signal)),
+        _ => ran,
+    }
+}
