@@ -24,7 +24,7 @@ use clap::Args;
 use report::{Limit, LimitData, Limits, Machine, Pages, SCHEMA, Unit};
 
 pub(crate) use plan::{Plan, for_cells};
-pub(crate) use probe::{FILE_READ, SEGMENT_FILL, SEGMENT_READ, SOCKET_STREAM};
+pub(crate) use probe::{FILE_READ, MEMORY_READ, SEGMENT_FILL, SEGMENT_READ, SOCKET_STREAM};
 use probe::{FillWay, Order, Probe};
 pub(crate) use processes::ANSWER;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use report::{Cell, Pages, Transport, Width};
 
-use super::probe::{FillWay, Probe, StreamWay};
+use super::probe::{Depth, FillWay, Probe, StreamWay};
 
 /// What to measure, and on what.
 #[derive(Debug, Clone)]
@@ -55,15 +55,16 @@ pub(crate) fn for_cells(cells: &[Cell], cores: u32) -> Vec<Probe> {
         workers.dedup();
         workers
     };
-    let mut threads: Vec<u32> = of(&[Transport::Mmap, Transport::Inherit])
-        .into_iter()
-        .map(|workers| workers.min(cores))
-        .collect();
-    threads.dedup();
-    let mut probes: Vec<Probe> = threads
-        .into_iter()
-        .map(|threads| Probe::FileRead(Width::Threads(threads)))
-        .collect();
+    let threads = |transport| {
+        let mut threads: Vec<u32> = of(&[transport])
+            .into_iter()
+            .map(|workers| workers.min(cores))
+            .collect();
+        threads.dedup();
+        threads.into_iter().map(Width::Threads)
+    };
+    let mut probes: Vec<Probe> = threads(Transport::Mmap).map(Probe::FileRead).collect();
+    probes.extend(threads(Transport::Inherit).map(Probe::MemoryRead));
     let processes: Vec<Width> = of(&[Transport::Shm])
         .into_iter()
         .map(Width::Processes)
@@ -99,13 +100,15 @@ fn fills(cores: u32) -> Vec<Probe> {
     .collect()
 }
 
-fn streams() -> [Probe; 3] {
+fn streams() -> Vec<Probe> {
     [
         StreamWay::Write,
         StreamWay::WriteMapped,
         StreamWay::Sendfile,
     ]
-    .map(Probe::SocketStream)
+    .into_iter()
+    .flat_map(|way| [Depth::Default, Depth::Deep].map(|depth| Probe::SocketStream(way, depth)))
+    .collect()
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(crate) enum Probe {
     /// [`SEGMENT_READ`] by several crews, since the segment has to be filled first.
     SegmentRead(Vec<Width>, Pages),
     /// [`SOCKET_STREAM`], or [`SOCKET_RAW`].
-    SocketStream(StreamWay),
+    SocketStream(StreamWay, Depth),
     /// [`SOCKET_PING_PONG`].
     SocketPingPong,
     /// [`FORK`] of a parent that holds so many bytes.
@@ -78,6 +78,15 @@ pub(crate) enum StreamWay {
     Sendfile,
 }
 
+/// How much a socket holds that is not read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Depth {
+    /// What the system gives.
+    Default,
+    /// Megabytes.
+    Deep,
+}
+
 /// A probe with what it works on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Order {
@@ -98,8 +107,8 @@ impl Probe {
             Probe::FilePread(_) => FILE_PREAD,
             Probe::SegmentFill(..) => SEGMENT_FILL,
             Probe::SegmentRead(..) => SEGMENT_READ,
-            Probe::SocketStream(StreamWay::Write) => SOCKET_RAW,
-            Probe::SocketStream(_) => SOCKET_STREAM,
+            Probe::SocketStream(StreamWay::Write, _) => SOCKET_RAW,
+            Probe::SocketStream(..) => SOCKET_STREAM,
             Probe::SocketPingPong => SOCKET_PING_PONG,
             Probe::Fork(..) => FORK,
             Probe::Spawn(_) => SPAWN,
@@ -116,7 +125,7 @@ impl Probe {
             Probe::SegmentRead(widths, _) => {
                 widths.iter().copied().max().unwrap_or(Width::Processes(1))
             }
-            Probe::SocketStream(_) | Probe::SocketPingPong => Width::Processes(2),
+            Probe::SocketStream(..) | Probe::SocketPingPong => Width::Processes(2),
             Probe::Fork(..) => Width::Processes(1),
             Probe::Spawn(at_once) => Width::Processes(*at_once),
         }
@@ -135,7 +144,7 @@ pub(crate) fn run(order: &Order) -> anyhow::Result<Vec<Limit>> {
         Probe::FilePread(width) => memory::file_pread(order, *width),
         Probe::SegmentFill(way, width) => fill::segment_fill(order, *way, *width),
         Probe::SegmentRead(widths, pages) => memory::segment_read(order, widths, *pages),
-        Probe::SocketStream(way) => sockets::stream(order, *way),
+        Probe::SocketStream(way, depth) => sockets::stream(order, *way, *depth),
         Probe::SocketPingPong => sockets::ping_pong(order),
         Probe::Fork(bytes, pages) => processes::fork(order, *bytes, *pages),
         Probe::Spawn(at_once) => processes::spawn(order, *at_once),

@@ -3,15 +3,17 @@
 //! | transport | the cell's time | the limit |
 //! | --- | --- | --- |
 //! | `mmap` | exec to exit | reading the mapped file, first touch, as many threads as the cell can use |
-//! | `inherit` | `total` | the same |
+//! | `inherit` | `total` | reading private memory, as many threads as the cell can use |
 //! | `shm` | `run` | reading a filled segment, first touch, as many processes |
 //! | `bytes`, `serde` | `run` | the fastest stream of the file through one socketpair |
 //!
-//! and `share` of `shm` beside the fastest way to fill a segment.
+//! With several workers `bytes` can be below 1: its sender never waits for one reader to wake.
+//!
+//! Besides, `share` of `shm` is set beside the fastest way to fill a segment.
 
 use report::{Cell, CellSummary, Limit, Limits, Touch, Transport, Unit, Width};
 
-use crate::limits::{FILE_READ, SEGMENT_FILL, SEGMENT_READ, SOCKET_STREAM};
+use crate::limits::{FILE_READ, MEMORY_READ, SEGMENT_FILL, SEGMENT_READ, SOCKET_STREAM};
 
 /// Fills in the multiples of the limits that were measured.
 pub(crate) fn fill_in(cell: Cell, summary: &mut CellSummary, bytes: u64, limits: &Limits) {
@@ -22,11 +24,14 @@ pub(crate) fn fill_in(cell: Cell, summary: &mut CellSummary, bytes: u64, limits:
             summary.wall.median,
             fastest(limits, FILE_READ, touched_by(threads)),
         ),
-        Transport::Inherit => (
-            "total",
-            summary.total.median,
-            fastest(limits, FILE_READ, touched_by(threads)),
-        ),
+        Transport::Inherit => {
+            let by_threads = |limit: &Limit| limit.width == threads;
+            (
+                "total",
+                summary.total.median,
+                fastest(limits, MEMORY_READ, by_threads),
+            )
+        }
         Transport::Shm => {
             let processes = Width::Processes(cell.workers);
             (
