@@ -3,7 +3,7 @@
 use crate::Pool;
 use crate::event::Event;
 use crate::failure::PoolError;
-use crate::input::Region;
+use crate::region::Region;
 use crate::start::StartMethod;
 use std::os::fd::OwnedFd;
 use std::time::Duration;

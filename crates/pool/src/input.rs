@@ -1,6 +1,6 @@
 //! What a task works on, and where its bytes are.
 
-use shmem::{SealedMemfd, Segment};
+use bytemuck::Pod;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -61,51 +61,11 @@ pub trait Make: Send + Sync {
 /// at the end.
 pub type Maker = Box<dyn FnMut(&mut Vec<u8>) -> io::Result<()> + Send>;
 
-/// A region of memory that many tasks work on: attached once, told to each worker once.
-#[derive(Clone)]
-pub enum Region {
-    /// A named segment; workers open it by name. It stays the caller's to fill and unlink, and
-    /// lives as long as the pool knows it.
-    Segment(Arc<Segment>),
-    /// A sealed memfd, handed over by descriptor.
-    Memfd(Arc<SealedMemfd>),
-    /// A file, handed over by descriptor.
-    File {
-        /// The file.
-        file: Arc<File>,
-        /// How many bytes of it tasks may refer to.
-        len: u64,
-        /// How workers get at its bytes.
-        access: Access,
-    },
-    /// Memory of this process, found by forked workers in their own address space. Has to be
-    /// attached before the pool starts.
-    Inherited(SharedBytes),
-}
-
-/// How workers get at the bytes of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// They map it: no copy, as fast as memory where the file is in the page cache.
-    Map,
-    /// They read it in large pieces: as fast as the disk where it is not.
-    Read,
-}
-
-impl Region {
-    /// The region's length in bytes.
-    pub fn len(&self) -> u64 {
-        match self {
-            Region::Segment(segment) => segment.len(),
-            Region::Memfd(memfd) => memfd.len(),
-            Region::File { len, .. } => *len,
-            Region::Inherited(memory) => (**memory).as_ref().len() as u64,
-        }
-    }
-
-    /// Whether the region has no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+impl Input {
+    /// The bytes of `elements`, sent with the call; a task reads them with
+    /// [`task::Input::elements`].
+    pub fn of_elements<T: Pod>(elements: &[T]) -> Input {
+        Input::Inline(bytemuck::cast_slice(elements).to_vec())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The input of a call as its task sees it: nothing, bytes in reach, or a stream of chunks.
 
+use bytemuck::Pod;
 use std::borrow::Cow;
 use thiserror::Error;
 
@@ -69,6 +70,32 @@ impl<'a> Input<'a> {
                 Ok(Cow::Owned(bytes))
             }
         }
+    }
+
+    /// The whole input as elements of a plain type (numbers, or structs that derive
+    /// [`Pod`]): borrowed where it is memory already and lies as `T` wants it, else copied.
+    ///
+    /// # Errors
+    /// [`InputError::Ragged`] where a part of an element is left over, or what the stream says.
+    ///
+    /// # Panics
+    /// Where `T` has no bytes.
+    pub fn elements<T: Pod>(self) -> Result<Cow<'a, [T]>, InputError> {
+        let unit = size_of::<T>();
+        assert!(unit > 0, "elements have at least one byte");
+        let bytes = self.bytes()?;
+        if !bytes.len().is_multiple_of(unit) {
+            return Err(InputError::Ragged {
+                length: bytes.len() as u64,
+                unit,
+            });
+        }
+        if let Cow::Borrowed(bytes) = bytes
+            && let Ok(elements) = bytemuck::try_cast_slice(bytes)
+        {
+            return Ok(Cow::Borrowed(elements));
+        }
+        Ok(Cow::Owned(bytemuck::pod_collect_to_vec(&bytes)))
     }
 
     /// Hands the input to `each` in order, in blocks of any whole number of units of `unit`
@@ -181,6 +208,35 @@ mod tests {
             let gathered = Input::from_stream(&mut cut(&bytes, &cuts)).bytes().unwrap().into_owned();
             prop_assert_eq!(gathered, bytes);
         }
+    }
+
+    #[test]
+    fn elements_are_borrowed_where_they_lie_well_and_copied_where_not() {
+        let numbers = [1u64, 2, 3];
+        let bytes: &[u8] = bytemuck::cast_slice(&numbers);
+        let lent = Input::from_bytes(bytes).elements::<u64>().unwrap();
+        assert!(matches!(lent, Cow::Borrowed([1, 2, 3])));
+
+        let shifted = [&[0], bytes, bytes].concat();
+        for start in 1..=8 {
+            let bytes = &shifted[start..start + 8];
+            let copied = Input::from_bytes(bytes).elements::<u64>().unwrap();
+            let expected = u64::from_ne_bytes(bytes.try_into().unwrap());
+            assert_eq!(copied[..], [expected]);
+        }
+        let streamed = Input::from_stream(&mut cut(bytes, &[5, 1]))
+            .elements::<u64>()
+            .unwrap()
+            .into_owned();
+        assert_eq!(streamed, numbers);
+        let ragged = Input::from_bytes(&bytes[..12]).elements::<u64>();
+        assert!(matches!(
+            ragged,
+            Err(InputError::Ragged {
+                length: 12,
+                unit: 8
+            })
+        ));
     }
 
     #[test]

@@ -40,6 +40,7 @@ mod registry;
 mod serve;
 mod task;
 
+pub use bytemuck::Pod;
 pub use channel::{Channel, ChannelError, Frame, Incoming, send_all};
 pub use child::{close_all_but, isolate};
 pub use clock::now_ns;

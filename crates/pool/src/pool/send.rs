@@ -1,9 +1,9 @@
 //! Handing out tasks and sending what waits.
 
 use super::*;
-use crate::input::Access;
 use crate::link::Pumped;
 use crate::pool::starts::Token;
+use crate::region::Access;
 use wire::{Call, CallInput, Source, ToWorker};
 
 impl Pool {
