@@ -57,6 +57,8 @@ pub struct Pool {
     counters: Counters,
     /// Workers that ended before they were ready, since one last was.
     failed_starts: u32,
+    /// Whether any worker ever was.
+    ever_ready: bool,
     /// No worker is replaced any more.
     closing: bool,
     broken: Option<PoolError>,

@@ -232,8 +232,15 @@ impl Pool {
     /// The forkserver is gone, and its workers die with it.
     fn server_gone(&mut self, why: &str) {
         self.starter.server = None;
+        if !self.ever_ready {
+            let error = crate::start::StartError::Server(why.to_owned());
+            return self.break_down(PoolError::Start(Arc::new(error)));
+        }
         for id in self.workers.keys().copied().collect::<Vec<_>>() {
-            let worker = self.workers.get_mut(&id).expect("a worker just listed");
+            // The death of one may have been the end of the pool.
+            let Some(worker) = self.workers.get_mut(&id) else {
+                return;
+            };
             match &mut worker.process {
                 Some(process) => process.ended(crate::Ending::Signal(libc::SIGKILL)),
                 None => worker.doom = Some(Doom::Nonsense(why.to_owned())),
@@ -246,8 +253,15 @@ impl Pool {
     pub(super) fn enforce_deadlines(&mut self) {
         let now = now_ns();
         for id in self.workers.keys().copied().collect::<Vec<_>>() {
-            let worker = self.workers.get_mut(&id).expect("a worker just listed");
+            let Some(worker) = self.workers.get_mut(&id) else {
+                // It went with its forkserver.
+                continue;
+            };
             if worker.deadline_ns.is_some_and(|deadline| deadline <= now) {
+                if worker.process.is_none() {
+                    self.server_gone("it did not answer in time");
+                    continue;
+                }
                 worker.doom.get_or_insert(match worker.phase {
                     Phase::Starting => Doom::Late("ready"),
                     Phase::Serving | Phase::Leaving | Phase::Dying => Doom::Late("gone"),

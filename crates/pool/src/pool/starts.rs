@@ -85,6 +85,7 @@ impl Pool {
             log_level: builder.log_level,
             counters: Counters::default(),
             failed_starts: 0,
+            ever_ready: false,
             closing: false,
             broken: None,
             bell: None,
@@ -188,6 +189,7 @@ impl Pool {
         worker.phase = Phase::Serving;
         worker.deadline_ns = None;
         self.failed_starts = 0;
+        self.ever_ready = true;
         self.scheduler.join(worker.id);
         self.tell(worker, now_ns(), What::Ready);
     }
@@ -204,14 +206,9 @@ impl Pool {
     /// A worker ended before it was ready.
     pub(super) fn start_failed(&mut self, how: String) {
         self.failed_starts += 1;
-        let first = self.counters.done + self.counters.failed == 0 && self.scheduler_is_new();
-        if first || self.failed_starts >= MAX_FAILED_STARTS {
+        // What goes wrong with the first goes wrong with all.
+        if !self.ever_ready || self.failed_starts >= MAX_FAILED_STARTS {
             self.break_down(PoolError::NotReady(how));
         }
-    }
-
-    /// Whether no worker has been ready yet.
-    fn scheduler_is_new(&self) -> bool {
-        self.serving().next().is_none() && self.counters.died == 0
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Seat, StartError};
 use crate::process::Process;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::{fs, io};
 use task::{Inherited, Registry};
 
@@ -21,11 +21,10 @@ pub(super) fn start(
 
 /// The whole life of the worker; gives its exit code.
 fn live(seat: Seat, registry: &Registry, inherited: &Inherited, parent: u32) -> i32 {
-    let ran = rewire(&seat)
+    let Seat { socket, stderr } = seat;
+    let ran = rewire(&socket, stderr)
         .and_then(|()| task::isolate(parent))
-        .and_then(|()| {
-            task::serve(seat.socket, registry, inherited.clone()).map_err(io::Error::other)
-        });
+        .and_then(|()| task::serve(socket, registry, inherited.clone()).map_err(io::Error::other));
     match ran {
         Ok(()) => 0,
         Err(error) => {
@@ -37,12 +36,12 @@ fn live(seat: Seat, registry: &Registry, inherited: &Inherited, parent: u32) -> 
 
 /// Nothing from /dev/null, complaints to the coordinator's pipe, and no other descriptor of the
 /// parent's but stdout and the worker's own socket.
-fn rewire(seat: &Seat) -> io::Result<()> {
+fn rewire(socket: &OwnedFd, stderr: OwnedFd) -> io::Result<()> {
     let null = fs::File::open("/dev/null")?;
     nix::unistd::dup2_stdin(&null)?;
-    nix::unistd::dup2_stderr(&seat.stderr)?;
-    task::close_all_but(&[seat.socket.as_raw_fd()]);
-    // Closed already with all the others.
-    std::mem::forget(null);
+    nix::unistd::dup2_stderr(&stderr)?;
+    // Closed here, since all others are closed behind their owners' backs.
+    drop((null, stderr));
+    task::close_all_but(&[socket.as_raw_fd()]);
     Ok(())
 }

@@ -54,7 +54,8 @@ impl Server {
         })?;
         let mut hello = Vec::new();
         wire::encode(&Hello::ours(), &mut hello).map_err(io::Error::other)?;
-        send_all(ours.as_fd(), &hello, &[])?;
+        // One that is gone already is told of by the end of its socket.
+        let _ = send_all(ours.as_fd(), &hello, &[]);
         let socket = Arc::new(ours);
         let channel = Channel::with_read_size(Arc::clone(&socket), 4096);
         Ok(Server {
@@ -65,13 +66,16 @@ impl Server {
         })
     }
 
-    /// Asks for a worker on `seat`; requests are small and wait in the socket.
+    /// Asks for a worker on `seat`; requests are small and wait in the socket. Where the forkserver
+    /// is gone, the end of its socket will tell, and of what.
     pub(super) fn ask(&mut self, seat: Seat, request: u64) -> Result<(), StartError> {
         let mut bytes = Vec::new();
         wire::encode(&ToServer::Fork { request }, &mut bytes).map_err(io::Error::other)?;
         let descriptors = [seat.socket.as_fd(), seat.stderr.as_fd()];
-        send_all(self.socket.as_fd(), &bytes, &descriptors)
-            .map_err(|error| StartError::Server(error.to_string()))
+        match send_all(self.socket.as_fd(), &bytes, &descriptors) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            sent => sent.map_err(|error| StartError::Server(error.to_string())),
+        }
     }
 
     /// What it has said since, without waiting.
