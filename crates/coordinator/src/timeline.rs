@@ -158,9 +158,16 @@ impl Timeline {
         }
     }
 
-    /// Every worker that ever was ready.
+    /// Every worker that ever was ready. An answer is noted when it arrives, by when its worker may
+    /// have told of later batches: here they are in order.
     pub(crate) fn workers(&self) -> Vec<report::Worker> {
-        self.ready().map(|life| life.worker.clone()).collect()
+        let mut workers: Vec<_> = self.ready().map(|life| life.worker.clone()).collect();
+        for worker in &mut workers {
+            worker
+                .events
+                .sort_by(|one, other| one.t.total_cmp(&other.t));
+        }
+        workers
     }
 
     /// The memory of those that told it.

@@ -1,0 +1,14 @@
+//! `coordinator sum` as its users meet it: the real programs, every start method and transport.
+//!
+//! One suite says what a run has to be, whatever its start method and transport; what is refused,
+//! what fails and what ends early have their own files. Rust's test harness has several threads,
+//! so nothing forks here: programs are run, each with a deadline.
+
+mod conformance;
+mod endings;
+mod failures;
+mod fixtures;
+mod processes;
+mod programs;
+mod soundness;
+mod usage;
