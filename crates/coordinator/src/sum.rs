@@ -128,9 +128,13 @@ impl<'a> Run<'a> {
     fn share(&mut self, handover: Handover, pool: &mut Pool) -> Result<Handover, Failure> {
         let began = Instant::now();
         let (handover, said) = handover.share(&self.plan, pool, &mut self.watch("sharing"))?;
-        if let Some(said) = said {
-            self.seconds.share = began.elapsed().as_secs_f64();
-            self.say(&said);
+        match said {
+            Some(said) => {
+                self.seconds.share = began.elapsed().as_secs_f64();
+                self.say(&said);
+            }
+            // Nothing was shared: the dataset was opened for its transport.
+            None => self.seconds.load += began.elapsed().as_secs_f64(),
         }
         Ok(handover)
     }
