@@ -42,7 +42,7 @@ pub struct SumArgs {
     /// The dataset: a one-dimensional NumPy .npy file
     #[arg(value_name = "DATA")]
     pub data: PathBuf,
-    /// The field to sum; none for a dataset without named fields
+    /// The field to sum [default: val]; none for a dataset without named fields
     #[arg(long)]
     pub field: Option<String>,
     /// How workers come to be: fork, spawn or forkserver

@@ -9,6 +9,9 @@ use report::Transport;
 use std::time::Duration;
 use worker::records::StudyField;
 
+/// The field that datagen's records, and the study's, hold their values in.
+const FIELD: &str = "val";
+
 /// What is to be done, and how.
 pub(super) struct Plan {
     pub(super) dataset: Dataset,
@@ -57,17 +60,16 @@ impl Plan {
             }
         };
         let dataset = Dataset::open(&args.data)?;
-        let column = dataset
-            .column(args.field.as_deref())
-            .map_err(Failure::usage)?;
+        let field = args.field.or_else(|| default_field(&dataset));
+        let column = dataset.column(field.as_deref()).map_err(Failure::usage)?;
         let study_field = match args.transport {
-            Transport::Serde => Some(study_field(&dataset, args.field.as_deref())?),
+            Transport::Serde => Some(study_field(&dataset, field.as_deref())?),
             _ => None,
         };
         let batches = dataset::batches(dataset.records(), args.batches.unwrap_or(workers)).count();
         Ok(Plan {
             dataset,
-            field: args.field,
+            field,
             column,
             study_field,
             start_method,
@@ -82,6 +84,13 @@ impl Plan {
             threads: cores,
         })
     }
+}
+
+/// The field that is summed where none is named, if there is such a field.
+fn default_field(dataset: &Dataset) -> Option<String> {
+    let fields = &dataset.layout().fields;
+    let is_there = dataset.layout().structured && fields.iter().any(|field| field.name == FIELD);
+    is_there.then(|| FIELD.to_owned())
 }
 
 fn study_field(dataset: &Dataset, field: Option<&str>) -> Result<StudyField, Failure> {
