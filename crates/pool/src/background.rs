@@ -4,9 +4,10 @@ use crate::builder::Builder;
 use crate::call::Call;
 use crate::counters::Counters;
 use crate::failure::{PoolError, TaskFailure};
+use crate::gate::Gate;
 use crate::handle::{Handle, Slot};
 use crate::input::Input;
-use crate::pool::{Pool, Shutdown, SubmitError};
+use crate::pool::{Pool, Shutdown, Submission, SubmitError};
 use crate::region::Region;
 use crate::schedule::TaskId;
 use crate::start::StartMethod;
@@ -29,6 +30,7 @@ use wire::RegionId;
 pub struct Background {
     orders: Sender<Order>,
     bell: Arc<EventFd>,
+    gate: Arc<Gate>,
     next_task: AtomicU64,
     next_region: AtomicU32,
     counters: Arc<Mutex<Counters>>,
@@ -59,6 +61,7 @@ impl Builder {
         let bell = Arc::new(bell.map_err(wait)?);
         let counters: Arc<Mutex<Counters>> = Arc::default();
         let next_region = AtomicU32::new(self.regions.len() as RegionId + 1);
+        let gate = Gate::new(self.limits.queue);
         let (orders, inbox) = mpsc::channel();
         let (started, ready) = mpsc::channel();
         let thread = std::thread::spawn({
@@ -82,6 +85,7 @@ impl Builder {
         Ok(Background {
             orders,
             bell,
+            gate,
             next_task,
             next_region,
             counters,
@@ -122,7 +126,7 @@ fn serve(
 }
 
 impl Background {
-    /// Submits a task.
+    /// Submits a task. Where the queue bound is reached, waits until there is room.
     ///
     /// # Errors
     /// [`SubmitError::Args`]; everything else is the task's own failure.
@@ -134,11 +138,12 @@ impl Background {
     where
         T::Output: Send,
     {
-        let slot = Slot::new();
-        let call = Call::new::<T>(args, input.into(), None, Arc::clone(&slot) as _)?;
-        let id = self.next_task.fetch_add(1, Ordering::Relaxed);
-        self.order(Order::Submit(id, call));
-        Ok(Pending(Handle { id, slot }))
+        self.call::<T>(args).input(input).submit()
+    }
+
+    /// Starts the submission of a task that has terms of its own, as [`Pool::call`] does.
+    pub fn call<'a, T: Task>(&'a self, args: &'a T::Args) -> Submission<'a, &'a Background, T> {
+        Submission::new(self, args)
     }
 
     /// Gives a task up, as [`Pool::cancel`] does.
@@ -179,6 +184,12 @@ impl Background {
         self.join()
     }
 
+    fn enqueue<T>(&self, call: Call, slot: Arc<Slot<T>>) -> Pending<T> {
+        let id = self.next_task.fetch_add(1, Ordering::Relaxed);
+        self.order(Order::Submit(id, call));
+        Pending(Handle { id, slot })
+    }
+
     fn order(&self, order: Order) {
         // Where the thread is gone, dropping the order fails the task that it carries.
         let _ = self.orders.send(order);
@@ -191,6 +202,33 @@ impl Background {
             Some(Ok(ended)) => ended,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
         }
+    }
+}
+
+impl<T: Task> Submission<'_, &Background, T>
+where
+    T::Output: Send,
+{
+    /// Submits the task. Where the queue bound is reached, waits until there is room.
+    ///
+    /// # Errors
+    /// [`SubmitError::Args`]; everything else is the task's own failure.
+    pub fn submit(self) -> Result<Pending<T::Output>, SubmitError> {
+        let slot = Slot::new();
+        let (pool, mut call) = self.into_call(&slot)?;
+        call.place = Some(pool.gate.enter());
+        Ok(pool.enqueue(call, slot))
+    }
+
+    /// Submits the task if the queue bound allows it now.
+    ///
+    /// # Errors
+    /// [`SubmitError::Args`] and [`SubmitError::Full`]; everything else is the task's own failure.
+    pub fn try_submit(self) -> Result<Pending<T::Output>, SubmitError> {
+        let slot = Slot::new();
+        let (pool, mut call) = self.into_call(&slot)?;
+        call.place = Some(pool.gate.try_enter().ok_or(SubmitError::Full)?);
+        Ok(pool.enqueue(call, slot))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A task on its way through the pool: what is to be run, and who waits for it.
 
 use crate::failure::TaskFailure;
+use crate::gate::Place;
 use crate::handle::Reply;
 use crate::input::{Input, Stream};
 use crate::pool::SubmitError;
@@ -19,15 +20,24 @@ pub(crate) struct Call {
     pub(crate) task: &'static str,
     pub(crate) args: Vec<u8>,
     pub(crate) input: Input,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) terms: Terms,
     reply: Option<Arc<dyn Reply>>,
+    /// The task's place in a queue that is bounded.
+    pub(crate) place: Option<Place>,
+}
+
+/// What holds for one task in place of what holds for the pool.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Terms {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retries: Option<u32>,
 }
 
 impl Call {
     pub(crate) fn new<T: Task>(
         args: &T::Args,
         input: Input,
-        timeout: Option<Duration>,
+        terms: Terms,
         reply: Arc<dyn Reply>,
     ) -> Result<Call, SubmitError> {
         let task = T::NAME;
@@ -49,8 +59,9 @@ impl Call {
             task,
             args,
             input,
-            timeout,
+            terms,
             reply: Some(reply),
+            place: None,
         })
     }
 

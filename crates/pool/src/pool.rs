@@ -1,17 +1,21 @@
 //! The pool as its caller drives it: submit, wait, shut down. Nothing happens outside these calls.
 
+mod closing;
 mod deaths;
 mod listen;
 mod send;
 mod starts;
+mod submit;
+
+pub use closing::Shutdown;
+pub use submit::{Submission, SubmitError};
 
 use crate::builder::{Builder, Limits, Watcher};
 use crate::call::Call;
 use crate::counters::Counters;
 use crate::event::{Event, What};
 use crate::failure::{PoolError, TaskFailure};
-use crate::handle::{Handle, Reply, Slot};
-use crate::input::Input;
+use crate::handle::Handle;
 use crate::region::Region;
 use crate::schedule::{Scheduler, TaskId, WorkerId};
 use crate::start::{StartMethod, Starter};
@@ -24,8 +28,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
-use task::{Task, now_ns};
-use thiserror::Error;
+use task::now_ns;
 use wire::{Memory, RegionId};
 
 /// Worker processes, and the tasks that they run.
@@ -77,154 +80,10 @@ pub struct Pool {
     _not_send: std::marker::PhantomData<*const ()>,
 }
 
-/// Why a task was not taken.
-#[derive(Debug, Error)]
-pub enum SubmitError {
-    /// The arguments cannot be encoded, or are longer than a frame.
-    #[error("arguments of {task} cannot be sent: {why}; hand large data over as input")]
-    Args {
-        /// The task's name.
-        task: &'static str,
-        /// What is wrong.
-        why: String,
-    },
-    /// The input refers to a region that is not attached, or to a range outside it.
-    #[error("{len} bytes at {offset} of region {region}: {why}")]
-    Input {
-        /// The region.
-        region: RegionId,
-        /// Bytes from its start.
-        offset: u64,
-        /// Bytes.
-        len: u64,
-        /// What is wrong.
-        why: &'static str,
-    },
-    /// As many tasks are open as the queue bound allows.
-    #[error("the queue is full")]
-    Full,
-    /// The pool cannot go on.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
-}
-
-/// How a pool is shut down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shutdown {
-    /// All tasks that have been submitted are answered first.
-    Drain,
-    /// Queued tasks fail; running ones are ended, first with SIGTERM, then with SIGKILL.
-    Now,
-}
-
 impl Pool {
     /// A pool that starts its workers by `method`.
     pub fn builder(method: StartMethod) -> Builder {
         Builder::new(method)
-    }
-
-    /// Submits a task. Where the queue bound is reached, drives the pool until there is room.
-    ///
-    /// # Errors
-    /// [`SubmitError`], but never `Full`.
-    pub fn submit<T: Task>(
-        &mut self,
-        args: &T::Args,
-        input: impl Into<Input>,
-    ) -> Result<Handle<T::Output>, SubmitError>
-    where
-        T::Output: Send,
-    {
-        let slot = Slot::new();
-        let id = self.submit_with::<T>(args, input.into(), Arc::clone(&slot) as _)?;
-        Ok(Handle { id, slot })
-    }
-
-    pub(crate) fn submit_with<T: Task>(
-        &mut self,
-        args: &T::Args,
-        input: Input,
-        reply: Arc<dyn Reply>,
-    ) -> Result<TaskId, SubmitError> {
-        let call = Call::new::<T>(args, input, None, reply)?;
-        while self.is_full() {
-            self.drive(None)?;
-        }
-        self.enqueue(call)
-    }
-
-    /// Submits a task if the queue bound allows it now.
-    ///
-    /// # Errors
-    /// [`SubmitError`].
-    pub fn try_submit<T: Task>(
-        &mut self,
-        args: &T::Args,
-        input: impl Into<Input>,
-    ) -> Result<Handle<T::Output>, SubmitError>
-    where
-        T::Output: Send,
-    {
-        let slot = Slot::new();
-        let call = Call::new::<T>(args, input.into(), None, Arc::clone(&slot) as _)?;
-        let id = self.enqueue(call)?;
-        Ok(Handle { id, slot })
-    }
-
-    pub(crate) fn enqueue(&mut self, call: Call) -> Result<TaskId, SubmitError> {
-        self.check_broken()?;
-        if self.is_full() {
-            return Err(SubmitError::Full);
-        }
-        self.check_reach(&call.input)?;
-        let id = self.next_task;
-        self.take_in(id, call);
-        Ok(id)
-    }
-
-    /// Takes a task under a number given by the caller; what is wrong with it is its failure.
-    pub(crate) fn enqueue_as(&mut self, id: TaskId, call: Call) {
-        let checked = match self.check_broken() {
-            Ok(()) => self.check_reach(&call.input),
-            Err(error) => Err(error.into()),
-        };
-        match checked {
-            Ok(()) => self.take_in(id, call),
-            Err(error) => call.resolve(Err(error.into())),
-        }
-    }
-
-    fn take_in(&mut self, id: TaskId, mut call: Call) {
-        self.next_task = id + 1;
-        call.timeout = call.timeout.or(self.limits.task_timeout);
-        self.has_timeouts |= call.timeout.is_some();
-        self.jobs.insert(id, call);
-        self.scheduler.submit(id);
-    }
-
-    /// Refuses slices that are out of reach.
-    fn check_reach(&self, input: &Input) -> Result<(), SubmitError> {
-        let &Input::Slice {
-            region,
-            offset,
-            len,
-        } = input
-        else {
-            return Ok(());
-        };
-        let why = match self.regions.get(&region) {
-            None => "no such region is attached",
-            Some(known) if offset.checked_add(len).is_none_or(|end| end > known.len()) => {
-                "outside the region"
-            }
-            Some(_) => return Ok(()),
-        };
-        Err(SubmitError::Input {
-            region,
-            offset,
-            len,
-            why,
-        })
     }
 
     /// Drives the pool until the task has its result.
@@ -394,42 +253,6 @@ impl Pool {
             .map(|at| Duration::from_nanos(at.saturating_sub(now_ns())))
     }
 
-    /// Shuts the pool down and waits until every worker has ended, by force once the grace
-    /// period is over. Every open task has its result afterwards.
-    ///
-    /// # Errors
-    /// [`PoolError`] where the pool could not go on while it drained.
-    pub fn shutdown(mut self, how: Shutdown) -> Result<(), PoolError> {
-        let mut drained = Ok(());
-        if how == Shutdown::Drain {
-            while !self.jobs.is_empty() && drained.is_ok() {
-                drained = self.drive(None);
-            }
-        }
-        self.close(how);
-        drained
-    }
-
-    fn close(&mut self, how: Shutdown) {
-        self.closing = true;
-        if let Some(interrupt) = self.interrupt.take() {
-            let _ = self.epoll.delete(interrupt);
-            self.interrupted = false;
-        }
-        self.fail_all(|| TaskFailure::ShutDown);
-        for id in self.workers.keys().copied().collect::<Vec<_>>() {
-            match how {
-                Shutdown::Drain => self.dismiss(id),
-                Shutdown::Now => self.end(id, Doom::Late("gone")),
-            }
-        }
-        while !self.workers.is_empty() && self.broken.is_none() {
-            if self.drive(None).is_err() {
-                break;
-            }
-        }
-    }
-
     /// Gives a task up if it is still queued.
     pub(crate) fn withdraw(&mut self, id: TaskId) -> bool {
         let withdrawn = self.scheduler.withdraw(id);
@@ -480,24 +303,6 @@ impl Pool {
         self.broken.clone().map_or(Ok(()), Err)
     }
 
-    /// The pool cannot go on: every open task fails, every worker is killed.
-    fn break_down(&mut self, error: PoolError) {
-        if self.broken.is_some() {
-            return;
-        }
-        self.closing = true;
-        self.fail_all(|| TaskFailure::Pool(error.clone()));
-        self.workers.clear();
-        self.starter.server = None;
-        self.broken = Some(error);
-    }
-
-    fn fail_all(&mut self, why: impl Fn() -> TaskFailure) {
-        for id in self.scheduler.drain() {
-            self.fail(id, why());
-        }
-    }
-
     fn fail(&mut self, task: TaskId, why: TaskFailure) {
         if let Some(job) = self.jobs.remove(&task) {
             self.counters.failed += 1;
@@ -526,18 +331,14 @@ impl AsFd for Pool {
     }
 }
 
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.fail_all(|| TaskFailure::ShutDown);
-        // All are killed before the first is waited for.
-        for worker in self.workers.values() {
-            worker.signal(libc::SIGKILL);
-        }
-    }
-}
-
 fn new_epoll() -> io::Result<Epoll> {
     Ok(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?)
+}
+
+/// A moment some time after another, for deadlines; beyond the clock's end it is never.
+fn after(at_ns: u64, time: Duration) -> u64 {
+    let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    at_ns.saturating_add(time)
 }
 
 /// Rounded up to the next millisecond, so that a deadline has passed when the wait is over.

@@ -23,7 +23,6 @@ const LONG_NS: u64 = 5_000_000;
 /// Who runs what, and who is next.
 #[derive(Debug)]
 pub(crate) struct Scheduler {
-    retries: u32,
     queue: VecDeque<TaskId>,
     /// Deaths of a worker while it ran the task; tasks that killed nobody have no entry.
     deaths: HashMap<TaskId, u32>,
@@ -49,9 +48,8 @@ pub(crate) struct Bereaved {
 }
 
 impl Scheduler {
-    pub(crate) fn new(retries: u32) -> Scheduler {
+    pub(crate) fn new() -> Scheduler {
         Scheduler {
-            retries,
             queue: VecDeque::new(),
             deaths: HashMap::new(),
             workers: BTreeMap::new(),
@@ -123,9 +121,14 @@ impl Scheduler {
         }
     }
 
-    /// A worker has died while it ran `running`. The task counts the death against its retries
+    /// A worker has died while it ran `running`. The task counts the death against its `retries`
     /// and goes back to the front; those behind it had not begun, and go back uncounted.
-    pub(crate) fn died(&mut self, worker: WorkerId, running: Option<TaskId>) -> Bereaved {
+    pub(crate) fn died(
+        &mut self,
+        worker: WorkerId,
+        running: Option<TaskId>,
+        retries: u32,
+    ) -> Bereaved {
         let mut bereaved = Bereaved::default();
         let Some(window) = self.workers.remove(&worker) else {
             return bereaved;
@@ -134,7 +137,7 @@ impl Scheduler {
             if Some(task) == running {
                 let deaths = self.deaths.entry(task).or_insert(0);
                 *deaths += 1;
-                if *deaths > self.retries {
+                if *deaths > retries {
                     self.deaths.remove(&task);
                     bereaved.poisoned = Some(task);
                     continue;

@@ -42,7 +42,7 @@ impl Pool {
             for task in self.scheduler.window(id).collect::<Vec<_>>() {
                 self.fail(task, TaskFailure::ShutDown);
             }
-            self.scheduler.died(id, None);
+            self.scheduler.died(id, None, 0);
             return;
         }
         let starting = worker.phase == Phase::Starting;
@@ -116,7 +116,10 @@ impl Pool {
         for task in gone {
             self.scheduler.forget(worker.id, task);
         }
-        let bereaved = self.scheduler.died(worker.id, running);
+        let retries = running
+            .and_then(|task| self.jobs.get(&task)?.terms.retries)
+            .unwrap_or(self.limits.retries);
+        let bereaved = self.scheduler.died(worker.id, running, retries);
         if let Some(task) = bereaved.poisoned {
             self.fail(task, TaskFailure::Died(Box::new(certificate)));
         }

@@ -71,7 +71,7 @@ impl Pool {
                 let _ = self.epoll.delete(&worker.link);
                 if worker.phase == Phase::Serving {
                     worker.phase = Phase::Leaving;
-                    worker.deadline_ns = Some(now_ns() + self.limits.grace.as_nanos() as u64);
+                    worker.deadline_ns = Some(after(now_ns(), self.limits.grace));
                     self.scheduler.retire(worker.id);
                 }
                 false
@@ -192,7 +192,7 @@ impl Pool {
         }
         if worker.phase == Phase::Serving && self.scheduler.may_leave(worker.id) {
             worker.phase = Phase::Leaving;
-            worker.deadline_ns = Some(at_ns + limits.grace.as_nanos() as u64);
+            worker.deadline_ns = Some(after(at_ns, limits.grace));
             worker
                 .link
                 .outbox
@@ -284,14 +284,10 @@ impl Pool {
     /// By when a worker has to have answered the task that is due.
     fn due_by(&self, id: WorkerId) -> Option<(u64, TaskId, Duration)> {
         let task = self.scheduler.due(id)?;
-        let timeout = self.jobs.get(&task)?.timeout?;
+        let timeout = self.jobs.get(&task)?.terms.timeout?;
         let worker = self.workers.get(&id)?;
         worker.doom.is_none().then_some(())?;
-        Some((
-            worker.due_since_ns + timeout.as_nanos() as u64,
-            task,
-            timeout,
-        ))
+        Some((after(worker.due_since_ns, timeout), task, timeout))
     }
 
     pub(super) fn next_deadline_ns(&self) -> Option<u64> {

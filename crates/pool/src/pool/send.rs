@@ -1,6 +1,7 @@
 //! Handing out tasks and sending what waits.
 
 use super::*;
+use crate::input::Input;
 use crate::link::Pumped;
 use crate::pool::starts::Token;
 use crate::region::Access;
@@ -115,7 +116,7 @@ impl Pool {
 
     /// Lets a worker finish what it has and go.
     pub(super) fn dismiss(&mut self, id: WorkerId) {
-        let deadline = now_ns() + self.limits.grace.as_nanos() as u64;
+        let deadline = after(now_ns(), self.limits.grace);
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
         };
@@ -135,7 +136,7 @@ impl Pool {
 
     /// Ends a worker: SIGTERM now, SIGKILL once the grace period is over.
     pub(super) fn end(&mut self, id: WorkerId, why: Doom) {
-        let deadline = now_ns() + self.limits.grace.as_nanos() as u64;
+        let deadline = after(now_ns(), self.limits.grace);
         self.scheduler.retire(id);
         let Some(worker) = self.workers.get_mut(&id) else {
             return;

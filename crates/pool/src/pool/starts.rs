@@ -67,7 +67,7 @@ impl Pool {
                 threads_allowed: builder.threads_allowed,
                 server: None,
             },
-            scheduler: Scheduler::new(builder.limits.retries),
+            scheduler: Scheduler::new(),
             limits: builder.limits,
             jobs: HashMap::new(),
             workers: BTreeMap::new(),
@@ -157,7 +157,7 @@ impl Pool {
         }
         self.watch_fd(&worker.link, Token::Socket(id))?;
         self.watch_fd(&worker.stderr, Token::Stderr(id))?;
-        worker.deadline_ns = Some(at_ns + self.limits.start_timeout.as_nanos() as u64);
+        worker.deadline_ns = Some(after(at_ns, self.limits.start_timeout));
         self.counters.started += 1;
         self.tell(&worker, at_ns, What::Started);
         self.workers.insert(id, Box::new(worker));

@@ -10,7 +10,7 @@ fn assign_all(scheduler: &mut Scheduler) -> Vec<(WorkerId, TaskId)> {
 
 #[test]
 fn long_tasks_go_to_the_next_idle_worker_one_at_a_time() {
-    let mut scheduler = Scheduler::new(0);
+    let mut scheduler = Scheduler::new();
     (1..=2).for_each(|worker| scheduler.join(worker));
     (0..5).for_each(|task| scheduler.submit(task));
     assert_eq!(assign_all(&mut scheduler), [(1, 0), (2, 1)]);
@@ -22,7 +22,7 @@ fn long_tasks_go_to_the_next_idle_worker_one_at_a_time() {
 
 #[test]
 fn short_tasks_fill_a_window_that_is_bounded_and_even() {
-    let mut scheduler = Scheduler::new(0);
+    let mut scheduler = Scheduler::new();
     (1..=2).for_each(|worker| scheduler.join(worker));
     (0..5_000).for_each(|task| scheduler.submit(task));
     assign_all(&mut scheduler);
@@ -35,7 +35,7 @@ fn short_tasks_fill_a_window_that_is_bounded_and_even() {
 
 #[test]
 fn a_death_counts_for_the_running_task_only() {
-    let mut scheduler = Scheduler::new(1);
+    let mut scheduler = Scheduler::new();
     scheduler.join(1);
     (0..10).for_each(|task| scheduler.submit(task));
     assign_all(&mut scheduler);
@@ -43,7 +43,7 @@ fn a_death_counts_for_the_running_task_only() {
     assign_all(&mut scheduler);
     assert!(scheduler.window(1).count() > 3);
 
-    let bereaved = scheduler.died(1, Some(2));
+    let bereaved = scheduler.died(1, Some(2), 1);
     assert_eq!(
         bereaved,
         Bereaved {
@@ -65,7 +65,7 @@ fn a_death_counts_for_the_running_task_only() {
     assert_eq!(scheduler.assign(), Some((2, 1)), "the order is kept");
     scheduler.answered(2, 100_000);
     assert_eq!(scheduler.assign(), Some((2, 2)));
-    let bereaved = scheduler.died(2, Some(2));
+    let bereaved = scheduler.died(2, Some(2), 1);
     assert_eq!(
         bereaved,
         Bereaved {
@@ -78,7 +78,7 @@ fn a_death_counts_for_the_running_task_only() {
 
 #[test]
 fn a_worker_that_retires_leaves_once_its_window_is_empty() {
-    let mut scheduler = Scheduler::new(0);
+    let mut scheduler = Scheduler::new();
     scheduler.join(1);
     (0..2).for_each(|task| scheduler.submit(task));
     assign_all(&mut scheduler);
@@ -129,7 +129,7 @@ proptest! {
         happenings in prop::collection::vec(happening(), 0..200),
         retries in 0u32..3,
     ) {
-        let mut scheduler = Scheduler::new(retries);
+        let mut scheduler = Scheduler::new();
         let mut open = BTreeSet::new();
         let mut alive: Vec<WorkerId> = Vec::new();
         let (mut tasks, mut workers) = (0, 0);
@@ -155,7 +155,7 @@ proptest! {
                 Happening::Die { which, running } if !alive.is_empty() => {
                     let worker = alive.swap_remove(which % alive.len());
                     let running = running.and_then(|nth| scheduler.window(worker).nth(nth));
-                    if let Some(poisoned) = scheduler.died(worker, running).poisoned {
+                    if let Some(poisoned) = scheduler.died(worker, running, retries).poisoned {
                         prop_assert!(open.remove(&poisoned));
                     }
                 }
