@@ -24,9 +24,20 @@ pub enum Command {
     ModuleScope(ModuleScopeArgs),
     /// Show what becomes of the log lines of two workers
     Logger(LoggerArgs),
+    /// Measure what people say of start methods, claim by claim
+    Traits(TraitsArgs),
     /// A worker of an experiment
     #[command(hide = true)]
     WorkerImage(WorkerImageArgs),
+    /// A probe's own process
+    #[command(hide = true)]
+    TraitProbe(TraitProbeArgs),
+    /// A probe's child
+    #[command(hide = true)]
+    TraitChild(TraitChildArgs),
+    /// A probe's forkserver
+    #[command(hide = true)]
+    TraitServer(TraitServerArgs),
 }
 
 /// `coordinator sum`.
@@ -102,6 +113,59 @@ pub struct LoggerArgs {
     pub all: bool,
 }
 
+/// `coordinator traits`.
+#[derive(Debug, Args)]
+pub struct TraitsArgs {
+    /// How to print the table
+    #[arg(long, default_value = "text")]
+    pub format: TraitsFormat,
+    /// Measure this claim alone, such as copy-on-write; may be given more than once
+    #[arg(long, value_name = "CLAIM")]
+    pub only: Vec<String>,
+    /// Tell the probes to do something else than they do by themselves
+    #[arg(long, value_name = "NAME=N", value_parser = setting, hide = true)]
+    pub set: Vec<(String, u64)>,
+}
+
+/// How to print a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TraitsFormat {
+    /// For people.
+    Text,
+    /// For a Markdown file.
+    Markdown,
+    /// One JSON object.
+    Json,
+}
+
+/// `coordinator trait-probe`, which `traits` runs itself.
+#[derive(Debug, Args)]
+pub struct TraitProbeArgs {
+    /// The claim.
+    pub claim: String,
+    /// How its children are started.
+    pub start_method: StartMethod,
+    /// What the probe is told.
+    #[arg(long, value_parser = setting)]
+    pub set: Vec<(String, u64)>,
+}
+
+/// `coordinator trait-child`, which a probe runs itself.
+#[derive(Debug, Args)]
+pub struct TraitChildArgs {
+    /// The claim.
+    pub claim: String,
+    /// What it is asked, as JSON.
+    pub ask: String,
+}
+
+/// `coordinator trait-server`, which a probe runs itself.
+#[derive(Debug, Args)]
+pub struct TraitServerArgs {
+    /// The claim.
+    pub claim: String,
+}
+
 /// `coordinator worker-image`, which the coordinator runs itself.
 #[derive(Debug, Args)]
 pub struct WorkerImageArgs {
@@ -136,6 +200,14 @@ fn count(text: &str) -> Result<u64, String> {
         Ok(count) => Ok(count),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn setting(text: &str) -> Result<(String, u64), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=N is needed")?;
+    let value = value
+        .parse()
+        .map_err(|_| format!("`{value}` is no number"))?;
+    Ok((name.to_owned(), value))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -36,6 +36,10 @@ pub fn run() -> ExitCode {
         Command::Sum(args) => sum::run(args, clock),
         Command::ModuleScope(args) => experiments::module_scope::run(args.start_method),
         Command::Logger(args) => experiments::logger::run(&args),
+        Command::Traits(args) => experiments::traits::run(&args),
+        Command::TraitProbe(args) => experiments::traits::run_probe(&args),
+        Command::TraitChild(args) => experiments::traits::run_child(&args),
+        Command::TraitServer(args) => experiments::traits::run_server(&args),
         Command::WorkerImage(args) => experiments::image::run(&args),
     };
     match ran {

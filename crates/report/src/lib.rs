@@ -14,6 +14,7 @@ mod matrix;
 mod peers;
 mod spread;
 mod sum;
+mod traits;
 
 pub use axes::{ParseAxisError, StartMethod, Transport};
 pub use count::{ParseCountError, format_count, parse_count};
@@ -26,6 +27,7 @@ pub use sum::{
     Coordinator, Dataset, Ended, Event, Memory, MemoryReport, Plan, Seconds, Sum, SumResult, What,
     Worker,
 };
+pub use traits::{TraitCell, TraitCells, TraitRow, TraitStatement, Traits, Verdict};
 
 /// The number that stands as `schema` in every report of this version.
 ///

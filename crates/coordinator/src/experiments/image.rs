@@ -1,6 +1,6 @@
 //! This program again, as the worker of an experiment: the hidden subcommand `worker-image`.
 
-use super::{logger, module_scope, process};
+use super::{logger, module_scope, process, traits};
 use crate::cli::WorkerImageArgs;
 use crate::exit::Failure;
 use clap::ValueEnum;
@@ -13,6 +13,8 @@ pub enum Experiment {
     ModuleScope,
     /// The workers' loggers.
     Logger,
+    /// What a claim's children are asked.
+    Traits,
 }
 
 impl Experiment {
@@ -21,6 +23,7 @@ impl Experiment {
         match self {
             Experiment::ModuleScope => "module-scope",
             Experiment::Logger => "logger",
+            Experiment::Traits => "traits",
         }
     }
 
@@ -28,6 +31,7 @@ impl Experiment {
         match self {
             Experiment::ModuleScope => module_scope::registry(),
             Experiment::Logger => logger::registry(),
+            Experiment::Traits => traits::registry(),
         }
     }
 
@@ -36,6 +40,7 @@ impl Experiment {
         match self {
             Experiment::ModuleScope => module_scope::import(),
             Experiment::Logger => logger::import(),
+            Experiment::Traits => {}
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod logger;
 pub(crate) mod module_scope;
 mod observe;
 mod process;
+pub(crate) mod traits;
 
 use crate::exit::Failure;
 use crate::signals::Signals;

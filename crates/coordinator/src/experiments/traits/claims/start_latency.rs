@@ -1,0 +1,171 @@
+//! How long a child takes to come to life, for parents of several sizes.
+
+use crate::experiments::traits::ballast::{self, MIB};
+use crate::experiments::traits::claim::{Claim, Methods, ours, study};
+use crate::experiments::traits::parent::Parent;
+use nix::sys::prctl::set_thp_disable;
+use report::{Pages, Spread, TraitStatement};
+use serde::{Deserialize, Serialize};
+use shmem::Room;
+use std::time::{Duration, Instant};
+
+pub(in super::super) struct StartLatency;
+
+/// Starts of children of a parent of one size.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in super::super) struct Latency {
+    /// What the parent held, bytes.
+    parent: u64,
+    /// In which pages, as asked for.
+    pages: Pages,
+    /// How much of it was in huge pages, bytes.
+    huge: u64,
+    /// From the start call to the first byte of the child's answer.
+    seconds: Spread,
+}
+
+/// Sizes of the parent in MiB that are measured wherever there is room; a last one is told.
+const SIZES_MIB: [u64; 3] = [0, 64, 1024];
+/// Starts of each size; one more comes first and is not counted.
+const STARTS: usize = 9;
+/// How long filling the last size may take: the machine's memory decides whether it is measured.
+const FILLING: Duration = Duration::from_secs(5);
+/// The last size is for machines with that many times as much to spare.
+const PLENTY: u64 = 3;
+
+impl Claim for StartLatency {
+    const NAME: &'static str = "start-latency";
+    const TITLE: &'static str = "Performance: start latency";
+    const MEASURED: &'static str = "time from the start call to the first byte of the child's \
+        answer, medians of 9 starts, the parent holding more and more memory in base and in huge \
+        pages";
+    const SETTINGS: &'static [(&'static str, u64)] = &[("latency-mib", 4096)];
+    type Ask = ();
+    type Answer = ();
+    type Seen = Vec<Latency>;
+
+    fn probe(parent: &mut Parent<Self>) -> anyhow::Result<Vec<Latency>> {
+        let mut seen = Vec::new();
+        for pages in [Pages::Huge, Pages::Base] {
+            set_thp_disable(pages == Pages::Base)?;
+            ballast::ballast().clear();
+            seen.extend(sizes(parent, pages)?);
+        }
+        Ok(seen)
+    }
+
+    fn child((): ()) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn cell(seen: &Vec<Latency>) -> String {
+        let words = |pages: Pages| {
+            let of = seen.iter().filter(|latency| latency.pages == pages);
+            let words: Vec<String> = of
+                .map(|latency| {
+                    let (ms, mib) = (latency.seconds.median * 1e3, latency.parent / MIB);
+                    format!("{ms:.2} ({mib} MiB)")
+                })
+                .collect();
+            words.join(", ")
+        };
+        format!(
+            "ms, base pages: {}; huge pages: {}",
+            words(Pages::Base),
+            words(Pages::Huge)
+        )
+    }
+
+    fn judge(seen: &Methods<Vec<Latency>>) -> Vec<TraitStatement> {
+        let ends = |of: &[Latency], pages: Pages| {
+            let mut medians = of
+                .iter()
+                .filter(|latency| latency.pages == pages)
+                .map(|latency| latency.seconds.median);
+            let first = medians.next().unwrap_or(f64::NAN);
+            (first, medians.next_back().unwrap_or(f64::NAN))
+        };
+        let (fork_small, fork_large) = ends(&seen.fork, Pages::Base);
+        let (spawn_small, spawn_large) = ends(&seen.spawn, Pages::Base);
+        let (_, fork_huge) = ends(&seen.fork, Pages::Huge);
+        vec![
+            study(
+                "a fork takes longer the larger its parent is",
+                fork_large > 1.5 * fork_small,
+            ),
+            study(
+                "a spawn takes less than a fork of a large parent",
+                spawn_large < fork_large,
+            ),
+            study(
+                "a spawn takes less than a fork of a small parent",
+                spawn_small < fork_small,
+            ),
+            ours(
+                "a spawn does not take longer where its parent is larger",
+                spawn_large < 1.5 * spawn_small,
+            ),
+            ours(
+                "a fork of a large parent in huge pages takes less than half as long as in base \
+                 pages",
+                fork_huge < fork_large / 2.0,
+            ),
+        ]
+    }
+}
+
+/// Measures every size that there is room and time for.
+fn sizes(parent: &mut Parent<StartLatency>, pages: Pages) -> anyhow::Result<Vec<Latency>> {
+    let most = parent.setting("latency-mib");
+    let mut seen = Vec::new();
+    let mut seconds_per_mib = 0.0;
+    let small = SIZES_MIB.into_iter().filter(|&mib| mib < most);
+    for mib in small.chain([most]) {
+        let more = mib.saturating_sub(ballast::held() / MIB);
+        let filling = Duration::from_secs_f64(more as f64 * seconds_per_mib);
+        let (available, _) = Room::of_memory().least();
+        let beyond = mib > SIZES_MIB[SIZES_MIB.len() - 1];
+        if beyond && available < PLENTY * mib * MIB {
+            let note = format!("a parent of {mib} MiB: {PLENTY} times as much is not available");
+            parent.skipped.push(note);
+            continue;
+        }
+        if filling > FILLING {
+            let note = format!(
+                "a parent of {mib} MiB in {pages:?} pages: filling it would take about {} s",
+                filling.as_secs()
+            );
+            parent.skipped.push(note);
+            continue;
+        }
+        let began = Instant::now();
+        if let Err(why) = ballast::grow_to(mib * MIB)? {
+            parent.skipped.push(why);
+            continue;
+        }
+        if more > 0 {
+            seconds_per_mib = began.elapsed().as_secs_f64() / more as f64;
+        }
+        seen.push(Latency {
+            parent: ballast::held(),
+            pages,
+            huge: ballast::huge_bytes()?,
+            seconds: starts(parent)?,
+        });
+    }
+    Ok(seen)
+}
+
+fn starts(parent: &mut Parent<StartLatency>) -> anyhow::Result<Spread> {
+    parent.child(&())?;
+    let mut seconds = Vec::new();
+    for _ in 0..STARTS {
+        seconds.push(parent.timed_child(&())?.1);
+    }
+    seconds.sort_unstable_by(f64::total_cmp);
+    Ok(Spread {
+        median: seconds[STARTS / 2],
+        min: seconds[0],
+        max: seconds[STARTS - 1],
+    })
+}
