@@ -53,6 +53,7 @@ pub(super) fn exec(
     }
     // Same number on both sides clears close-on-exec.
     actions.dup2(socket.as_raw_fd(), WORKER_FD)?;
+    actions.close_from(WORKER_FD + 1)?;
     let attributes = Attributes::new()?;
     let mut pid = 0;
     // SAFETY: all pointers are to live, terminated values made above.
@@ -121,6 +122,19 @@ impl FileActions {
     fn dup2(&mut self, from: RawFd, to: RawFd) -> io::Result<()> {
         // SAFETY: initialised in `new`.
         check(unsafe { libc::posix_spawn_file_actions_adddup2(self.0.as_mut_ptr(), from, to) })
+    }
+
+    /// Closes what close-on-exec would not: a C library's files, say. The C library has to offer
+    /// it; without, such descriptors are inherited.
+    fn close_from(&mut self, first: RawFd) -> io::Result<()> {
+        #[cfg(target_env = "gnu")]
+        // SAFETY: initialised in `new`.
+        check(unsafe {
+            libc::posix_spawn_file_actions_addclosefrom_np(self.0.as_mut_ptr(), first)
+        })?;
+        #[cfg(not(target_env = "gnu"))]
+        let _ = first;
+        Ok(())
     }
 
     fn open_null(&mut self, fd: RawFd) -> io::Result<()> {
