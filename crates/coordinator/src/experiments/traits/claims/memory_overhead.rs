@@ -89,17 +89,13 @@ impl Claim for MemoryOverhead {
     }
 
     fn judge(seen: &Methods<Vec<Footprint>>) -> Vec<TraitStatement> {
-        let (Some(small), Some(large)) = (seen.fork.first(), seen.fork.last()) else {
-            return Vec::new();
-        };
-        let Some(spawned) = seen.spawn.last() else {
+        let (fork, spawn) = (&seen.fork, &seen.spawn);
+        let (Some((small, large)), Some((spawn_small, spawn_large))) = (ends(fork), ends(spawn))
+        else {
             return Vec::new();
         };
         let grew = (large.parent - small.parent).max(1);
-        let spawned_grew = seen
-            .spawn
-            .first()
-            .map_or(0, |first| spawned.own().saturating_sub(first.own()));
+        let mib = mib(large.parent);
         vec![
             study(
                 "a forked child takes the whole of its parent's memory once more",
@@ -108,21 +104,29 @@ impl Claim for MemoryOverhead {
             study(
                 format!(
                     "a spawned child takes less memory of its own than one forked from a parent \
-                     of {} MiB",
-                    mib(large.parent)
+                     of {mib} MiB"
                 ),
-                spawned.own() < large.own(),
+                spawn_large.own() < large.own(),
             ),
             study(
+                "a spawned child takes less memory of its own than one forked from a small parent",
+                spawn_small.own() < small.own(),
+            ),
+            ours(
                 "a forked child takes more the larger its parent is, if only for page tables",
                 large.own().saturating_sub(small.own()) > grew / 1024,
             ),
             ours(
                 "a spawned child takes no more where its parent is larger",
-                spawned_grew < 128 * 1024,
+                spawn_large.own() < spawn_small.own() + 128 * 1024,
             ),
         ]
     }
+}
+
+/// Of children of the smallest and of the largest parent.
+fn ends(seen: &[Footprint]) -> Option<(&Footprint, &Footprint)> {
+    Some((seen.first()?, seen.last()?))
 }
 
 /// What the kernel holds to map this process's memory.

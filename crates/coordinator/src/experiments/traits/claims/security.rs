@@ -94,10 +94,9 @@ impl Claim for Security {
                 "a spawned child cannot read what its parent's heap held",
                 !seen.spawn.secret,
             ),
-            study(
-                "nothing of the parent's that was not handed over reaches a spawned child, its \
-                 environment included",
-                !seen.spawn.secret && !seen.spawn.environment,
+            ours(
+                "a spawned child sees its parent's environment, and the secrets in it",
+                seen.spawn.environment,
             ),
             ours(
                 "who knows the addresses of one knows those of the other: parent and forked child \
