@@ -195,6 +195,29 @@ fn text_and_markdown_have_a_row_a_claim() {
 }
 
 #[test]
+fn the_json_has_its_keys() {
+    let json = text(&["--only", "threads", "--format", "json"]);
+    assert_eq!(json.lines().count(), 1);
+    let traits: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(traits["schema"], report::SCHEMA);
+    assert!(traits["machine"]["cores"].as_u64().unwrap() > 0);
+    let row = &traits["rows"][0];
+    assert_eq!(row["claim"], "threads");
+    assert_eq!(row["verdict"], "holds");
+    for method in ["fork", "spawn", "forkserver"] {
+        let cell = &row["cells"][method];
+        assert_eq!(cell["seen"]["child"], 1, "{cell}");
+        assert!(cell["text"].as_str().unwrap().contains("in the child"));
+    }
+    let statement = &row["statements"][0];
+    assert_eq!(
+        (&statement["study"], &statement["holds"]),
+        (&false.into(), &true.into())
+    );
+    assert!(statement["says"].is_string() && row["measured"].is_string());
+}
+
+#[test]
 fn what_is_not_known_is_a_usage_error() {
     for (args, said) in [
         (&["--only", "speed"][..], "copy-on-write"),

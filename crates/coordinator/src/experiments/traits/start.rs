@@ -219,8 +219,7 @@ fn read_reply(from: &mut File, began: Instant, deadline: Instant) -> io::Result<
     let mut seconds = None;
     while line.last() != Some(&b'\n') {
         let left = deadline.saturating_duration_since(Instant::now());
-        let timeout =
-            PollTimeout::try_from(left.as_millis().min(60_000) as u16).unwrap_or(PollTimeout::ZERO);
+        let timeout = PollTimeout::from(left.as_millis().min(60_000) as u16);
         match poll(&mut [PollFd::new(from.as_fd(), PollFlags::POLLIN)], timeout) {
             Ok(0) => return Ok(None),
             Ok(_) => {}
