@@ -2,7 +2,7 @@
 
 use crate::builder::Builder;
 use crate::call::Call;
-use crate::counters::Counters;
+use crate::counters::{self, Counters};
 use crate::failure::{PoolError, TaskFailure};
 use crate::gate::Gate;
 use crate::handle::{Handle, Slot};
@@ -33,8 +33,23 @@ pub struct Background {
     gate: Arc<Gate>,
     next_task: AtomicU64,
     next_region: AtomicU32,
-    counters: Arc<Mutex<Counters>>,
+    seen: Arc<Mutex<Seen>>,
     thread: Option<JoinHandle<Result<(), PoolError>>>,
+}
+
+/// What other threads see of the pool.
+#[derive(Default)]
+struct Seen {
+    counters: Counters,
+    pids: Vec<u32>,
+}
+
+impl Seen {
+    fn look(&mut self, pool: &Pool) {
+        self.counters = pool.tally();
+        self.pids.clear();
+        self.pids.extend(pool.pids());
+    }
 }
 
 enum Order {
@@ -59,19 +74,22 @@ impl Builder {
         let wait = |error: nix::Error| PoolError::Wait(Arc::new(error.into()));
         let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
         let bell = Arc::new(bell.map_err(wait)?);
-        let counters: Arc<Mutex<Counters>> = Arc::default();
+        let seen: Arc<Mutex<Seen>> = Arc::default();
         let next_region = AtomicU32::new(self.regions.len() as RegionId + 1);
         let gate = Gate::new(self.limits.queue);
         let (orders, inbox) = mpsc::channel();
         let (started, ready) = mpsc::channel();
         let thread = std::thread::spawn({
-            let (bell, counters) = (Arc::clone(&bell), Arc::clone(&counters));
+            let (bell, seen) = (Arc::clone(&bell), Arc::clone(&seen));
             move || {
                 let mut pool = self.start()?;
                 pool.wake_by(bell)
                     .map_err(|error| PoolError::Wait(Arc::new(error)))?;
+                seen.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .look(&pool);
                 let _ = started.send(());
-                serve(pool, &inbox, &counters)
+                serve(pool, &inbox, &seen)
             }
         });
         if ready.recv().is_err() {
@@ -88,18 +106,14 @@ impl Builder {
             gate,
             next_task,
             next_region,
-            counters,
+            seen,
             thread,
         })
     }
 }
 
 /// The life of the thread.
-fn serve(
-    mut pool: Pool,
-    inbox: &Receiver<Order>,
-    counters: &Mutex<Counters>,
-) -> Result<(), PoolError> {
+fn serve(mut pool: Pool, inbox: &Receiver<Order>, seen: &Mutex<Seen>) -> Result<(), PoolError> {
     loop {
         loop {
             match inbox.try_recv() {
@@ -121,7 +135,9 @@ fn serve(
                 Err(_) => return Ok(()),
             }
         }
-        *counters.lock().unwrap_or_else(PoisonError::into_inner) = pool.counters();
+        seen.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .look(&pool);
     }
 }
 
@@ -170,9 +186,15 @@ impl Background {
         self.order(Order::Detach(region));
     }
 
-    /// What the pool had done when it last had something to do.
+    /// What the pool had done when it last had something to do, and the workers' memory now.
     pub fn counters(&self) -> Counters {
-        *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (counters, pids) = (seen.counters, seen.pids.clone());
+        drop(seen);
+        Counters {
+            rss: counters::rss(pids),
+            ..counters
+        }
     }
 
     /// Shuts the pool down and waits for it, as [`Pool::shutdown`] does.

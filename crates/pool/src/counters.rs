@@ -1,6 +1,8 @@
 //! What a pool has done and is doing, readable at any time.
 
-/// Numbers of a pool. All but the first three only rise.
+use shmem::ResidentMemory;
+
+/// Numbers of a pool. All but `queued`, `running`, `workers` and `rss` only rise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Tasks that wait for a worker.
@@ -15,10 +17,21 @@ pub struct Counters {
     pub failed: u64,
     /// Times that a task was run again because its worker had died.
     pub retried: u64,
-    /// Workers started.
+    /// Workers started, those that others replace included.
     pub started: u64,
+    /// Workers started in place of others: of those that died, and of those that were worn.
+    pub respawned: u64,
     /// Workers that died without having been told to leave.
     pub died: u64,
     /// Bytes of input streamed through sockets.
     pub streamed: u64,
+    /// Resident memory of all workers now, in bytes; pages that they share count for each.
+    pub rss: u64,
+}
+
+/// Resident memory of processes, those that have ended left out.
+pub(crate) fn rss(pids: impl IntoIterator<Item = u32>) -> u64 {
+    pids.into_iter()
+        .filter_map(|pid| Some(ResidentMemory::of(pid).ok()?.rss))
+        .sum()
 }

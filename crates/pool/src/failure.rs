@@ -86,8 +86,14 @@ pub struct Certificate {
     pub reason: Option<String>,
     /// The last lines of its stderr.
     pub stderr: Vec<String>,
-    /// Its memory when it last told.
+    /// Its memory when it last told; workers of a pool with
+    /// [`timeline`](crate::Builder::timeline) tell with every answer.
     pub memory: Option<Memory>,
+    /// The most that was ever resident of it, in bytes, as the kernel says at its end. Of a
+    /// spawned worker only where it is more than what the coordinator had resident when it started
+    /// it, for the kernel reckons that in; of a forkserver's child never, since only its parent is
+    /// told.
+    pub rss_peak: Option<u64>,
     /// Whether the kernel's OOM killer was at work meanwhile.
     pub oom: bool,
 }
@@ -104,6 +110,13 @@ impl fmt::Display for Certificate {
         }
         if self.oom {
             write!(formatter, "; the kernel's OOM killer was at work")?;
+        }
+        if let Some(rss_peak) = self.rss_peak {
+            write!(
+                formatter,
+                "; at most {} MB of it were resident",
+                rss_peak / 1_000_000
+            )?;
         }
         if self.deaths > 1 {
             write!(

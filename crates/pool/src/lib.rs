@@ -59,5 +59,5 @@ pub use region::{Access, Region, RegionError};
 pub use schedule::{TaskId, WorkerId};
 pub use shared::Shared;
 pub use start::{Program, StartError, StartMethod};
-pub use task::{PROTOCOL, VERSION};
+pub use task::{Forwarding, PROTOCOL, VERSION};
 pub use wire::{FailureKind, LogRecord, Memory, RegionId};

@@ -1,9 +1,10 @@
 //! A worker process as its coordinator holds it: a pidfd, never a bare pid.
 
 use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::resource::{UsageWho, getrusage};
 use std::fmt;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// `PIDFD_SIGNAL_PROCESS_GROUP` of pidfd_send_signal(2), since Linux 6.9.
@@ -38,17 +39,30 @@ pub(crate) struct Process {
     /// Whether we are its parent, who alone may reap it.
     ours: bool,
     ending: Option<Ending>,
+    /// Up to here the kernel's figure of the most ever resident, in bytes, may not be the child's.
+    rss_floor: u64,
+    rss_peak: Option<u64>,
 }
 
 impl Process {
-    /// Our own child.
-    pub(crate) fn child(pid: u32, pidfd: OwnedFd) -> Process {
+    /// Our own child, forked.
+    pub(crate) fn forked(pid: u32, pidfd: OwnedFd) -> Process {
         Process {
             pid,
             pidfd,
             ours: true,
             ending: None,
+            rss_floor: 0,
+            rss_peak: None,
         }
+    }
+
+    /// Our own child, spawned. It had our memory until its exec, and the kernel reckons that in.
+    pub(crate) fn spawned(pid: u32, pidfd: OwnedFd) -> Process {
+        let ours = getrusage(UsageWho::RUSAGE_SELF);
+        let mut process = Process::forked(pid, pidfd);
+        process.rss_floor = ours.map_or(u64::MAX, |usage| usage.max_rss() as u64 * 1024);
+        process
     }
 
     /// A forkserver's child; who reads the forkserver's messages says when it has ended.
@@ -58,6 +72,8 @@ impl Process {
             pidfd,
             ours: false,
             ending: None,
+            rss_floor: 0,
+            rss_peak: None,
         }
     }
 
@@ -90,27 +106,27 @@ impl Process {
 
     /// Reaps our own child if it has ended; for another's, gives what has been said of it.
     pub(crate) fn try_reap(&mut self) -> io::Result<Option<Ending>> {
-        self.reap(WaitPidFlag::WNOHANG)
+        self.reap(libc::WNOHANG)
     }
 
     /// Reaps our own child, waiting for it to end.
     pub(crate) fn wait(&mut self) -> io::Result<Option<Ending>> {
-        self.reap(WaitPidFlag::empty())
+        self.reap(0)
     }
 
-    fn reap(&mut self, how: WaitPidFlag) -> io::Result<Option<Ending>> {
-        if self.ending.is_none() && self.ours {
-            self.ending = loop {
-                match waitid(Id::PIDFd(self.pidfd.as_fd()), WaitPidFlag::WEXITED | how) {
-                    Ok(WaitStatus::Exited(_, code)) => break Some(Ending::Exit(code)),
-                    Ok(WaitStatus::Signaled(_, signal, _)) => {
-                        break Some(Ending::Signal(signal as i32));
-                    }
-                    Ok(_) => break None,
-                    Err(Errno::EINTR) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            };
+    /// The most that was ever resident of our own child, in bytes, once it has been reaped. None
+    /// where that may be what this process had resident itself.
+    pub(crate) fn rss_peak(&self) -> Option<u64> {
+        self.rss_peak
+    }
+
+    fn reap(&mut self, how: libc::c_int) -> io::Result<Option<Ending>> {
+        if self.ending.is_none()
+            && self.ours
+            && let Some((ending, rss_peak)) = waitid(self.pidfd.as_fd(), how)?
+        {
+            self.ending = Some(ending);
+            self.rss_peak = Some(rss_peak).filter(|&peak| peak > self.rss_floor);
         }
         Ok(self.ending)
     }
@@ -120,6 +136,43 @@ impl Process {
         debug_assert!(!self.ours);
         self.ending = Some(ending);
     }
+}
+
+/// How a child ended, and the most that was ever resident of it, in bytes. The C library's
+/// waitid(2) leaves out the latter, which the kernel's gives.
+fn waitid(pidfd: BorrowedFd<'_>, how: libc::c_int) -> io::Result<Option<(Ending, u64)>> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    loop {
+        // SAFETY: the kernel writes to two places of the sizes that it expects.
+        let waited = unsafe {
+            libc::syscall(
+                libc::SYS_waitid,
+                libc::P_PIDFD,
+                pidfd.as_raw_fd(),
+                info.as_mut_ptr(),
+                libc::WEXITED | how,
+                usage.as_mut_ptr(),
+            )
+        };
+        match Errno::result(waited) {
+            Ok(_) => break,
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // SAFETY: all zeros are valid values of both, and so is what the kernel has written.
+    let (info, usage) = unsafe { (info.assume_init(), usage.assume_init()) };
+    // SAFETY: these fields are those of a child's end, or zero where none has ended.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if pid == 0 {
+        return Ok(None);
+    }
+    let ending = match info.si_code {
+        libc::CLD_EXITED => Ending::Exit(status),
+        _ => Ending::Signal(status),
+    };
+    Ok(Some((ending, usage.ru_maxrss as u64 * 1024)))
 }
 
 impl AsFd for Process {

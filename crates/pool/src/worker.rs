@@ -44,7 +44,7 @@ pub(crate) enum Phase {
     Serving,
     /// Told to go; its end is awaited.
     Leaving,
-    /// Its end is certain; how it ended is not known yet.
+    /// Its end is certain, and was not asked for; how it ended is not known yet.
     Dying,
 }
 

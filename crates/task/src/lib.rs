@@ -47,6 +47,7 @@ pub use clock::now_ns;
 pub use endpoint::{Endpoint, EndpointError, run, run_at};
 pub use fork::{ForkError, Forked, fork, thread_count};
 pub use input::{Input, InputError};
+pub use logging::Forwarding;
 pub use memory::{memory, memory_in_full};
 pub use regions::{Inherited, Regions};
 pub use registry::{Failure, Registry};

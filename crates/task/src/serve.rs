@@ -86,6 +86,8 @@ const MAX_REASON: usize = 64 * 1024;
 struct Place {
     board: Option<(Board, usize)>,
     events: bool,
+    /// Held while calls are served.
+    _forwarding: Option<tracing_core::dispatcher::DefaultGuard>,
 }
 
 impl Place {
@@ -118,7 +120,7 @@ fn set_up(
             Some((Board::open(descriptor, index as usize + 1)?, index as usize))
         }
     };
-    logging::forward(outbox, setup.log_level);
+    let forwarding = logging::forward(outbox, setup.log_level);
     registry.named(setup.name);
     if let Some((task, args)) = setup.initializer {
         let ran = panic::catch(|| registry.run(task, args, Input::none(), Vec::new()));
@@ -137,6 +139,7 @@ fn set_up(
     Ok(Some(Place {
         board,
         events: setup.events,
+        _forwarding: forwarding,
     }))
 }
 

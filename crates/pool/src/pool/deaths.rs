@@ -20,7 +20,9 @@ impl Pool {
         while self.broken.is_none() && self.listen_to_worker(&mut worker) {}
         let Some(ending) = ending.or_else(|| worker.process.is_none().then_some(NEVER_WAS)) else {
             // A forkserver's child: the forkserver will tell.
-            worker.phase = Phase::Dying;
+            if worker.phase != Phase::Leaving {
+                worker.phase = Phase::Dying;
+            }
             worker.deadline_ns = None;
             self.workers.insert(id, worker);
             return;
@@ -93,6 +95,7 @@ impl Pool {
             reason: worker.doom.as_ref().map(Doom::reason),
             stderr: worker.stderr.last_lines(),
             memory: worker.memory,
+            rss_peak: worker.process.as_ref().and_then(|it| it.rss_peak()),
             oom: killed && self.oom_kills > oom_before,
         }
     }

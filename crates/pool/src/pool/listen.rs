@@ -70,7 +70,7 @@ impl Pool {
                 // It has said all it had to say; its pidfd tells how it ended.
                 let _ = self.epoll.delete(&worker.link);
                 if worker.phase == Phase::Serving {
-                    worker.phase = Phase::Leaving;
+                    worker.phase = Phase::Dying;
                     worker.deadline_ns = Some(after(now_ns(), self.limits.grace));
                     self.scheduler.retire(worker.id);
                 }

@@ -197,8 +197,9 @@ impl Pool {
     /// Starts as many workers as are missing.
     pub(super) fn replace_missing(&mut self) {
         while !self.closing && self.workers.len() < self.limits.workers {
-            if let Err(error) = self.start_worker() {
-                self.break_down(PoolError::Start(Arc::new(error)));
+            match self.start_worker() {
+                Ok(()) => self.counters.respawned += 1,
+                Err(error) => self.break_down(PoolError::Start(Arc::new(error))),
             }
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn start(
     let forked = task::fork(threads_allowed, move || {
         live(seat, registry, inherited, parent)
     })?;
-    Ok(Process::child(forked.pid, forked.pidfd))
+    Ok(Process::forked(forked.pid, forked.pidfd))
 }
 
 /// The whole life of the worker; gives its exit code.

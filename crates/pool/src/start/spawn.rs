@@ -68,7 +68,7 @@ pub(super) fn exec(
         )
     };
     check(error)?;
-    Ok(Process::child(pid as u32, pidfd_open(pid)?))
+    Ok(Process::spawned(pid as u32, pidfd_open(pid)?))
 }
 
 fn pidfd_open(pid: libc::pid_t) -> io::Result<OwnedFd> {

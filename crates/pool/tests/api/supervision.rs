@@ -1,0 +1,92 @@
+//! Terms of single tasks, and what is told of workers.
+
+use crate::tasks::{DieOnce, Hog, Sleep, registry};
+use pool::{Pool, StartMethod, TaskFailure};
+use std::time::Duration;
+
+fn start(method: StartMethod) -> Pool {
+    let builder = Pool::builder(method).tasks(registry()).workers(2);
+    builder.start().unwrap()
+}
+
+pub(crate) fn a_time_limit_of_one_task(method: StartMethod) {
+    let limit = Duration::from_millis(50);
+    let mut pool = start(method.clone());
+    let endless = pool
+        .call::<Sleep>(&600_000)
+        .timeout(limit)
+        .submit()
+        .unwrap();
+    let patient = pool.submit::<Sleep>(&300, ()).unwrap();
+    let failure = pool.wait(endless).unwrap_err();
+    assert!(matches!(failure, TaskFailure::TimedOut(_)), "{failure}");
+    pool.wait(patient).unwrap();
+    assert_eq!(pool.counters().died, 1);
+    drop(pool);
+
+    let builder = Pool::builder(method).tasks(registry()).workers(1);
+    let mut pool = builder.task_timeout(limit).start().unwrap();
+    let lifted = pool.call::<Sleep>(&300).timeout(Duration::MAX);
+    let lifted = lifted.submit().unwrap();
+    pool.wait(lifted).unwrap();
+    let limited = pool.submit::<Sleep>(&600_000, ()).unwrap();
+    let failure = pool.wait(limited).unwrap_err();
+    assert!(matches!(failure, TaskFailure::TimedOut(_)), "{failure}");
+}
+
+pub(crate) fn retries_of_one_task(method: StartMethod) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut pool = start(method);
+    let once = directory.path().join("once");
+    let never_again = pool.call::<DieOnce>(&once).retries(0).submit().unwrap();
+    match pool.wait(never_again).unwrap_err() {
+        TaskFailure::Died(certificate) => assert_eq!(certificate.deaths, 1),
+        other => panic!("{other}"),
+    }
+    let twice = directory.path().join("twice");
+    let again = pool.call::<DieOnce>(&twice).retries(1).submit().unwrap();
+    pool.wait(again).unwrap();
+    assert_eq!(pool.counters().retried, 1);
+}
+
+pub(crate) fn the_certificate_tells_the_memory(method: StartMethod) {
+    const BYTES: usize = 200_000_000;
+    let told_by_kernel = !matches!(method, StartMethod::ForkServer(_));
+    let mut pool = start(method);
+    let hog = pool.call::<Hog>(&BYTES).retries(0).submit().unwrap();
+    match pool.wait(hog).unwrap_err() {
+        TaskFailure::Died(certificate) if told_by_kernel => {
+            let peak = certificate.rss_peak.expect("it had more than we");
+            assert!((BYTES as u64..2 * BYTES as u64).contains(&peak), "{peak}");
+            assert!(certificate.to_string().contains("MB"), "{certificate}");
+        }
+        TaskFailure::Died(certificate) => assert_eq!(certificate.rss_peak, None),
+        other => panic!("{other}"),
+    }
+}
+
+pub(crate) fn counters_tell_respawned_and_memory(method: StartMethod) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut pool = start(method.clone());
+    let before = pool.counters();
+    assert_eq!((before.started, before.respawned), (2, 0));
+    assert!(before.rss > 200_000, "{before:?}");
+    let once = directory.path().join("once");
+    let handle = pool.submit::<DieOnce>(&once, ()).unwrap();
+    pool.wait(handle).unwrap();
+    let after = pool.counters();
+    assert_eq!((after.started, after.respawned, after.died), (3, 1, 1));
+    drop(pool);
+
+    let builder = Pool::builder(method).tasks(registry()).workers(1);
+    let mut pool = builder.recycle_after(1).start().unwrap();
+    for _ in 0..3 {
+        let handle = pool.submit::<Sleep>(&0, ()).unwrap();
+        pool.wait(handle).unwrap();
+    }
+    let counters = pool.counters();
+    assert!(
+        counters.respawned >= 2 && counters.died == 0,
+        "{counters:?}"
+    );
+}
