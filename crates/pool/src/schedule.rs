@@ -5,7 +5,7 @@
 //! and grows for short ones until the worker has [`AHEAD_NS`] of work before it, so that it never
 //! waits for the coordinator's turn.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// Names a task of one pool; rises by one with every submission.
 pub type TaskId = u64;
@@ -26,6 +26,9 @@ pub(crate) struct Scheduler {
     queue: VecDeque<TaskId>,
     /// Deaths of a worker while it ran the task; tasks that killed nobody have no entry.
     deaths: HashMap<TaskId, u32>,
+    /// Tasks one of which may have cost a worker. Each is run with no other beside it, so that it
+    /// is known the next time.
+    suspects: HashSet<TaskId>,
     workers: BTreeMap<WorkerId, Window>,
 }
 
@@ -36,6 +39,10 @@ struct Window {
     mean_ns: Option<u64>,
     /// No more tasks: it is to leave once its window is empty.
     leaving: bool,
+    /// Tasks that it may still be sent; no bound where there is none.
+    budget: Option<u64>,
+    /// Its one task is a suspect.
+    alone: bool,
 }
 
 /// What becomes of the tasks of a worker that died.
@@ -52,6 +59,7 @@ impl Scheduler {
         Scheduler {
             queue: VecDeque::new(),
             deaths: HashMap::new(),
+            suspects: HashSet::new(),
             workers: BTreeMap::new(),
         }
     }
@@ -66,7 +74,7 @@ impl Scheduler {
         let place = self.queue.iter().position(|&queued| queued == task);
         if let Some(place) = place {
             self.queue.remove(place);
-            self.deaths.remove(&task);
+            self.clear(task);
         }
         place.is_some()
     }
@@ -75,6 +83,13 @@ impl Scheduler {
     pub(crate) fn join(&mut self, worker: WorkerId) {
         let before = self.workers.insert(worker, Window::default());
         debug_assert!(before.is_none(), "worker {worker} joined twice");
+    }
+
+    /// A worker is to be sent no more than `tasks` in all.
+    pub(crate) fn allow(&mut self, worker: WorkerId, tasks: u64) {
+        if let Some(window) = self.workers.get_mut(&worker) {
+            window.budget = Some(tasks);
+        }
     }
 
     /// A worker is to get no more tasks.
@@ -86,14 +101,18 @@ impl Scheduler {
 
     /// The next task to be sent, and to whom: to the worker with the least before it.
     pub(crate) fn assign(&mut self) -> Option<(WorkerId, TaskId)> {
-        self.queue.front()?;
+        let alone = self.suspects.contains(self.queue.front()?);
         let (&worker, window) = self
             .workers
             .iter_mut()
-            .filter(|(_, window)| !window.leaving && window.tasks.len() < window.depth())
+            .filter(|(_, window)| window.takes(alone))
             .min_by_key(|(_, window)| window.tasks.len())?;
         let task = self.queue.pop_front()?;
         window.tasks.push_back(task);
+        window.alone = alone;
+        if let Some(budget) = &mut window.budget {
+            *budget -= 1;
+        }
         Some((worker, task))
     }
 
@@ -112,12 +131,27 @@ impl Scheduler {
             .tasks
             .pop_front()
             .expect("only due tasks are answered");
+        window.alone = false;
         window.mean_ns = Some(match window.mean_ns {
             None => took_ns,
             Some(mean) => mean - mean / 8 + took_ns / 8,
         });
-        if !self.deaths.is_empty() {
-            self.deaths.remove(&task);
+        self.clear(task);
+    }
+
+    /// A worker has died, and nobody saw of which of its tasks. Gives the one that it must have
+    /// been: its only task, where that is `certain` or happens for the second time. Otherwise all
+    /// its tasks become suspects.
+    pub(crate) fn suspect(&mut self, worker: WorkerId, certain: bool) -> Option<TaskId> {
+        let tasks = &self.workers.get(&worker)?.tasks;
+        match tasks.front() {
+            Some(only) if tasks.len() == 1 && (certain || self.suspects.contains(only)) => {
+                Some(*only)
+            }
+            _ => {
+                self.suspects.extend(tasks);
+                None
+            }
         }
     }
 
@@ -139,6 +173,7 @@ impl Scheduler {
                 *deaths += 1;
                 if *deaths > retries {
                     self.deaths.remove(&task);
+                    self.suspects.remove(&task);
                     bereaved.poisoned = Some(task);
                     continue;
                 }
@@ -153,8 +188,20 @@ impl Scheduler {
     pub(crate) fn forget(&mut self, worker: WorkerId, task: TaskId) {
         if let Some(window) = self.workers.get_mut(&worker) {
             window.tasks.retain(|&held| held != task);
+            window.alone &= !window.tasks.is_empty();
         }
-        self.deaths.remove(&task);
+        self.clear(task);
+    }
+
+    /// A task is done with.
+    fn clear(&mut self, task: TaskId) {
+        // Most of the time nobody has died, and tasks are many.
+        if !self.deaths.is_empty() {
+            self.deaths.remove(&task);
+        }
+        if !self.suspects.is_empty() {
+            self.suspects.remove(&task);
+        }
     }
 
     /// How often a worker died while it ran the task.
@@ -192,14 +239,22 @@ impl Scheduler {
         let mut tasks: Vec<TaskId> = self.queue.drain(..).collect();
         for window in self.workers.values_mut() {
             tasks.extend(window.tasks.drain(..));
+            window.alone = false;
         }
         self.deaths.clear();
+        self.suspects.clear();
         tasks.sort_unstable();
         tasks
     }
 }
 
 impl Window {
+    /// Whether it has room for one more task, which is to be `alone` or not.
+    fn takes(&self, alone: bool) -> bool {
+        let room = if alone { 1 } else { self.depth() };
+        !self.leaving && !self.alone && self.budget != Some(0) && self.tasks.len() < room
+    }
+
     fn depth(&self) -> usize {
         match self.mean_ns {
             None => 1,

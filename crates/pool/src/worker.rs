@@ -16,6 +16,8 @@ pub(crate) struct Worker {
     pub(crate) link: Link,
     pub(crate) stderr: Stderr,
     pub(crate) phase: Phase,
+    /// It has closed its socket, or its process has ended; how is not known yet.
+    pub(crate) dying: bool,
     /// Its word on the board.
     pub(crate) slot: u32,
     pub(crate) greeted: bool,
@@ -44,8 +46,6 @@ pub(crate) enum Phase {
     Serving,
     /// Told to go; its end is awaited.
     Leaving,
-    /// Its end is certain, and was not asked for; how it ended is not known yet.
-    Dying,
 }
 
 /// Why the pool ends a worker.
@@ -81,6 +81,7 @@ impl Worker {
             link: Link::new(wiring.socket),
             stderr: Stderr::new(wiring.stderr),
             phase: Phase::Starting,
+            dying: false,
             slot,
             greeted: false,
             knows: HashSet::new(),

@@ -3,6 +3,7 @@
 use super::outgoing::{Outgoing, Step};
 use super::send;
 use crate::input::Stream;
+use crate::schedule::TaskId;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -29,7 +30,7 @@ enum Part {
         sent: usize,
         descriptors: Vec<Arc<OwnedFd>>,
     },
-    Stream(Box<Outgoing>),
+    Stream(TaskId, Box<Outgoing>),
 }
 
 /// Where a turn of sending ended.
@@ -41,7 +42,12 @@ pub(crate) enum Pumped {
     More,
     /// The source of the stream that was being sent failed. The worker has been told that the
     /// stream was given up.
-    SourceFailed(String),
+    SourceFailed {
+        /// Whose input it was; not always the task that is due, since others are sent ahead.
+        task: TaskId,
+        /// What its source said.
+        why: String,
+    },
 }
 
 impl Outbox {
@@ -76,10 +82,10 @@ impl Outbox {
         Ok(())
     }
 
-    /// Adds the chunks of a stream, and its end.
-    pub(crate) fn push_stream(&mut self, stream: &Stream) {
+    /// Adds the chunks of a task's stream, and its end.
+    pub(crate) fn push_stream(&mut self, task: TaskId, stream: &Stream) {
         self.parts
-            .push_back(Part::Stream(Box::new(Outgoing::new(stream))));
+            .push_back(Part::Stream(task, Box::new(Outgoing::new(stream))));
     }
 
     pub(super) fn pump(&mut self, socket: BorrowedFd<'_>) -> io::Result<Pumped> {
@@ -103,14 +109,15 @@ impl Outbox {
                         continue;
                     }
                 }
-                Part::Stream(outgoing) => {
+                Part::Stream(task, outgoing) => {
                     let left = TURN.saturating_sub(self.streamed - before);
                     match outgoing.pump(socket, left, &mut self.streamed)? {
                         Step::Blocked => return Ok(Pumped::More),
                         Step::Sent => {}
                         Step::GivenUp(why) => {
+                            let task = *task;
                             self.parts.pop_front();
-                            return Ok(Pumped::SourceFailed(why));
+                            return Ok(Pumped::SourceFailed { task, why });
                         }
                     }
                 }

@@ -20,10 +20,9 @@ impl Pool {
         while self.broken.is_none() && self.listen_to_worker(&mut worker) {}
         let Some(ending) = ending.or_else(|| worker.process.is_none().then_some(NEVER_WAS)) else {
             // A forkserver's child: the forkserver will tell.
-            if worker.phase != Phase::Leaving {
-                worker.phase = Phase::Dying;
-            }
+            worker.dying = true;
             worker.deadline_ns = None;
+            self.scheduler.retire(id);
             self.workers.insert(id, worker);
             return;
         };
@@ -51,7 +50,7 @@ impl Pool {
         let expected = worker.phase == Phase::Leaving && worker.doom.is_none();
         self.counters.died += u64::from(!expected);
 
-        let running = self.running(&worker);
+        let running = self.running(&worker, ending);
         let certificate = self.certify(&mut worker, ending, running);
         self.settle(&worker, running, certificate.clone());
         if let Some(refused) = self.refused.take() {
@@ -63,9 +62,9 @@ impl Pool {
     }
 
     /// The task that a worker was running when it died: the one its word on the board names, if
-    /// that is among those it had not answered. A worker that broke the protocol answers for the
-    /// task that was due.
-    fn running(&self, worker: &Worker) -> Option<TaskId> {
+    /// that is among those it had not answered. One that ended between tasks, or broke the protocol
+    /// and was ended some time after, may have done so because of any of them.
+    fn running(&mut self, worker: &Worker, ending: Ending) -> Option<TaskId> {
         let word = self
             .board
             .word(worker.slot as usize)
@@ -73,8 +72,13 @@ impl Pool {
         let marked = word.checked_sub(1);
         let running = marked.filter(|&task| self.scheduler.window(worker.id).any(|t| t == task));
         match &worker.doom {
-            Some(Doom::Nonsense(_)) => running.or_else(|| self.scheduler.due(worker.id)),
-            _ => running,
+            Some(Doom::Nonsense(_)) => self.scheduler.suspect(worker.id, true),
+            // It is none of these tasks' fault.
+            Some(Doom::TimedOut | Doom::Cancelled) => None,
+            Some(Doom::Late(_)) | None => {
+                let unbidden = matches!(ending, Ending::Exit(_));
+                running.or_else(|| self.scheduler.suspect(worker.id, unbidden))
+            }
         }
     }
 

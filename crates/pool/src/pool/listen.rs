@@ -52,6 +52,9 @@ impl Pool {
 
     /// Reads once and deals with every message that is whole. `true` while more may come.
     pub(super) fn listen_to_worker(&mut self, worker: &mut Worker) -> bool {
+        if matches!(worker.doom, Some(Doom::Nonsense(_))) {
+            return false;
+        }
         let mut channel = worker.link.take_channel();
         let heard = channel
             .receive_now()
@@ -69,11 +72,11 @@ impl Pool {
             Ok(Incoming::End) => {
                 // It has said all it had to say; its pidfd tells how it ended.
                 let _ = self.epoll.delete(&worker.link);
-                if worker.phase == Phase::Serving {
-                    worker.phase = Phase::Dying;
+                if worker.phase == Phase::Serving && !worker.dying {
                     worker.deadline_ns = Some(after(now_ns(), self.limits.grace));
-                    self.scheduler.retire(worker.id);
                 }
+                worker.dying = true;
+                self.scheduler.retire(worker.id);
                 false
             }
             Err(nonsense) => {
@@ -264,7 +267,7 @@ impl Pool {
                 }
                 worker.doom.get_or_insert(match worker.phase {
                     Phase::Starting => Doom::Late("ready"),
-                    Phase::Serving | Phase::Leaving | Phase::Dying => Doom::Late("gone"),
+                    Phase::Serving | Phase::Leaving => Doom::Late("gone"),
                 });
                 worker.deadline_ns = None;
                 worker.signal(libc::SIGKILL);

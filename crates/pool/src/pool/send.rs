@@ -70,7 +70,7 @@ impl Pool {
             .push(&ToWorker::Call(call))
             .map_err(unsendable)?;
         if let Input::Stream(stream) = &job.input {
-            worker.link.outbox.push_stream(stream);
+            worker.link.outbox.push_stream(task, stream);
         }
         Ok(())
     }
@@ -90,11 +90,9 @@ impl Pool {
             match worker.link.pump() {
                 Ok(Pumped::Empty) => break false,
                 Ok(Pumped::More) => break true,
-                Ok(Pumped::SourceFailed(why)) => {
+                Ok(Pumped::SourceFailed { task, why }) => {
                     // The worker will answer that the stream was given up; this is why.
-                    if let Some(task) = self.scheduler.due(id)
-                        && let Some(job) = self.jobs.remove(&task)
-                    {
+                    if let Some(job) = self.jobs.remove(&task) {
                         self.counters.failed += 1;
                         job.resolve(Err(TaskFailure::Input(why)));
                     }
@@ -108,8 +106,10 @@ impl Pool {
             let mut flags = EpollFlags::EPOLLIN;
             flags.set(EpollFlags::EPOLLOUT, more);
             let mut event = EpollEvent::new(flags, Token::Socket(id).encode());
-            if let Err(error) = self.epoll.modify(&worker.link, &mut event) {
-                self.break_down(PoolError::Wait(Arc::new(error.into())));
+            match self.epoll.modify(&worker.link, &mut event) {
+                // A worker that is being ended is not listened to any more.
+                Ok(()) | Err(nix::errno::Errno::ENOENT) => {}
+                Err(error) => self.break_down(PoolError::Wait(Arc::new(error.into()))),
             }
         }
     }
@@ -120,7 +120,7 @@ impl Pool {
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
         };
-        if matches!(worker.phase, Phase::Leaving | Phase::Dying) {
+        if worker.phase == Phase::Leaving || worker.dying {
             return;
         }
         self.scheduler.retire(id);

@@ -191,6 +191,9 @@ impl Pool {
         self.failed_starts = 0;
         self.ever_ready = true;
         self.scheduler.join(worker.id);
+        if let Some(tasks) = self.limits.recycle_tasks {
+            self.scheduler.allow(worker.id, tasks);
+        }
         self.tell(worker, now_ns(), What::Ready);
     }
 

@@ -77,6 +77,58 @@ fn a_death_counts_for_the_running_task_only() {
 }
 
 #[test]
+fn suspects_run_alone_until_the_culprit_is_known() {
+    let mut scheduler = Scheduler::new();
+    scheduler.join(1);
+    (0..4).for_each(|task| scheduler.submit(task));
+    assign_all(&mut scheduler);
+    scheduler.answered(1, 100_000);
+    assert_eq!(assign_all(&mut scheduler), [(1, 1), (1, 2), (1, 3)]);
+    assert_eq!(scheduler.suspect(1, true), None, "any of three");
+    scheduler.died(1, None, 0);
+
+    scheduler.submit(4);
+    scheduler.join(2);
+    assert_eq!(assign_all(&mut scheduler), [(2, 1)]);
+    scheduler.answered(2, 100_000);
+    assert_eq!(assign_all(&mut scheduler), [(2, 2)], "nothing beside it");
+    assert_eq!(scheduler.suspect(2, false), Some(2));
+    assert_eq!(scheduler.died(2, Some(2), 0).poisoned, Some(2));
+
+    scheduler.join(3);
+    assert_eq!(assign_all(&mut scheduler), [(3, 3)]);
+    scheduler.answered(3, 100_000);
+    scheduler.submit(5);
+    assert_eq!(assign_all(&mut scheduler), [(3, 4), (3, 5)], "all cleared");
+}
+
+#[test]
+fn a_first_death_beside_one_task_proves_nothing() {
+    let mut scheduler = Scheduler::new();
+    scheduler.join(1);
+    scheduler.submit(0);
+    assert_eq!(scheduler.assign(), Some((1, 0)));
+    assert_eq!(scheduler.suspect(1, false), None, "it may have been killed");
+    scheduler.died(1, None, 0);
+    scheduler.join(2);
+    assert_eq!(scheduler.assign(), Some((2, 0)));
+    assert_eq!(scheduler.suspect(2, false), Some(0), "not twice");
+}
+
+#[test]
+fn a_worker_is_sent_no_more_than_it_may_answer() {
+    let mut scheduler = Scheduler::new();
+    scheduler.join(1);
+    scheduler.allow(1, 3);
+    (0..5).for_each(|task| scheduler.submit(task));
+    assert_eq!(scheduler.assign(), Some((1, 0)));
+    scheduler.answered(1, 100);
+    assert_eq!(assign_all(&mut scheduler), [(1, 1), (1, 2)]);
+    scheduler.answered(1, 100);
+    assert_eq!(scheduler.assign(), None);
+}
+
+#[test]
 fn a_worker_that_retires_leaves_once_its_window_is_empty() {
     let mut scheduler = Scheduler::new();
     scheduler.join(1);
