@@ -121,7 +121,7 @@ impl fmt::Display for Certificate {
         if self.deaths > 1 {
             write!(
                 formatter,
-                "; the {}th worker that died of this task",
+                "; {} workers have died of this task",
                 self.deaths
             )?;
         }

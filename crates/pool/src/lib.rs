@@ -1,25 +1,110 @@
 //! Worker processes for any program: started by fork, spawn or forkserver, fed, supervised.
 //!
+//! A [`Task`](task::Task) is a named computation with typed arguments and a typed output. A
+//! [`Pool`] starts workers, hands them tasks with their inputs, and answers every one of them,
+//! whatever becomes of the workers. Isolation is the point: a task may leak, hang, crash or be
+//! killed by the kernel, and the program that asked for it learns of it as an error value.
+//!
 //! ```no_run
-//! use pool::{Pool, Program, StartMethod};
-//! # use task::{Input, Task, TaskError};
-//! # struct Length;
-//! # impl Task for Length {
-//! #     const NAME: &'static str = "length";
-//! #     type Args = ();
-//! #     type Output = u64;
-//! #     fn run((): (), input: Input<'_>) -> Result<u64, TaskError> {
-//! #         Ok(input.bytes()?.len() as u64)
-//! #     }
-//! # }
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let worker = Program::new("target/release/my-worker");
-//! let mut pool = Pool::builder(StartMethod::Spawn(worker)).workers(4).start()?;
-//! let handle = pool.submit::<Length>(&(), vec![1, 2, 3])?;
-//! assert_eq!(pool.wait(handle)?, 3);
-//! # Ok(())
-//! # }
+//! use pool::{Pool, Program, Shutdown, StartMethod};
+//! use std::process::ExitCode;
+//! use task::{Input, Registry, Task, TaskError};
+//!
+//! struct Length;
+//!
+//! impl Task for Length {
+//!     const NAME: &'static str = "length";
+//!     type Args = ();
+//!     type Output = u64;
+//!     fn run((): (), input: Input<'_>) -> Result<u64, TaskError> {
+//!         Ok(input.bytes()?.len() as u64)
+//!     }
+//! }
+//!
+//! fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+//!     let registry = Registry::new().with::<Length>();
+//!     // This program is its own worker program.
+//!     if let Some(code) = task::run_if_worker(&registry) {
+//!         return Ok(code);
+//!     }
+//!     let method = StartMethod::Spawn(Program::current()?);
+//!     let mut pool = Pool::builder(method).workers(4).start()?;
+//!     let handle = pool.submit::<Length>(&(), vec![1, 2, 3])?;
+//!     assert_eq!(pool.wait(handle)?, 3);
+//!     pool.shutdown(Shutdown::Drain)?;
+//!     Ok(ExitCode::SUCCESS)
+//! }
 //! ```
+//!
+//! The examples are programs to start from: `typed_task`, `own_worker` (a worker program of one's
+//! own), `crash_and_recovery`, `shared_array`, `tiny_tasks` (what a task costs).
+//!
+//! # Start methods
+//!
+//! | [`StartMethod`] | the worker is | its tasks are | inherits memory | from a program with threads |
+//! | --- | --- | --- | --- | --- |
+//! | `Fork` | this process again, copy-on-write | [`Builder::tasks`] | yes ([`Builder::inherit`]) | refused ([`Builder::allow_threads`]) |
+//! | `Spawn(program)` | `program`, started afresh | the program's own | no | yes |
+//! | `ForkServer(program)` | forked by one process of `program`, started afresh | the program's own | no | yes |
+//!
+//! `Fork` starts fastest where the coordinator is small, and is the only one whose workers find
+//! data that the coordinator has loaded. `Spawn` costs the same whatever the coordinator holds.
+//! `ForkServer` pays for the program's start once, which matters where that is slow or where
+//! workers are replaced often. A worker program's `main` is [`task::run`]; a program that serves
+//! itself calls [`task::run_if_worker`] first.
+//!
+//! Whatever started them, workers have default signal dispositions, /dev/null for stdin, a pipe to
+//! the coordinator for stderr, a process group of their own and no other descriptor of the
+//! coordinator's but stdout. They die with it, and the OOM killer takes them first.
+//!
+//! # Inputs
+//!
+//! | [`Input`] | what crosses the socket | made by |
+//! | --- | --- | --- |
+//! | none, or inline | the bytes, with the call | `()`, `Vec<u8>`, `&[u8]`, [`Input::of_elements`] |
+//! | a slice of a [`Region`] | region, offset, length | [`Pool::share`], [`Pool::share_file`], [`Builder::inherit`], then [`Shared::input`]; or [`Pool::attach`] |
+//! | a [`Stream`] | the bytes, in chunks, while the task already runs | a file, memory, or a function that makes them |
+//!
+//! # What is promised
+//!
+//! - **Exactly one result for every handle**, within a deadline once the pool is shut down or
+//!   dropped: an output, or a [`TaskFailure`] that says why there is none.
+//! - **A task runs at least once** if it has an output; twice or more where its worker died
+//!   meanwhile. What must not run twice is submitted with [`retries(0)`](Submission::retries).
+//! - **A death touches its own task.** Tasks that had been sent ahead to a dead worker go back to
+//!   the queue, uncounted; the one that was running is retried, then given up with a
+//!   [`Certificate`]. Which one was running is known from shared memory, not guessed.
+//! - **At most [`queue_bound`](Builder::queue_bound) tasks are open**, and descriptors and threads
+//!   do not grow with their number.
+//! - **Nothing is left behind**: no process, no segment, no descriptor, also where the coordinator
+//!   is killed.
+//!
+//! | what happens | what becomes of the task | of its worker | of the others |
+//! | --- | --- | --- | --- |
+//! | it returns an error or panics | [`TaskFailure::Failed`], a panic with place and backtrace | lives on | nothing |
+//! | its worker dies | retried, then [`TaskFailure::Died`] | replaced | nothing |
+//! | SIGBUS: its mapped file was truncated | [`TaskFailure::InputChanged`], not retried | replaced | nothing |
+//! | it takes longer than its limit | [`TaskFailure::TimedOut`] | SIGTERM, grace, SIGKILL; replaced | those sent ahead to that worker go to another |
+//! | it is cancelled while queued | [`TaskFailure::Cancelled`], never run | nothing | nothing |
+//! | it is cancelled while it runs | [`TaskFailure::Cancelled`] | ended as above, replaced | as above |
+//! | its output is over [`output_bound`](Builder::output_bound), or its worker breaks the protocol | as if the worker died | killed, replaced | nothing |
+//! | [`Shutdown::Drain`] | answered | asked to go; by force after the grace | answered |
+//! | [`Shutdown::Now`] | [`TaskFailure::ShutDown`] | SIGTERM, grace, SIGKILL | the same |
+//! | the pool is dropped | [`TaskFailure::ShutDown`] | SIGKILL | the same |
+//! | the initializer fails, or no worker gets ready | [`TaskFailure::Pool`] with the cause | killed | the same, once: no storm of restarts |
+//!
+//! # Who drives it
+//!
+//! A [`Pool`] advances inside its own calls and belongs to the thread that made it; a program with
+//! an event loop watches its descriptor and calls [`Pool::drive`]. A [`Background`] pool has a
+//! thread of its own, can be shared by many, and its handles are futures of no particular runtime.
+//!
+//! # What can be seen
+//!
+//! [`Builder::watch`] is told of every start, answer, retry and end, of every line on the workers'
+//! stderr, and with [`Builder::log_level`] of their `log` and `tracing` records, with worker and
+//! task. `tracing` needs nothing more; a `log` logger of one's own is wrapped in [`Forwarding`]
+//! where workers are forked. [`Pool::counters`] can be read at any time.
 //!
 //! The pool knows bytes and tasks; it knows nothing of records or of files' formats.
 

@@ -71,6 +71,33 @@ pub fn run(registry: &Registry) -> ExitCode {
     }
 }
 
+/// For a program that is its own worker program: serves and gives the exit code where a pool has
+/// started it as a worker or forkserver, does nothing where a person has. To be called first in
+/// `main`.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// fn main() -> ExitCode {
+///     let registry = task::Registry::new();
+///     if let Some(code) = task::run_if_worker(&registry) {
+///         return code;
+///     }
+///     // The program proper, which starts workers of `pool::Program::current()`.
+///     ExitCode::SUCCESS
+/// }
+/// ```
+pub fn run_if_worker(registry: &Registry) -> Option<ExitCode> {
+    is_worker(std::env::args_os().skip(1)).then(|| run(registry))
+}
+
+/// Whether these arguments are those that pools give: `--fd N --parent PID`, or `--forkserver`.
+fn is_worker(args: impl Iterator<Item = OsString>) -> bool {
+    let args: Vec<OsString> = args.collect();
+    matches!(&args[..], [role, _, parent, _]
+        if (role == "--fd" || role == "--forkserver") && parent == "--parent")
+}
+
 /// Serves the registry's tasks at `endpoint` until the coordinator is done. With `parent`, this
 /// process becomes that process's worker ([`isolate`](child::isolate)) and dies with it.
 ///
@@ -172,6 +199,16 @@ mod tests {
             &["--what", "1"],
         ] {
             assert!(parsed(bad).unwrap_err().contains("--fd N"), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_pool_makes_a_program_its_worker() {
+        let asked = |args: &[&str]| is_worker(args.iter().map(OsString::from));
+        assert!(asked(&["--fd", "3", "--parent", "10"]));
+        assert!(asked(&["--forkserver", "3", "--parent", "10"]));
+        for other in [&[][..], &["--fd", "3"], &["--fd", "3", "--verbose", "10"]] {
+            assert!(!asked(other), "{other:?}");
         }
     }
 
