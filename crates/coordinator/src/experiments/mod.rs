@@ -1,7 +1,7 @@
 //! The study's experiments: what a start method does to a program's module scope and to its
 //! loggers, and every claim of its table measured.
 //!
-//! Workers that are not forked here are this program again ([`image`]), so that the same statics
+//! Workers that are not forked here are this program again ([`mod@image`]), so that the same statics
 //! exist in every image, as Python's workers import the main module again.
 
 pub(crate) mod image;
