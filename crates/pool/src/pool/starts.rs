@@ -105,7 +105,9 @@ impl Pool {
         for _ in 0..workers {
             pool.start_worker().map_err(start)?;
         }
-        while pool.serving().count() < workers {
+        // A forkserver's worker may be ready before the forkserver has told of its process.
+        let is_up = |worker: &Worker| worker.phase == Phase::Serving && worker.process.is_some();
+        while !pool.workers.values().all(|worker| is_up(worker)) {
             pool.drive(None)?;
         }
         Ok(pool)
