@@ -1,16 +1,17 @@
 //! The signals that end a run: noted by a handler, acted upon by the loop.
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The signals that end a run.
 pub(crate) struct Signals {
     came: Arc<AtomicUsize>,
     readable: UnixStream,
+    continued: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -23,7 +24,13 @@ impl Signals {
             signal_hook::flag::register_usize(signal, Arc::clone(&came), number)?;
             signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
         }
-        Ok(Signals { came, readable })
+        let continued = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGCONT, Arc::clone(&continued))?;
+        Ok(Signals {
+            came,
+            readable,
+            continued,
+        })
     }
 
     /// The signal that came, if one did.
@@ -32,6 +39,11 @@ impl Signals {
             0 => None,
             number => Some(number as i32),
         }
+    }
+
+    /// Whether this process was continued, so stopped before: its clocks have run on meanwhile.
+    pub(crate) fn continued(&self) -> bool {
+        self.continued.load(Ordering::Relaxed)
     }
 
     /// A descriptor that is readable once a signal has come.

@@ -205,6 +205,7 @@ impl<'a> Run<'a> {
             workers: timeline.workers(),
         };
         report.seconds.end_to_end = self.clock.seconds();
+        report.seconds.void = self.signals.continued();
         timeline.say(&format!("Done in {:.2} s.", report.seconds.end_to_end));
         print::print(&report, self.plan.format).context("cannot print the result")?;
         Ok(())

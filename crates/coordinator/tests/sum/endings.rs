@@ -135,6 +135,7 @@ fn a_worker_that_is_killed_costs_no_answer() {
         let dead = report.workers.iter().find(|worker| worker.pid == killed);
         assert_eq!(dead.unwrap().ended, Some(report::Ended::Signal(9)));
         assert!(report.retries <= 1);
+        assert!(report.seconds.void, "it was stopped and continued");
         let pids: Vec<u32> = report.workers.iter().map(|worker| worker.pid).collect();
         assert_gone(&pids);
         assert_eq!(segments(ended.pid), Vec::<String>::new());
