@@ -3,9 +3,10 @@
 use crate::failure::TaskFailure;
 use crate::schedule::TaskId;
 use serde::de::DeserializeOwned;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 /// A task that was submitted. Dropping the handle does not cancel the task.
 #[derive(Debug)]
@@ -33,56 +34,75 @@ impl<T> Handle<T> {
 
 /// Where a result is put for its handle.
 #[derive(Debug)]
-pub(crate) struct Slot<T> {
-    state: Mutex<State<T>>,
-    done: Condvar,
-}
+pub(crate) struct Slot<T>(Mutex<State<T>>);
 
 #[derive(Debug)]
 enum State<T> {
-    Open(Option<Waker>),
+    Open(Option<Waiter>),
     Done(Result<T, TaskFailure>),
     Taken,
 }
 
+/// Who is to be told of the result. A handle has one owner, so there is at most one. A condition
+/// variable would cost every result a system call, also where nobody waits.
+#[derive(Debug)]
+enum Waiter {
+    Thread(Thread),
+    Task(Waker),
+}
+
+impl Waiter {
+    fn wake(self) {
+        match self {
+            Waiter::Thread(thread) => thread.unpark(),
+            Waiter::Task(waker) => waker.wake(),
+        }
+    }
+}
+
 impl<T> Slot<T> {
     pub(crate) fn new() -> Arc<Slot<T>> {
-        Arc::new(Slot {
-            state: Mutex::new(State::Open(None)),
-            done: Condvar::new(),
-        })
+        Arc::new(Slot(Mutex::new(State::Open(None))))
     }
 
     /// Waits, on another thread than the pool's, for the result.
     pub(crate) fn wait(&self) -> Result<T, TaskFailure> {
-        let open = |state: &mut State<T>| matches!(state, State::Open(_));
-        drop(
-            self.done
-                .wait_while(self.lock(), open)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        while self.is_open_for(|| Waiter::Thread(thread::current())) {
+            thread::park();
+        }
         self.take()
             .expect("a handle that waits has not been taken from")
     }
 
     /// As [`wait`](Self::wait), for at most `timeout`.
     pub(crate) fn wait_for(&self, timeout: Duration) -> Option<Result<T, TaskFailure>> {
-        let open = |state: &mut State<T>| matches!(state, State::Open(_));
-        let waited = self.done.wait_timeout_while(self.lock(), timeout, open);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        let began = Instant::now();
+        while self.is_open_for(|| Waiter::Thread(thread::current())) {
+            let left = timeout.checked_sub(began.elapsed())?;
+            thread::park_timeout(left);
+        }
         self.take()
     }
 
     /// The result, or else `waker` is woken when it is there.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<T, TaskFailure>> {
-        if let State::Open(waiting) = &mut *self.lock() {
-            *waiting = Some(waker.clone());
+        if self.is_open_for(|| Waiter::Task(waker.clone())) {
             return Poll::Pending;
         }
         Poll::Ready(
             self.take()
                 .expect("a future is not polled again once it is ready"),
         )
+    }
+
+    /// Whether there is no result yet; `waiter` is then told when there is.
+    fn is_open_for(&self, waiter: impl FnOnce() -> Waiter) -> bool {
+        let mut state = self.lock();
+        if let State::Open(waiting) = &mut *state {
+            *waiting = Some(waiter());
+            return true;
+        }
+        false
     }
 
     fn take(&self) -> Option<Result<T, TaskFailure>> {
@@ -98,7 +118,7 @@ impl<T> Slot<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -112,9 +132,8 @@ impl<T: DeserializeOwned + Send> Reply for Slot<T> {
     fn resolve(&self, result: Result<&[u8], TaskFailure>) {
         let result = result.and_then(decode);
         let before = std::mem::replace(&mut *self.lock(), State::Done(result));
-        self.done.notify_all();
-        if let State::Open(Some(waker)) = before {
-            waker.wake();
+        if let State::Open(Some(waiter)) = before {
+            waiter.wake();
         }
     }
 }

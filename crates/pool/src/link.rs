@@ -5,7 +5,7 @@ mod outbox;
 mod outgoing;
 
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use nix::sys::socket::{self, ControlMessage, MsgFlags, sendmsg};
 pub(crate) use outbox::{Outbox, Pumped};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -26,7 +26,7 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(socket: OwnedFd) -> Link {
         let socket = Arc::new(socket);
-        let channel = Channel::with_read_size(Arc::clone(&socket), READ_SIZE);
+        let channel = Channel::without_descriptors(Arc::clone(&socket), READ_SIZE);
         Link {
             socket,
             channel: Some(channel),
@@ -57,15 +57,21 @@ impl AsFd for Link {
 
 /// One send of `bytes`; 0 where the socket is full.
 fn send(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[RawFd]) -> io::Result<usize> {
-    let rights = [ControlMessage::ScmRights(descriptors)];
-    let control = if descriptors.is_empty() {
-        &rights[..0]
-    } else {
-        &rights[..]
-    };
     let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
-    let parts = [IoSlice::new(bytes)];
-    match sendmsg::<()>(socket.as_raw_fd(), &parts, control, flags, None) {
+    let raw = socket.as_raw_fd();
+    let sent = if descriptors.is_empty() {
+        socket::send(raw, bytes, flags)
+    } else {
+        let parts = [IoSlice::new(bytes)];
+        sendmsg::<()>(
+            raw,
+            &parts,
+            &[ControlMessage::ScmRights(descriptors)],
+            flags,
+            None,
+        )
+    };
+    match sent {
         Ok(count) => Ok(count),
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(0),
         Err(error) => Err(error.into()),

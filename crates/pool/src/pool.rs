@@ -238,11 +238,7 @@ impl Pool {
     pub fn drive(&mut self, timeout: Option<Duration>) -> Result<(), PoolError> {
         self.check_broken()?;
         self.hand_out();
-        let now = now_ns();
-        let until_deadline = self
-            .next_deadline_ns()
-            .map(|deadline| Duration::from_nanos(deadline.saturating_sub(now)));
-        let wait = match (timeout, until_deadline) {
+        let wait = match (timeout, self.next_deadline()) {
             (Some(timeout), Some(deadline)) => Some(timeout.min(deadline)),
             (one, other) => one.or(other),
         };
@@ -259,7 +255,9 @@ impl Pool {
         for event in happened {
             self.listen(event.data());
         }
-        self.enforce_deadlines();
+        if self.next_deadline_ns().is_some_and(|at| at <= now_ns()) {
+            self.enforce_deadlines();
+        }
         self.hand_out();
         self.check_broken()
     }

@@ -1,7 +1,9 @@
 //! A stream socket that carries frames and, beside them, descriptors (SCM_RIGHTS).
 
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, recv, recvmsg, send, sendmsg,
+};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -59,6 +61,7 @@ pub struct Channel {
     socket: Arc<OwnedFd>,
     frames: FrameBuffer,
     descriptors: VecDeque<OwnedFd>,
+    /// Where descriptors arrive; of no length where none are wanted.
     control: Vec<u8>,
 }
 
@@ -75,6 +78,15 @@ impl Channel {
             frames: FrameBuffer::with_capacity(bytes),
             descriptors: VecDeque::new(),
             control: nix::cmsg_space!([RawFd; MAX_DESCRIPTORS]),
+        }
+    }
+
+    /// As [`with_read_size`](Self::with_read_size), from a peer that has no descriptors to send:
+    /// any that come are closed unseen.
+    pub fn without_descriptors(socket: Arc<OwnedFd>, bytes: usize) -> Channel {
+        Channel {
+            control: Vec::new(),
+            ..Channel::with_read_size(socket, bytes)
         }
     }
 
@@ -95,19 +107,33 @@ impl Channel {
     }
 
     fn receive_with(&mut self, flags: MsgFlags) -> Result<Incoming, ChannelError> {
-        let mut parts = [IoSliceMut::new(self.frames.space())];
-        let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = match recvmsg::<()>(
-            self.socket.as_raw_fd(),
-            &mut parts,
-            Some(&mut self.control),
-            flags,
-        ) {
-            Ok(message) => message,
+        let received = if self.control.is_empty() {
+            recv(self.socket.as_raw_fd(), self.frames.space(), flags)
+        } else {
+            self.receive_with_descriptors(flags)
+        };
+        let count = match received {
+            Ok(count) => count,
             Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Incoming::Nothing),
             Err(Errno::ECONNRESET) => return Ok(Incoming::End),
             Err(error) => return Err(ChannelError::Io(error.into())),
         };
+        self.frames.filled(count);
+        Ok(if count == 0 {
+            Incoming::End
+        } else {
+            Incoming::Bytes
+        })
+    }
+
+    fn receive_with_descriptors(&mut self, flags: MsgFlags) -> nix::Result<usize> {
+        let mut parts = [IoSliceMut::new(self.frames.space())];
+        let message = recvmsg::<()>(
+            self.socket.as_raw_fd(),
+            &mut parts,
+            Some(&mut self.control),
+            flags | MsgFlags::MSG_CMSG_CLOEXEC,
+        )?;
         let count = message.bytes;
         if let Ok(control) = message.cmsgs() {
             for item in control {
@@ -122,12 +148,7 @@ impl Channel {
                 }
             }
         }
-        self.frames.filled(count);
-        Ok(if count == 0 {
-            Incoming::End
-        } else {
-            Incoming::Bytes
-        })
+        Ok(count)
     }
 
     /// Whether [`next_frame`](Self::next_frame) would give a frame without another read.
@@ -185,25 +206,21 @@ pub fn send_all(
     mut bytes: &[u8],
     descriptors: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
+    let flags = MsgFlags::MSG_NOSIGNAL;
     let raw: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-    let rights = [ControlMessage::ScmRights(&raw)];
-    let mut control = if raw.is_empty() {
-        &rights[..0]
-    } else {
-        &rights[..]
-    };
+    let mut rights = (!raw.is_empty()).then_some(ControlMessage::ScmRights(&raw));
     while !bytes.is_empty() {
-        let parts = [IoSlice::new(bytes)];
-        match sendmsg::<()>(
-            socket.as_raw_fd(),
-            &parts,
-            control,
-            MsgFlags::MSG_NOSIGNAL,
-            None,
-        ) {
+        let sent = match &rights {
+            None => send(socket.as_raw_fd(), bytes, flags),
+            Some(rights) => {
+                let (parts, rights) = ([IoSlice::new(bytes)], std::slice::from_ref(rights));
+                sendmsg::<()>(socket.as_raw_fd(), &parts, rights, flags, None)
+            }
+        };
+        match sent {
             Ok(count) => {
                 bytes = &bytes[count..];
-                control = &[];
+                rights = None;
             }
             Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
