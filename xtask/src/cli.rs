@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::interrupt::Interrupt;
-use crate::{ci, limits, matrix, peers, test};
+use crate::{ci, limits, matrix, page, peers, test};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -26,6 +26,8 @@ enum Command {
     Limits(limits::LimitsArgs),
     /// Measure Python's executors, joblib, numpy and rayon beside ours, on the same file
     Peers(peers::PeersArgs),
+    /// Draw report.html and the figures of a matrix again, from the files beside them
+    Page(page::PageArgs),
     /// Run all tests
     Test(test::TestArgs),
     /// Run everything that has to hold before a change goes in
@@ -53,6 +55,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Matrix(args) => matrix::main(&args, &interrupt),
         Command::Limits(args) => limits::main(&args, &interrupt),
         Command::Peers(args) => peers::main(&args, &interrupt),
+        Command::Page(args) => page::main(&args),
         Command::Test(args) => test::main(&args, &interrupt),
         Command::Ci => ci::main(&interrupt),
         Command::Probe { .. } => unreachable!("handled above"),

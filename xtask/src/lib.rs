@@ -10,6 +10,7 @@ mod grid;
 mod interrupt;
 mod limits;
 mod matrix;
+mod page;
 mod peers;
 mod process;
 mod progress;

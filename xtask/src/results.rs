@@ -42,6 +42,25 @@ impl Results {
         Ok(results)
     }
 
+    /// A directory that is there, whatever it holds.
+    pub(crate) fn at(directory: &Path) -> Results {
+        Results {
+            directory: directory.to_owned(),
+        }
+    }
+
+    /// A directory within, made where it is missing.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be made.
+    pub(crate) fn folder(&self, name: &str) -> anyhow::Result<Results> {
+        let directory = self.directory.join(name);
+        fs::create_dir_all(&directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
+        Ok(Results { directory })
+    }
+
     /// The directory itself.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory

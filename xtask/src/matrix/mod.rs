@@ -9,6 +9,8 @@ mod save;
 mod summary;
 mod table;
 
+pub(crate) use multiples::name as limit_name;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use crate::dataset::DatasetArgs;
 use crate::exit;
 use crate::interrupt::Interrupt;
 use crate::limits;
+use crate::page;
 use crate::results::Results;
 use crate::workspace::Binaries;
 
@@ -143,6 +146,7 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
     };
     let (matrix, stopped) = run::all(matrix, &job, interrupt)?;
 
+    page::draw(&results)?;
     print!("{}", table::terminal(&matrix));
     eprintln!("Saved in {}", results.directory().display());
     if let Some(stopped) = stopped {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use report::{Cell, CellReport, CellRun, Limits, Matrix, Sum, format_count};
 
-use super::plan::{self, Turn};
+use super::plan;
 use super::{save, summary};
 use crate::dataset;
 use crate::interrupt::{Interrupt, Interrupted};
+use crate::page::{self, Timeline};
 use crate::process::{self, RunError};
 use crate::progress;
 use crate::results::Results;
@@ -61,13 +62,21 @@ pub(crate) fn all(
         matrix.seed,
     );
     let bar = progress::bar(turns.len());
+    let mut timelines = Vec::new();
     let mut stopped = None;
     for (position, turn) in (0_u64..).zip(turns) {
         let cell = matrix.cells[turn.cell].cell;
         bar.set_message(label(cell));
         if matrix.cells[turn.cell].failed.is_none() {
             match run(cell, job, interrupt) {
-                Ok(run) => keep(&mut matrix.cells[turn.cell], turn, position, run),
+                Ok((mut run, sum)) => {
+                    run.position = position;
+                    // A warm-up proves that the cell can run at all; its figures are not the cell's.
+                    if turn.round > 0 {
+                        matrix.cells[turn.cell].runs.push(run);
+                        timelines.push(Timeline::new(cell, position, &sum));
+                    }
+                }
                 Err(RunError::Interrupted(interrupted)) => {
                     stopped = Some(interrupted);
                     break;
@@ -79,6 +88,7 @@ pub(crate) fn all(
             }
             summary::summarise(&mut matrix, job.limits);
             save::matrix(&matrix, job.results)?;
+            page::save_timelines(&timelines, job.results)?;
         }
         bar.inc(1);
     }
@@ -93,15 +103,7 @@ fn label(cell: Cell) -> String {
     )
 }
 
-fn keep(cell: &mut CellReport, turn: Turn, position: u64, mut run: CellRun) {
-    run.position = position;
-    // A warm-up proves that the cell can run at all; its figures are not the cell's.
-    if turn.round > 0 {
-        cell.runs.push(run);
-    }
-}
-
-fn run(cell: Cell, job: &Job<'_>, interrupt: &Interrupt) -> Result<CellRun, RunError> {
+fn run(cell: Cell, job: &Job<'_>, interrupt: &Interrupt) -> Result<(CellRun, Sum), RunError> {
     let command = dataset::Job {
         start_method: cell.start_method,
         transport: cell.transport,
@@ -114,14 +116,15 @@ fn run(cell: Cell, job: &Job<'_>, interrupt: &Interrupt) -> Result<CellRun, RunE
         how: format!("stdout is not the JSON of a sum: {error}"),
         quote: String::new(),
     })?;
-    Ok(CellRun {
+    let run = CellRun {
         position: 0,
         wall_seconds: finished.wall.as_secs_f64(),
-        sum_hex: sum.result.sum_hex,
+        sum_hex: sum.result.sum_hex.clone(),
         count: sum.result.count,
         nan_count: sum.result.nan_count,
         retries: sum.retries,
-        seconds: sum.seconds,
-        memory: sum.memory,
-    })
+        seconds: sum.seconds.clone(),
+        memory: sum.memory.clone(),
+    };
+    Ok((run, sum))
 }

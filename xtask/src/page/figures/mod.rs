@@ -1,0 +1,81 @@
+//! The figures of a matrix: pure functions from the reports' types to drawings.
+
+mod axis;
+mod canvas;
+mod lanes;
+mod memory;
+pub(crate) mod palette;
+mod phases;
+mod totals;
+
+use report::{CellReport, Matrix, Transport};
+
+pub(crate) use canvas::Figure;
+
+use super::timelines::Timeline;
+
+/// All figures of a matrix, those of a transport together.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    /// Total time by number of workers, one for each transport.
+    pub(crate) totals: Vec<Figure>,
+    /// Load, share, start and run, one for each transport.
+    pub(crate) phases: Vec<Figure>,
+    /// Memory of every process, one for each transport.
+    pub(crate) memory: Vec<Figure>,
+    /// The lanes of every cell whose run is known.
+    pub(crate) lanes: Vec<(Transport, Vec<Figure>)>,
+}
+
+impl Figures {
+    /// Each of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Figure> {
+        let lanes = self.lanes.iter().flat_map(|(_, lanes)| lanes);
+        self.totals
+            .iter()
+            .chain(&self.phases)
+            .chain(&self.memory)
+            .chain(lanes)
+    }
+}
+
+/// Draws them all.
+///
+/// # Errors
+///
+/// Those of the drawing library.
+pub(crate) fn all(matrix: &Matrix, timelines: &[Timeline]) -> anyhow::Result<Figures> {
+    let mut figures = Figures {
+        totals: totals::figures(matrix)?,
+        phases: Vec::new(),
+        memory: Vec::new(),
+        lanes: Vec::new(),
+    };
+    for transport in Transport::ALL {
+        let cells = measured(matrix, transport);
+        if cells.is_empty() {
+            continue;
+        }
+        figures.phases.push(phases::figure(transport, &cells)?);
+        figures.memory.push(memory::figure(transport, &cells)?);
+        let lanes = lanes::figures(&cells, timelines)?;
+        if !lanes.is_empty() {
+            figures.lanes.push((transport, lanes));
+        }
+    }
+    Ok(figures)
+}
+
+/// The cells of a transport that have figures.
+fn measured(matrix: &Matrix, transport: Transport) -> Vec<&CellReport> {
+    matrix
+        .cells
+        .iter()
+        .filter(|cell| cell.cell.transport == transport && cell.summary.is_some())
+        .collect()
+}
+
+/// `forkserver 8`: a cell among those of its transport.
+fn row_name(cell: &CellReport) -> String {
+    format!("{} {}", cell.cell.start_method, cell.cell.workers)
+}
