@@ -117,6 +117,7 @@ impl<'a> Run<'a> {
         let began = Instant::now();
         let pool = handover.attach_first(builder).start()?;
         self.seconds.start = began.elapsed().as_secs_f64();
+        lock(&self.timeline).mark(report::What::Ready);
         let took = self.seconds.start * 1e3;
         self.say(&format!(
             "Started {} workers in {took:.1} ms.",
@@ -169,7 +170,8 @@ impl<'a> Run<'a> {
 
     fn print(mut self, merged: &Partial) -> Result<(), Failure> {
         self.seconds.total = self.seconds.start + self.seconds.run;
-        let timeline = lock(&self.timeline);
+        let mut timeline = lock(&self.timeline);
+        timeline.mark(report::What::Ended);
         let (sum, dataset) = (merged.value(), &self.plan.dataset);
         let mut report = report::Sum {
             schema: report::SCHEMA,

@@ -43,6 +43,7 @@ pub(crate) struct Timeline {
     first_task: u64,
     batches: u64,
     coordinator: Vec<report::Event>,
+    coordinator_dropped: u64,
     workers: BTreeMap<WorkerId, Life>,
     retries: u64,
 }
@@ -67,6 +68,7 @@ impl Timeline {
             first_task: 0,
             batches: 0,
             coordinator: vec![started],
+            coordinator_dropped: 0,
             workers: BTreeMap::new(),
             retries: 0,
         }
@@ -75,6 +77,12 @@ impl Timeline {
     /// A line of the coordinator's own.
     pub(crate) fn say(&self, text: &str) {
         self.line("MainProcess", self.clock.seconds(), text);
+    }
+
+    /// Something happened to the coordinator itself, now.
+    pub(crate) fn mark(&mut self, what: report::What) {
+        let event = (self.clock.seconds(), what, None);
+        keep(&mut self.coordinator, &mut self.coordinator_dropped, event);
     }
 
     /// Tasks from `first` on are the batches of a repetition.
@@ -100,6 +108,10 @@ impl Timeline {
                 life.was_ready = true;
                 life.keep(at, report::What::Ready, None);
             }
+            What::HandedOut { task } => {
+                let event = (at, report::What::Sent, batch(*task));
+                keep(&mut self.coordinator, &mut self.coordinator_dropped, event);
+            }
             What::Received { task, memory } => {
                 life.keep(at, report::What::Received, batch(*task));
                 if chatty {
@@ -123,6 +135,8 @@ impl Timeline {
             What::Sent { task } => {
                 life.worker.batches += 1;
                 life.keep(at, report::What::Sent, batch(*task));
+                let event = (at, report::What::Received, batch(*task));
+                keep(&mut self.coordinator, &mut self.coordinator_dropped, event);
             }
             What::Retried { task } => {
                 self.retries += 1;
@@ -154,7 +168,7 @@ impl Timeline {
         Coordinator {
             pid: std::process::id(),
             events: self.coordinator.clone(),
-            events_dropped: 0,
+            events_dropped: self.coordinator_dropped,
         }
     }
 
@@ -213,11 +227,25 @@ impl Life {
     }
 
     fn keep(&mut self, t: f64, what: report::What, batch: Option<u64>) {
-        if self.worker.events.len() < MAX_EVENTS {
-            self.worker.events.push(report::Event { t, what, batch });
-        } else {
-            self.worker.events_dropped += 1;
-        }
+        let worker = &mut self.worker;
+        keep(
+            &mut worker.events,
+            &mut worker.events_dropped,
+            (t, what, batch),
+        );
+    }
+}
+
+/// Adds an event to those of a process, or counts it where there are too many.
+fn keep(
+    events: &mut Vec<report::Event>,
+    dropped: &mut u64,
+    (t, what, batch): (f64, report::What, Option<u64>),
+) {
+    if events.len() < MAX_EVENTS {
+        events.push(report::Event { t, what, batch });
+    } else {
+        *dropped += 1;
     }
 }
 

@@ -27,6 +27,11 @@ pub enum What<'a> {
     Started,
     /// It has shaken hands, and waits for tasks.
     Ready,
+    /// It is being sent a task.
+    HandedOut {
+        /// The task.
+        task: TaskId,
+    },
     /// The whole input of a task is in its reach.
     Received {
         /// The task.

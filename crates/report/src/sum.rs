@@ -190,9 +190,9 @@ pub struct Event {
 pub enum What {
     /// The process began.
     Started,
-    /// The handshake is done.
+    /// The handshake is done (worker); all workers are ready (coordinator).
     Ready,
-    /// A batch's data is at hand.
+    /// A batch's data (worker) or its result (coordinator) is at hand.
     Received,
     /// A batch's result is computed.
     Computed,

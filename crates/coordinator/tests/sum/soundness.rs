@@ -208,7 +208,18 @@ fn assert_events(report: &Sum, asked: Asked<'_>) {
         assert_eq!(whats, each, "batch {batch}");
     }
     assert!(seen.is_empty(), "unknown batches {seen:?}");
-    assert_eq!(report.coordinator.events[0].what, What::Started);
+    let own = &report.coordinator.events;
+    assert_eq!(own[0].what, What::Started);
+    assert_eq!(own.last().map(|event| event.what), Some(What::Ended));
+    for batch in 0..asked.batches {
+        for what in [What::Sent, What::Received] {
+            let times = own
+                .iter()
+                .filter(|event| event.batch == Some(batch) && event.what == what)
+                .count();
+            assert_eq!(times as u64, asked.repeat, "{what:?} of batch {batch}");
+        }
+    }
 }
 
 /// `   ForkProcess-1 [ 0.02s] text`, of processes that the report knows.

@@ -15,8 +15,16 @@ impl Pool {
             if let Err(why) = self.send_call(worker, task) {
                 self.scheduler.forget(worker, task);
                 self.fail(task, why);
-            } else if !touched.contains(&worker) {
+                continue;
+            }
+            if !touched.contains(&worker) {
                 touched.push(worker);
+            }
+            if self.watcher.is_some()
+                && let Some(handed) = self.workers.remove(&worker)
+            {
+                self.tell(&handed, now_ns(), What::HandedOut { task });
+                self.workers.insert(worker, handed);
             }
         }
         for worker in touched {

@@ -13,6 +13,9 @@ pub(super) fn share(
     pool: &mut Pool,
     progress: &mut Progress<'_>,
 ) -> Result<(RegionId, String), Failure> {
+    // What a crash of everything at once has left is in nobody's way but takes room. Where it
+    // cannot be removed, the segment says so if there is no room.
+    let _ = shmem::remove_leftovers();
     let mut segment = Segment::create(plan.dataset.data_len())?;
     let (file, offset) = (plan.dataset.file(), plan.dataset.data_offset());
     let filled = segment.fill_from_file(file, offset, plan.threads, progress)?;
