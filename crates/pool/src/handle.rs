@@ -3,6 +3,7 @@
 use crate::failure::TaskFailure;
 use crate::schedule::TaskId;
 use serde::de::DeserializeOwned;
+use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread::{self, Thread};
@@ -138,14 +139,13 @@ impl<T: DeserializeOwned + Send> Reply for Slot<T> {
     }
 }
 
-/// Decodes a whole output.
+/// Decodes a whole output. A type whose decoding panics must not take the pool along.
 pub(crate) fn decode<T: DeserializeOwned>(output: &[u8]) -> Result<T, TaskFailure> {
-    match postcard::take_from_bytes(output) {
-        Ok((output, [])) => Ok(output),
-        Ok((_, rest)) => Err(TaskFailure::Undecodable(format!(
-            "{} bytes are left over",
-            rest.len()
-        ))),
-        Err(error) => Err(TaskFailure::Undecodable(error.to_string())),
-    }
+    let decoded = panic::catch_unwind(|| postcard::take_from_bytes(output));
+    Err(TaskFailure::Undecodable(match decoded {
+        Ok(Ok((output, []))) => return Ok(output),
+        Ok(Ok((_, rest))) => format!("{} bytes are left over", rest.len()),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "its type panicked while it was decoded".to_owned(),
+    }))
 }

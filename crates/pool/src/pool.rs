@@ -99,6 +99,31 @@ impl Pool {
         }
     }
 
+    /// As [`wait`](Self::wait), for at most `timeout`; gives the handle back if there is no result
+    /// by then. The task goes on.
+    ///
+    /// # Errors
+    /// The handle itself.
+    pub fn wait_for<T>(
+        &mut self,
+        mut handle: Handle<T>,
+        timeout: Duration,
+    ) -> Result<Result<T, TaskFailure>, Handle<T>> {
+        let deadline = after(now_ns(), timeout);
+        loop {
+            if let Some(result) = handle.try_take() {
+                return Ok(result);
+            }
+            let left = deadline.saturating_sub(now_ns());
+            if left == 0 {
+                return Err(handle);
+            }
+            if let Err(error) = self.drive(Some(Duration::from_nanos(left))) {
+                return Ok(Err(TaskFailure::Pool(error)));
+            }
+        }
+    }
+
     /// Gives a task up: a queued one is never run; a running one is ended with its worker, which
     /// is replaced. `false` where the task has a result already.
     pub fn cancel<T>(&mut self, handle: &Handle<T>) -> bool {

@@ -108,3 +108,45 @@ pub(crate) fn handles_are_futures(method: StartMethod) {
     };
     assert_eq!(sum.unwrap(), 6);
 }
+
+/// Threads submit, cancel and wait while the pool is shut down: every handle resolves.
+pub(crate) fn submit_cancel_and_shutdown_race(method: StartMethod) {
+    for round in 0..6 {
+        let Some(pool) = start(method.clone(), 50) else {
+            return;
+        };
+        let handles = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..3)
+                .map(|thread| {
+                    let pool = &pool;
+                    scope.spawn(move || {
+                        let mut handles = Vec::new();
+                        for n in 0..30 {
+                            let handle = pool.submit::<Sleep>(&(n % 3), ()).unwrap();
+                            if n % 5 == thread {
+                                pool.cancel(&handle);
+                            }
+                            handles.push(handle);
+                        }
+                        handles
+                    })
+                })
+                .collect();
+            let joined = threads.into_iter().map(|thread| thread.join().unwrap());
+            joined.flatten().collect::<Vec<_>>()
+        });
+        match round % 3 {
+            0 => pool.shutdown(Shutdown::Now).unwrap(),
+            1 => pool.shutdown(Shutdown::Drain).unwrap(),
+            _ => drop(pool),
+        }
+        for handle in handles {
+            let expected = |failure: &TaskFailure| {
+                matches!(failure, TaskFailure::Cancelled | TaskFailure::ShutDown)
+            };
+            let result = handle.wait_for(Duration::from_secs(30));
+            let result = result.expect("resolved by the end of its pool");
+            assert!(result.is_ok() || result.is_err_and(|failure| expected(&failure)));
+        }
+    }
+}

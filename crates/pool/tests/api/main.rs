@@ -5,7 +5,9 @@
 //! that part.
 
 mod background;
+mod ends;
 mod logging;
+mod points;
 mod regions;
 mod supervision;
 mod tasks;
@@ -69,6 +71,38 @@ const CHECKS: &[(&str, Check)] = &[
         "background::handles_are_futures",
         background::handles_are_futures,
     ),
+    (
+        "background::submit_cancel_and_shutdown_race",
+        background::submit_cancel_and_shutdown_race,
+    ),
+    (
+        "supervision::a_worker_above_its_memory_limit_is_replaced",
+        supervision::a_worker_above_its_memory_limit_is_replaced,
+    ),
+    (
+        "supervision::the_initializer_runs_first_in_every_worker",
+        supervision::the_initializer_runs_first_in_every_worker,
+    ),
+    (
+        "points::harm_at_every_point_is_one_tasks_failure",
+        points::harm_at_every_point_is_one_tasks_failure,
+    ),
+    (
+        "points::death_with_much_in_flight",
+        points::death_with_much_in_flight,
+    ),
+    (
+        "ends::workers_that_die_while_the_pool_drains",
+        ends::workers_that_die_while_the_pool_drains,
+    ),
+    (
+        "ends::a_wait_may_end_before_the_task",
+        ends::a_wait_may_end_before_the_task,
+    ),
+    (
+        "ends::a_killed_program_leaves_no_worker",
+        ends::a_killed_program_leaves_no_worker,
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -79,15 +113,21 @@ fn main() -> ExitCode {
     {
         return task::run(&tasks::registry());
     }
-    // What a program does that logs; forked workers inherit it.
-    logging::begin();
-    let part = args.iter().find(|arg| !arg.starts_with('-'));
     let itself = Program::current().expect("/proc tells");
     let methods = [
         StartMethod::Fork,
         StartMethod::Spawn(itself.clone()),
         StartMethod::ForkServer(itself),
     ];
+    if let [how, stem] = &args[..]
+        && how == "--be-killed"
+    {
+        let method = methods.iter().find(|method| method.stem() == stem);
+        ends::be_killed(method.expect("a start method's stem").clone());
+    }
+    // What a program does that logs; forked workers inherit it.
+    logging::begin();
+    let part = args.iter().find(|arg| !arg.starts_with('-'));
     let mut ran = 0;
     for (name, check) in CHECKS {
         for method in &methods {

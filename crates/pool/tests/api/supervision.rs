@@ -1,6 +1,6 @@
 //! Terms of single tasks, and what is told of workers.
 
-use crate::tasks::{DieOnce, Hog, Sleep, registry};
+use crate::tasks::{Begin, Begun, DieOnce, Hog, Keep, Sleep, registry};
 use pool::{Pool, StartMethod, TaskFailure};
 use std::time::Duration;
 
@@ -89,4 +89,38 @@ pub(crate) fn counters_tell_respawned_and_memory(method: StartMethod) {
         counters.respawned >= 2 && counters.died == 0,
         "{counters:?}"
     );
+}
+
+pub(crate) fn a_worker_above_its_memory_limit_is_replaced(method: StartMethod) {
+    let builder = Pool::builder(method).tasks(registry()).workers(1);
+    let mut pool = builder.recycle_above(200_000_000).start().unwrap();
+    // All at once, so that there is a backlog when a worker has to go.
+    let handles: Vec<_> = (0..12)
+        .map(|_| pool.submit::<Keep>(&50_000_000, ()).unwrap())
+        .collect();
+    let mut pids: Vec<u32> = handles
+        .into_iter()
+        .map(|handle| pool.wait(handle).unwrap())
+        .collect();
+    pids.dedup();
+    assert!((2..=4).contains(&pids.len()), "{pids:?}");
+    assert_eq!(pool.counters().died, 0);
+}
+
+pub(crate) fn the_initializer_runs_first_in_every_worker(method: StartMethod) {
+    let directory = tempfile::tempdir().unwrap();
+    let builder = Pool::builder(method).tasks(registry()).workers(2);
+    let mut pool = builder.initializer::<Begin>(&()).unwrap().start().unwrap();
+    for round in 0..3 {
+        let handles: Vec<_> = (0..20)
+            .map(|_| pool.submit::<Begun>(&(), ()).unwrap())
+            .collect();
+        for handle in handles {
+            assert_eq!(pool.wait(handle).unwrap(), (true, 1), "round {round}");
+        }
+        // In those that replace the dead as well.
+        let marker = directory.path().join(round.to_string());
+        let handle = pool.submit::<DieOnce>(&marker, ()).unwrap();
+        pool.wait(handle).unwrap();
+    }
 }

@@ -1,6 +1,9 @@
 //! The tasks that the checks run.
 
+use crate::points::Bomb;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use task::{Input, Registry, Task, TaskError};
 
@@ -11,6 +14,11 @@ pub(crate) fn registry() -> Registry {
         .with::<Sleep>()
         .with::<DieOnce>()
         .with::<Hog>()
+        .with::<Keep>()
+        .with::<Begin>()
+        .with::<Begun>()
+        .with::<Die>()
+        .with::<Pass>()
 }
 
 /// The sum of its input's numbers.
@@ -85,5 +93,78 @@ impl Task for Hog {
             std::process::abort();
         }
         Ok(memory[0])
+    }
+}
+
+static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+/// Leaks so many bytes of memory; tells its process.
+pub(crate) struct Keep;
+
+impl Task for Keep {
+    const NAME: &'static str = "keep";
+    type Args = usize;
+    type Output = u32;
+    fn run(bytes: usize, _: Input<'_>) -> Result<u32, TaskError> {
+        KEPT.lock().unwrap().push(vec![1; bytes]);
+        Ok(std::process::id())
+    }
+}
+
+/// The process that has begun, and how often.
+static BEGUN: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+
+/// An initializer that says it was there.
+pub(crate) struct Begin;
+
+impl Task for Begin {
+    const NAME: &'static str = "begin";
+    type Args = ();
+    type Output = ();
+    fn run((): (), _: Input<'_>) -> Result<(), TaskError> {
+        BEGUN[0].store(u64::from(std::process::id()), Ordering::Relaxed);
+        BEGUN[1].fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Whether [`Begin`] was there in just this process, and how often.
+pub(crate) struct Begun;
+
+impl Task for Begun {
+    const NAME: &'static str = "begun";
+    type Args = ();
+    type Output = (bool, u64);
+    fn run((): (), _: Input<'_>) -> Result<(bool, u64), TaskError> {
+        let [process, times] = &BEGUN;
+        let here = process.load(Ordering::Relaxed) == u64::from(std::process::id());
+        Ok((here, times.load(Ordering::Relaxed)))
+    }
+}
+
+/// Sleeps for so many milliseconds, then is killed.
+pub(crate) struct Die;
+
+impl Task for Die {
+    const NAME: &'static str = "die";
+    type Args = u64;
+    type Output = ();
+    fn run(millis: u64, _: Input<'_>) -> Result<(), TaskError> {
+        std::thread::sleep(Duration::from_millis(millis));
+        nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL)?;
+        Ok(())
+    }
+}
+
+/// Passes a value through a worker.
+pub(crate) struct Pass;
+
+impl Task for Pass {
+    const NAME: &'static str = "pass";
+    type Args = Bomb;
+    type Output = Bomb;
+    fn run(bomb: Bomb, _: Input<'_>) -> Result<Bomb, TaskError> {
+        bomb.passes(crate::points::Point::Run)?;
+        Ok(bomb)
     }
 }
