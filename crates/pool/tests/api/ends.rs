@@ -15,12 +15,16 @@ fn start(method: StartMethod) -> (Pool, Arc<Mutex<BTreeSet<u32>>>) {
     let builder = Pool::builder(method).tasks(registry()).workers(2).watch({
         let pids = Arc::clone(&pids);
         move |event| {
-            if let What::Ready = event.what {
+            if let What::Memory(_) = event.what {
+                assert_ne!(event.pid, 0);
                 pids.lock().unwrap().insert(event.pid);
             }
         }
     });
-    (builder.start().unwrap(), pids)
+    let mut pool = builder.start().unwrap();
+    pool.memory().unwrap();
+    assert_eq!(pids.lock().unwrap().len(), 2);
+    (pool, pids)
 }
 
 pub(crate) fn workers_that_die_while_the_pool_drains(method: StartMethod) {

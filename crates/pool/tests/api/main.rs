@@ -7,6 +7,7 @@
 mod background;
 mod ends;
 mod logging;
+mod maps;
 mod points;
 mod regions;
 mod supervision;
@@ -82,6 +83,18 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "supervision::the_initializer_runs_first_in_every_worker",
         supervision::the_initializer_runs_first_in_every_worker,
+    ),
+    (
+        "supervision::an_initializer_that_fails_later_breaks_the_pool_once",
+        supervision::an_initializer_that_fails_later_breaks_the_pool_once,
+    ),
+    (
+        "maps::an_endless_iterator_is_taken_as_it_is_used",
+        maps::an_endless_iterator_is_taken_as_it_is_used,
+    ),
+    (
+        "maps::order_is_kept_or_not_as_asked",
+        maps::order_is_kept_or_not_as_asked,
     ),
     (
         "points::harm_at_every_point_is_one_tasks_failure",

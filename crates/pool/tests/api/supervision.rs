@@ -1,7 +1,7 @@
 //! Terms of single tasks, and what is told of workers.
 
-use crate::tasks::{Begin, Begun, DieOnce, Hog, Keep, Sleep, registry};
-use pool::{Pool, StartMethod, TaskFailure};
+use crate::tasks::{Begin, BeginUnless, Begun, Die, DieOnce, Hog, Keep, Sleep, registry};
+use pool::{Pool, PoolError, StartMethod, TaskFailure};
 use std::time::Duration;
 
 fn start(method: StartMethod) -> Pool {
@@ -123,4 +123,29 @@ pub(crate) fn the_initializer_runs_first_in_every_worker(method: StartMethod) {
         let handle = pool.submit::<DieOnce>(&marker, ()).unwrap();
         pool.wait(handle).unwrap();
     }
+}
+
+/// What goes wrong with the worker that replaces another goes wrong with all that follow.
+pub(crate) fn an_initializer_that_fails_later_breaks_the_pool_once(method: StartMethod) {
+    let directory = tempfile::tempdir().unwrap();
+    let marker = directory.path().join("barred");
+    let builder = Pool::builder(method).tasks(registry()).workers(1);
+    let builder = builder.initializer::<BeginUnless>(&marker).unwrap();
+    let mut pool = builder.start().unwrap();
+    std::fs::write(&marker, "").unwrap();
+    let deadly = pool.call::<Die>(&0).retries(0).submit().unwrap();
+    let behind = pool.submit::<Sleep>(&0, ()).unwrap();
+    let failure = pool.wait(deadly).unwrap_err();
+    assert!(matches!(failure, TaskFailure::Died(_)), "{failure}");
+    let failure = pool.wait(behind).unwrap_err();
+    let TaskFailure::Pool(PoolError::Initializer { reason, .. }) = &failure else {
+        panic!("{failure}");
+    };
+    assert!(reason.contains("the way is barred"), "{reason}");
+    assert_eq!(pool.counters().started, 2);
+    let refused = pool.submit::<Sleep>(&0, ()).unwrap_err();
+    assert!(
+        refused.to_string().contains("the way is barred"),
+        "{refused}"
+    );
 }

@@ -17,6 +17,7 @@ pub(crate) fn registry() -> Registry {
         .with::<Keep>()
         .with::<Begin>()
         .with::<Begun>()
+        .with::<BeginUnless>()
         .with::<Die>()
         .with::<Pass>()
 }
@@ -139,6 +140,21 @@ impl Task for Begun {
         let [process, times] = &BEGUN;
         let here = process.load(Ordering::Relaxed) == u64::from(std::process::id());
         Ok((here, times.load(Ordering::Relaxed)))
+    }
+}
+
+/// An initializer that fails once the file is there.
+pub(crate) struct BeginUnless;
+
+impl Task for BeginUnless {
+    const NAME: &'static str = "begin-unless";
+    type Args = PathBuf;
+    type Output = ();
+    fn run(marker: PathBuf, _: Input<'_>) -> Result<(), TaskError> {
+        if std::fs::exists(&marker)? {
+            return Err("the way is barred".into());
+        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,54 @@
+//! Maps over iterators: order, how far ahead calls are taken, failures in between.
+
+use crate::tasks::{Sleep, Sum, registry};
+use pool::{Input, Pool, StartMethod, TaskFailure};
+use std::cell::Cell;
+use std::time::Duration;
+
+pub(crate) fn an_endless_iterator_is_taken_as_it_is_used(method: StartMethod) {
+    const BOUND: u64 = 10;
+    let builder = Pool::builder(method).tasks(registry()).workers(2);
+    let mut pool = builder.queue_bound(BOUND as usize).start().unwrap();
+    let taken = Cell::new(0);
+    let calls = (0u64..).map(|n| {
+        taken.set(n + 1);
+        ((), Input::of_elements(&[n]))
+    });
+    for (n, sum) in (0..1000).zip(pool.map::<Sum>(calls)) {
+        assert_eq!(sum.unwrap(), n);
+        assert!(taken.get() <= n + 1 + BOUND, "{} at {n}", taken.get());
+    }
+    // What was taken and not used up is in the way of nothing.
+    let handle = pool.submit::<Sum>(&(), Input::of_elements(&[5u64]));
+    assert_eq!(pool.wait(handle.unwrap()).unwrap(), 5);
+}
+
+pub(crate) fn order_is_kept_or_not_as_asked(method: StartMethod) {
+    let start = || {
+        let builder = Pool::builder(method.clone()).tasks(registry()).workers(2);
+        builder
+            .task_timeout(Duration::from_secs(3))
+            .start()
+            .unwrap()
+    };
+    let calls = |millis: [u64; 4]| millis.map(|millis| (millis, Input::None));
+    // The first takes longest; the third takes too long.
+    let results: Vec<bool> = start()
+        .map::<Sleep>(calls([1000, 0, 600_000, 0]))
+        .map(|result| match result {
+            Ok(()) => true,
+            Err(TaskFailure::TimedOut(_)) => false,
+            Err(other) => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(results, [true, true, false, true]);
+
+    let numbers: Vec<u64> = start()
+        .map_unordered::<Sleep>(calls([1000, 0, 0, 0]))
+        .map(|(number, result)| {
+            result.unwrap();
+            number
+        })
+        .collect();
+    assert_eq!(numbers, [1, 2, 3, 0]);
+}
