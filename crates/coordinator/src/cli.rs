@@ -83,6 +83,9 @@ pub struct SumArgs {
     /// How to print the result
     #[arg(long, default_value = "text")]
     pub format: Format,
+    /// Write the timeline as a trace for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// No timeline
     #[arg(long, short)]
     pub quiet: bool,

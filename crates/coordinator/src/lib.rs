@@ -13,6 +13,7 @@ mod programs;
 mod signals;
 mod sum;
 mod timeline;
+mod trace;
 
 use clap::Parser;
 use cli::{Cli, Command};

@@ -9,11 +9,14 @@ use crate::exit::Failure;
 use crate::machine::machine;
 use crate::signals::Signals;
 use crate::timeline::{Clock, Timeline, as_report, megabytes};
+use crate::trace;
 use anyhow::Context;
 use plan::Plan;
 use pool::{Pool, PoolError, ReduceError, Shutdown, SubmitError};
 use report::format_count;
+use std::fs;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use transport::Handover;
@@ -38,11 +41,13 @@ struct Run<'a> {
     signals: &'a Signals,
     timeline: Arc<Mutex<Timeline>>,
     seconds: report::Seconds,
+    trace: Option<PathBuf>,
 }
 
 impl<'a> Run<'a> {
     fn new(args: SumArgs, clock: Clock, signals: &'a Signals) -> Result<Run<'a>, Failure> {
         let timeline = Arc::new(Mutex::new(Timeline::new(clock, args.quiet)));
+        let trace = args.trace.clone();
         let began = Instant::now();
         let plan = Plan::resolve(args)?;
         let load = began.elapsed().as_secs_f64();
@@ -62,6 +67,7 @@ impl<'a> Run<'a> {
             signals,
             timeline,
             seconds,
+            trace,
         })
     }
 
@@ -209,6 +215,10 @@ impl<'a> Run<'a> {
         report.seconds.end_to_end = self.clock.seconds();
         report.seconds.void = self.signals.continued();
         timeline.say(&format!("Done in {:.2} s.", report.seconds.end_to_end));
+        if let Some(path) = &self.trace {
+            fs::write(path, trace::trace(&report).to_string())
+                .with_context(|| format!("cannot write {} (see --trace)", path.display()))?;
+        }
         print::print(&report, self.plan.format).context("cannot print the result")?;
         Ok(())
     }

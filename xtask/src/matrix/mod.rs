@@ -56,6 +56,10 @@ pub(crate) struct MatrixArgs {
     /// Leave out measuring the machine's limits, and the multiples of them
     #[arg(long)]
     no_limits: bool,
+    /// Write all measured runs as one trace for Perfetto or chrome://tracing; writing it lengthens
+    /// each run's wall a little, but no other time
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Use the binaries in this directory instead of building them
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
@@ -143,6 +147,7 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
         timeout,
         limits: limits.as_ref(),
         results: &results,
+        trace: args.trace.as_deref(),
     };
     let (matrix, stopped) = run::all(matrix, &job, interrupt)?;
 

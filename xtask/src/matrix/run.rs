@@ -9,7 +9,7 @@ use super::plan;
 use super::{save, summary};
 use crate::dataset;
 use crate::interrupt::{Interrupt, Interrupted};
-use crate::page::{self, Timeline};
+use crate::page::{self, Timeline, Trace};
 use crate::process::{self, RunError};
 use crate::progress;
 use crate::results::Results;
@@ -30,6 +30,8 @@ pub(crate) struct Job<'a> {
     pub(crate) limits: Option<&'a Limits>,
     /// Where everything is saved.
     pub(crate) results: &'a Results,
+    /// Where the traces of all runs are wanted.
+    pub(crate) trace: Option<&'a Path>,
 }
 
 /// A cell before its first run.
@@ -63,18 +65,22 @@ pub(crate) fn all(
     );
     let bar = progress::bar(turns.len());
     let mut timelines = Vec::new();
+    let mut trace = job.trace.map(|_| Trace::new()).transpose()?;
     let mut stopped = None;
     for (position, turn) in (0_u64..).zip(turns) {
         let cell = matrix.cells[turn.cell].cell;
         bar.set_message(label(cell));
         if matrix.cells[turn.cell].failed.is_none() {
-            match run(cell, job, interrupt) {
+            match run(cell, job, trace.as_ref(), interrupt) {
                 Ok((mut run, sum)) => {
                     run.position = position;
                     // A warm-up proves that the cell can run at all; its figures are not the cell's.
                     if turn.round > 0 {
                         matrix.cells[turn.cell].runs.push(run);
                         timelines.push(Timeline::new(cell, position, &sum));
+                        if let Some(trace) = &mut trace {
+                            trace.take(&format!("{position}: {}", label(cell)))?;
+                        }
                     }
                 }
                 Err(RunError::Interrupted(interrupted)) => {
@@ -93,6 +99,9 @@ pub(crate) fn all(
         bar.inc(1);
     }
     bar.finish_and_clear();
+    if let (Some(trace), Some(path)) = (&trace, job.trace) {
+        trace.save(path)?;
+    }
     Ok((matrix, stopped))
 }
 
@@ -103,14 +112,22 @@ fn label(cell: Cell) -> String {
     )
 }
 
-fn run(cell: Cell, job: &Job<'_>, interrupt: &Interrupt) -> Result<(CellRun, Sum), RunError> {
-    let command = dataset::Job {
+fn run(
+    cell: Cell,
+    job: &Job<'_>,
+    trace: Option<&Trace>,
+    interrupt: &Interrupt,
+) -> Result<(CellRun, Sum), RunError> {
+    let mut command = dataset::Job {
         start_method: cell.start_method,
         transport: cell.transport,
         workers: cell.workers,
         batches: None,
     }
     .command(job.binaries, job.data, job.field);
+    if let Some(trace) = trace {
+        command.arg("--trace").arg(trace.file());
+    }
     let finished = process::run(command, job.timeout, interrupt)?;
     let sum: Sum = serde_json::from_str(&finished.stdout).map_err(|error| RunError::Failed {
         how: format!("stdout is not the JSON of a sum: {error}"),

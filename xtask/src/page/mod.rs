@@ -8,6 +8,7 @@ mod figures;
 mod html;
 mod table;
 mod timelines;
+mod trace;
 mod words;
 
 use std::fs;
@@ -20,6 +21,7 @@ use report::{Limits, Matrix};
 use serde::de::DeserializeOwned;
 
 pub(crate) use timelines::Timeline;
+pub(crate) use trace::Trace;
 
 use crate::exit;
 use crate::results::Results;

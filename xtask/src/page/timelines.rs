@@ -70,8 +70,12 @@ impl Timeline {
     /// workers' events: `start` ends with the last handshake, `run` with the last result, and
     /// `load` and `share` come right before what they are for.
     pub(crate) fn phases(&self, seconds: &Seconds) -> Vec<Span> {
-        let ready = self.last(What::Ready).unwrap_or(seconds.start);
-        let done = self.last(What::Sent).unwrap_or(ready + seconds.run);
+        // A worker in place of one that died gets ready during the run.
+        let handshakes = self.times(What::Ready);
+        let first = handshakes.iter().take(self.cell.workers as usize);
+        let ready = first.last().copied().unwrap_or(seconds.start);
+        let results = self.times(What::Sent);
+        let done = results.last().copied().unwrap_or(ready + seconds.run);
         let start = before(Doing::Start, ready, seconds.start);
         let run = before(Doing::Run, done, seconds.run);
         let share = before(Doing::Share, run.from, seconds.share);
@@ -88,12 +92,12 @@ impl Timeline {
             .collect()
     }
 
-    fn last(&self, what: What) -> Option<f64> {
+    fn times(&self, what: What) -> Vec<f64> {
         let events = self.workers.iter().flat_map(|worker| &worker.events);
-        events
-            .filter(|event| event.what == what)
-            .map(|event| event.t)
-            .max_by(f64::total_cmp)
+        let of_it = events.filter(|event| event.what == what);
+        let mut times: Vec<f64> = of_it.map(|event| event.t).collect();
+        times.sort_by(f64::total_cmp);
+        times
     }
 }
 

@@ -42,11 +42,19 @@ pub(crate) fn findings(matrix: &Matrix) -> Vec<Finding> {
 /// `fork + mmap, 4 workers`.
 pub(crate) fn name(cell: &CellReport) -> String {
     let cell = cell.cell;
-    let plural = if cell.workers == 1 { "" } else { "s" };
     format!(
-        "{} + {}, {} worker{plural}",
-        cell.start_method, cell.transport, cell.workers
+        "{} + {}, {}",
+        cell.start_method,
+        cell.transport,
+        of_workers(cell.workers)
     )
+}
+
+fn of_workers(workers: u32) -> String {
+    match workers {
+        1 => "1 worker".to_owned(),
+        _ => format!("{workers} workers"),
+    }
 }
 
 fn least<'a>(
@@ -102,11 +110,11 @@ fn others(best: Measured<'_>, measured: &[Measured<'_>]) -> Option<String> {
         .iter()
         .map(|(cell, summary)| {
             format!(
-                "{} {} ({}, {} workers)",
+                "{} {} ({}, {})",
                 cell.cell.transport,
                 times(summary.wall.median / best.1.wall.median),
                 cell.cell.start_method,
-                cell.cell.workers,
+                of_workers(cell.cell.workers),
             )
         })
         .collect();
@@ -201,9 +209,9 @@ fn starting(measured: &[Measured<'_>]) -> Option<String> {
             Some(format!("{method} {} – {}", seconds(*least), seconds(*most)))
         })
         .collect();
-    let plural = if workers == 1 { "" } else { "s" };
     Some(format!(
-        "{workers} worker{plural}, by transport: {}.",
+        "{}, from the cheapest to the dearest transport: {}.",
+        of_workers(workers),
         said.join(", ")
     ))
 }

@@ -7,7 +7,7 @@ use super::axis::Axis;
 use super::canvas::{Canvas, Figure, Frame, Key, Mark};
 use super::palette::{BLUE, GREEN, GREY, PURPLE, VERMILION, YELLOW};
 use crate::grid::seconds;
-use crate::page::timelines::{Doing, Timeline, spans, typical};
+use crate::page::timelines::{Doing, Span, Timeline, spans, typical};
 use crate::page::words;
 
 const ROW: u32 = 22;
@@ -57,7 +57,21 @@ fn figure(cell: &CellReport, run: &CellRun, timeline: &Timeline) -> anyhow::Resu
         seconds,
     );
     let y = Axis::rows(&names);
-    let legend = LEGEND.map(|(_, key)| key);
+    let busy: Vec<(usize, Span)> = timeline
+        .phases(&run.seconds)
+        .into_iter()
+        .map(|phase| (0, phase))
+        .chain(
+            (1..)
+                .zip(&timeline.workers)
+                .flat_map(|(row, worker)| spans(worker).into_iter().map(move |span| (row, span))),
+        )
+        .collect();
+    let legend: Vec<Key> = LEGEND
+        .iter()
+        .filter(|(doing, _)| busy.iter().any(|(_, span)| span.doing == *doing))
+        .map(|(_, key)| *key)
+        .collect();
     let frame = Frame {
         name: format!(
             "timeline-{}-{}-{}",
@@ -77,26 +91,19 @@ fn figure(cell: &CellReport, run: &CellRun, timeline: &Timeline) -> anyhow::Resu
             1,
             vec![(0.0, middle), (x.at(run.seconds.end_to_end), middle)],
         )?;
-        for phase in timeline.phases(&run.seconds) {
-            draw(
-                canvas,
-                phase.doing,
-                (x.at(phase.from), x.at(phase.to)),
-                middle,
-            )?;
-        }
         for (row, worker) in timeline.workers.iter().enumerate() {
             let middle = Axis::row(row + 1, names.len());
             if let Some((from, to)) = life(&worker.events) {
                 canvas.line(GREY, 1, vec![(x.at(from), middle), (x.at(to), middle)])?;
             }
-            for span in spans(worker) {
-                draw(canvas, span.doing, (x.at(span.from), x.at(span.to)), middle)?;
-            }
             if let Some(end) = worker.events.iter().find(|event| event.what == What::Ended) {
                 let at = x.at(end.t);
                 canvas.line(GREY, 2, vec![(at, middle - 0.3), (at, middle + 0.3)])?;
             }
+        }
+        for (row, span) in busy {
+            let middle = Axis::row(row, names.len());
+            draw(canvas, span.doing, (x.at(span.from), x.at(span.to)), middle)?;
         }
         Ok(())
     })

@@ -4,11 +4,10 @@ use report::{CellReport, Memory, Transport};
 
 use super::axis::Axis;
 use super::canvas::{Figure, Frame, Key, Mark};
-use super::palette::{BLUE, VERMILION};
+use super::palette::{BLUE, GRID, VERMILION};
 use super::row_name;
-use crate::grid::megabytes;
 
-const ROW: u32 = 24;
+const ROW: u32 = 28;
 /// Less is shown as this much: a logarithm needs an end.
 const LEAST: f64 = 10_000.0;
 
@@ -42,12 +41,7 @@ pub(crate) fn figure(transport: Transport, cells: &[&CellReport]) -> anyhow::Res
         .fold((f64::INFINITY, LEAST * 10.0), |(least, most), mark| {
             (least.min(mark.2), most.max(mark.2))
         });
-    let x = Axis::log(
-        "memory of one process",
-        least.min(most / 10.0),
-        most,
-        megabytes_tick,
-    );
+    let x = Axis::log("memory of one process", least.min(most / 10.0), most, size);
     let y = Axis::rows(&names);
     let frame = Frame {
         name: format!("memory-{transport}"),
@@ -66,6 +60,7 @@ pub(crate) fn figure(transport: Transport, cells: &[&CellReport]) -> anyhow::Res
     Figure::draw(frame, |canvas| {
         for (row, cell) in cells.iter().enumerate() {
             let middle = Axis::row(row, cells.len());
+            canvas.line(GRID, 1, vec![(x.from, middle - 0.5), (x.to, middle - 0.5)])?;
             for (key, aside, bytes) in marks(cell) {
                 canvas.mark(key.mark, key.colour, (x.at(bytes), middle + aside))?;
             }
@@ -107,20 +102,10 @@ fn clamped(bytes: u64) -> f64 {
     (bytes as f64).max(LEAST)
 }
 
-fn megabytes_tick(bytes: f64) -> String {
-    if bytes < 1e6 {
-        format!("{} kB", bytes / 1e3)
-    } else if bytes < 1e9 {
-        format!("{} MB", bytes / 1e6)
-    } else {
-        megabytes_or_more(bytes)
-    }
-}
-
-fn megabytes_or_more(bytes: f64) -> String {
-    if bytes.is_finite() {
-        format!("{} GB", bytes / 1e9)
-    } else {
-        megabytes(bytes)
+fn size(bytes: f64) -> String {
+    match bytes {
+        b if b < 1e6 => format!("{} kB", b / 1e3),
+        b if b < 1e9 => format!("{} MB", b / 1e6),
+        b => format!("{} GB", b / 1e9),
     }
 }

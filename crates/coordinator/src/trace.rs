@@ -1,0 +1,186 @@
+//! A run as a trace that Perfetto and chrome://tracing open: one track a process.
+//!
+//! The format is "Trace Event Format" (Google, catapult project), its JSON object form. Every event
+//! of the report is an instant at its own time; between events of one batch or one start lies a
+//! complete span. Times are microseconds since the coordinator started.
+
+use report::{Event, Seconds, Sum, What, Worker};
+use serde_json::{Value, json};
+
+/// The whole trace of a run.
+pub(crate) fn trace(sum: &Sum) -> Value {
+    let mut events = Vec::new();
+    let coordinator = Track(sum.coordinator.pid);
+    events.extend(coordinator.named("MainProcess", 0));
+    events.push(coordinator.span("sum", "process", 0.0, sum.seconds.end_to_end, None));
+    events.extend(
+        phases(sum)
+            .into_iter()
+            .map(|(name, from, to)| coordinator.span(name, "phase", from, to, None)),
+    );
+    events.extend(
+        sum.coordinator
+            .events
+            .iter()
+            .map(|e| coordinator.instant(e)),
+    );
+    for (number, worker) in sum.workers.iter().enumerate() {
+        let track = Track(worker.pid);
+        events.extend(track.named(&worker.name, number + 1));
+        events.extend(
+            spans(worker)
+                .into_iter()
+                .map(|(name, from, to, batch)| track.span(name, "worker", from, to, batch)),
+        );
+        events.extend(worker.events.iter().map(|event| track.instant(event)));
+    }
+    json!({
+        "traceEvents": events,
+        "displayTimeUnit": "ms",
+        "otherData": {
+            "version": sum.version,
+            "start_method": sum.plan.start_method,
+            "transport": sum.plan.transport,
+            "workers": sum.plan.workers,
+            "batches": sum.plan.batches,
+            "records": sum.dataset.records,
+        },
+    })
+}
+
+/// The track of one process, by its id: a process with one thread.
+struct Track(u32);
+
+impl Track {
+    fn named(&self, name: &str, place: usize) -> [Value; 3] {
+        let metadata = |what: &str, args: Value| json!({"name": what, "ph": "M", "pid": self.0, "tid": self.0, "args": args});
+        [
+            metadata("process_name", json!({ "name": name })),
+            metadata("process_sort_index", json!({ "sort_index": place })),
+            metadata("thread_name", json!({ "name": name })),
+        ]
+    }
+
+    fn span(&self, name: &str, kind: &str, from: f64, to: f64, batch: Option<u64>) -> Value {
+        json!({
+            "name": name, "cat": kind, "ph": "X", "pid": self.0, "tid": self.0,
+            "ts": from * 1e6, "dur": (to - from) * 1e6, "args": args(batch),
+        })
+    }
+
+    fn instant(&self, event: &Event) -> Value {
+        json!({
+            "name": event.what, "cat": "event", "ph": "i", "s": "t", "pid": self.0, "tid": self.0,
+            "ts": event.t * 1e6, "args": args(event.batch),
+        })
+    }
+}
+
+fn args(batch: Option<u64>) -> Value {
+    batch.map_or_else(|| json!({}), |batch| json!({ "batch": batch }))
+}
+
+/// What a worker was busy with: name, from, to, batch. Spans of a track may not cross each other, so
+/// an answer that is still on its way when the worker goes on ends there; its instant tells when it
+/// arrived.
+fn spans(worker: &Worker) -> Vec<(&'static str, f64, f64, Option<u64>)> {
+    let mut spans = Vec::new();
+    for (index, event) in worker.events.iter().enumerate() {
+        let (name, ends_with) = match event.what {
+            What::Started => ("start", What::Ready),
+            What::Received => ("compute", What::Computed),
+            What::Computed => ("answer", What::Sent),
+            What::Ready | What::Sent | What::Ended => continue,
+        };
+        let later = &worker.events[index + 1..];
+        let end = later
+            .iter()
+            .find(|other| other.what == ends_with && other.batch == event.batch);
+        let goes_on = later.iter().find(|other| other.what == What::Received);
+        if let Some(end) = end {
+            let to = goes_on.map_or(end.t, |next| end.t.min(next.t));
+            spans.push((name, event.t, to, event.batch));
+        }
+    }
+    spans
+}
+
+/// The coordinator's phases: name, from, to. Only their lengths are measured; their places are those
+/// of the workers' events: `start` ends with the last handshake, `run` with the last result.
+fn phases(sum: &Sum) -> Vec<(&'static str, f64, f64)> {
+    let times = |what: What| -> Vec<f64> {
+        let events = sum.workers.iter().flat_map(|worker| &worker.events);
+        let of_it = events.filter(|event| event.what == what);
+        let mut times: Vec<f64> = of_it.map(|event| event.t).collect();
+        times.sort_by(f64::total_cmp);
+        times
+    };
+    let Seconds {
+        load, share, start, ..
+    } = sum.seconds;
+    let run = match sum.seconds.repeats.as_slice() {
+        [] => sum.seconds.run,
+        repeats => repeats.iter().sum(),
+    };
+    // A worker in place of one that died gets ready during the run.
+    let handshakes = times(What::Ready);
+    let first = handshakes.iter().take(sum.plan.workers as usize);
+    let ready = first.last().copied().unwrap_or(start);
+    let done = times(What::Sent).last().copied().unwrap_or(ready + run);
+    let start_from = (ready - start).max(0.0);
+    let run_from = (done - run).max(0.0);
+    let share_from = (run_from - share).max(0.0);
+    // `inherit` reads the dataset before its workers start, the others open it after.
+    let loaded = if share_from - load >= ready {
+        share_from
+    } else {
+        start_from
+    };
+    let places = [
+        ("load", (loaded - load).max(0.0), loaded),
+        ("start", start_from, ready),
+        ("share", share_from, run_from),
+        ("run", run_from, done),
+    ];
+    places
+        .into_iter()
+        .filter(|(_, from, to)| to > from)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_one_track_never_cross() {
+        let event = |t, what, batch| Event { t, what, batch };
+        let worker = Worker {
+            name: "ForkProcess-1".to_owned(),
+            pid: 2,
+            batches: 2,
+            ended: None,
+            events: vec![
+                event(1.0, What::Started, None),
+                event(2.0, What::Ready, None),
+                event(3.0, What::Received, Some(0)),
+                event(4.0, What::Computed, Some(0)),
+                event(5.0, What::Received, Some(1)),
+                event(6.0, What::Computed, Some(1)),
+                event(7.0, What::Sent, Some(0)),
+                event(8.0, What::Sent, Some(1)),
+            ],
+            events_dropped: 0,
+        };
+        assert_eq!(
+            spans(&worker),
+            [
+                ("start", 1.0, 2.0, None),
+                ("compute", 3.0, 4.0, Some(0)),
+                ("answer", 4.0, 5.0, Some(0)),
+                ("compute", 5.0, 6.0, Some(1)),
+                ("answer", 6.0, 8.0, Some(1)),
+            ]
+        );
+    }
+}
