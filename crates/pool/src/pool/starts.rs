@@ -179,6 +179,10 @@ impl Pool {
             return;
         };
         let watched = self.watch_fd(&process, Token::Process(id));
+        if worker.doom.is_some() {
+            // It was to be ended before there was anything to be signalled.
+            process.signal(libc::SIGTERM);
+        }
         worker.process = Some(process);
         self.workers.insert(id, worker);
         if let Err(error) = watched {
@@ -188,6 +192,10 @@ impl Pool {
 
     /// A worker has shaken hands.
     pub(super) fn ready(&mut self, worker: &mut Worker) {
+        if worker.doom.is_some() {
+            // It is being ended, and its deadline holds.
+            return;
+        }
         worker.phase = Phase::Serving;
         worker.deadline_ns = None;
         self.failed_starts = 0;

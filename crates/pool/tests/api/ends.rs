@@ -52,6 +52,17 @@ pub(crate) fn workers_that_die_while_the_pool_drains(method: StartMethod) {
     }
 }
 
+/// A worker that replaces another is on its way, perhaps not even forked, when all are to go.
+pub(crate) fn shut_down_while_a_worker_starts(method: StartMethod) {
+    for how in [Shutdown::Now, Shutdown::Drain, Shutdown::Now] {
+        let (mut pool, _) = start(method.clone());
+        let deadly = pool.call::<Die>(&0).retries(0).submit().unwrap();
+        let failure = pool.wait(deadly).unwrap_err();
+        assert!(matches!(failure, TaskFailure::Died(_)), "{failure}");
+        pool.shutdown(how).unwrap();
+    }
+}
+
 pub(crate) fn a_wait_may_end_before_the_task(method: StartMethod) {
     let (mut pool, _) = start(method);
     let handle = pool.submit::<Sleep>(&300, ()).unwrap();

@@ -109,6 +109,10 @@ const CHECKS: &[(&str, Check)] = &[
         ends::workers_that_die_while_the_pool_drains,
     ),
     (
+        "ends::shut_down_while_a_worker_starts",
+        ends::shut_down_while_a_worker_starts,
+    ),
+    (
         "ends::a_wait_may_end_before_the_task",
         ends::a_wait_may_end_before_the_task,
     ),
