@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::interrupt::Interrupt;
-use crate::{ci, limits, matrix, page, peers, test};
+use crate::{ci, compare, limits, matrix, page, peers, test};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -28,6 +28,8 @@ enum Command {
     Peers(peers::PeersArgs),
     /// Draw report.html and the figures of a matrix again, from the files beside them
     Page(page::PageArgs),
+    /// Show two matrices side by side, and what changed beyond the noise
+    Compare(compare::CompareArgs),
     /// Run all tests
     Test(test::TestArgs),
     /// Run everything that has to hold before a change goes in
@@ -56,6 +58,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Limits(args) => limits::main(&args, &interrupt),
         Command::Peers(args) => peers::main(&args, &interrupt),
         Command::Page(args) => page::main(&args),
+        Command::Compare(args) => compare::main(&args),
         Command::Test(args) => test::main(&args, &interrupt),
         Command::Ci => ci::main(&interrupt),
         Command::Probe { .. } => unreachable!("handled above"),

@@ -4,6 +4,7 @@
 
 mod ci;
 mod cli;
+mod compare;
 mod dataset;
 mod exit;
 mod grid;

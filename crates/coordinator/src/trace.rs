@@ -124,8 +124,8 @@ fn phases(sum: &Sum) -> Vec<(&'static str, f64, f64)> {
     };
     // A worker in place of one that died gets ready during the run.
     let handshakes = times(What::Ready);
-    let first = handshakes.iter().take(sum.plan.workers as usize);
-    let ready = first.last().copied().unwrap_or(start);
+    let mut first = handshakes.iter().take(sum.plan.workers as usize);
+    let ready = first.next_back().copied().unwrap_or(start);
     let done = times(What::Sent).last().copied().unwrap_or(ready + run);
     let start_from = (ready - start).max(0.0);
     let run_from = (done - run).max(0.0);

@@ -58,6 +58,10 @@ fn body(matrix: &Matrix, limits: Option<&Limits>, figures: &Figures) -> Markup {
     html! {
         section {
             h2 #table { "Results" }
+            p {
+                "Medians of " (matrix.runs) " runs, the least and the greatest below them. "
+                "A click on a column's name sorts by it."
+            }
             div.wide tabindex="0" role="region" aria-labelledby="table" { (table::results(matrix)) }
         }
         section {
@@ -93,8 +97,8 @@ fn body(matrix: &Matrix, limits: Option<&Limits>, figures: &Figures) -> Markup {
                      lane is a thin line, it waits. The coordinator's phases are placed by their \
                      lengths and the workers' events."
                 }
-                @for (transport, lanes) in &figures.lanes {
-                    details open[*transport == Transport::Bytes] {
+                @for (place, (transport, lanes)) in figures.lanes.iter().enumerate() {
+                    details open[place == 0] {
                         summary { (transport) }
                         (grid(lanes))
                     }

@@ -65,10 +65,6 @@ const fn column(
 pub(crate) fn results(matrix: &Matrix) -> Markup {
     html! {
         table #results {
-            caption {
-                "Medians of " (matrix.runs) " runs, least – greatest below them. "
-                "A click on a column's name sorts by it."
-            }
             thead {
                 tr {
                     th scope="col" { "transport" }

@@ -72,8 +72,8 @@ impl Timeline {
     pub(crate) fn phases(&self, seconds: &Seconds) -> Vec<Span> {
         // A worker in place of one that died gets ready during the run.
         let handshakes = self.times(What::Ready);
-        let first = handshakes.iter().take(self.cell.workers as usize);
-        let ready = first.last().copied().unwrap_or(seconds.start);
+        let mut first = handshakes.iter().take(self.cell.workers as usize);
+        let ready = first.next_back().copied().unwrap_or(seconds.start);
         let results = self.times(What::Sent);
         let done = results.last().copied().unwrap_or(ready + seconds.run);
         let start = before(Doing::Start, ready, seconds.start);
