@@ -11,6 +11,13 @@ use report::{CellReport, Matrix, Transport};
 
 /// Answers as the contract says, but for the transports that a test wants otherwise.
 const COORDINATOR: &str = r#"#!/bin/sh
+before=
+for argument; do
+    if [ "$before" = --trace ]; then
+        echo '{"traceEvents": [{"name": "sum", "ph": "X", "pid": 7, "tid": 7, "ts": 0, "dur": 5}]}' > "$argument"
+    fi
+    before=$argument
+done
 case "$* $PLAY" in
     *"--transport shm"*fail*) echo "no room in /dev/shm" >&2; exit 1 ;;
     *"--transport bytes"*hang*) echo "hanging" >&2; sleep 600 ;;
@@ -95,8 +102,42 @@ fn every_cell_runs_and_everything_is_saved() {
             .iter()
             .all(|cell| cell.runs.len() == 2 && cell.summary.is_some())
     );
-    for file in ["matrix.csv", "matrix.md", "machine.json"] {
+    for file in [
+        "matrix.csv",
+        "matrix.md",
+        "machine.json",
+        "timelines.json",
+        "report.html",
+        "figures/total-mmap.svg",
+    ] {
         assert!(stage.0.path().join("out").join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn a_trace_has_every_measured_run_one_after_the_other() {
+    let stage = Stage::new();
+    let file = stage.0.path().join("trace.json");
+    let output = stage.run(
+        "",
+        &[
+            "--transports",
+            "mmap,bytes",
+            "--trace",
+            file.to_str().unwrap(),
+        ],
+    );
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let trace: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let spans = trace["traceEvents"].as_array().unwrap();
+    // Two transports, three start methods, two runs of each.
+    assert_eq!(spans.len(), 12);
+    for pair in spans.windows(2) {
+        let end = pair[0]["ts"].as_f64().unwrap() + pair[0]["dur"].as_f64().unwrap();
+        assert!(pair[1]["ts"].as_f64().unwrap() > end, "{pair:?}");
+        assert_ne!(pair[0]["pid"], pair[1]["pid"]);
     }
 }
 
