@@ -67,9 +67,11 @@ fn body(matrix: &Matrix, limits: Option<&Limits>, figures: &Figures) -> Markup {
         section {
             h2 { "Total time by number of workers" }
             p {
-                "Start and run. A mark is the median, its bar the least and the greatest run; the \
-                 dashed line is what the machine itself needs for the bytes. The scale is \
-                 logarithmic and the same in all charts."
+                "Start and run. A mark is the median, its bar the least and the greatest run. \
+                 The scale is logarithmic and the same in all charts."
+                @if limits.is_some() {
+                    " The dashed line is what the machine itself needs for the bytes."
+                }
             }
             (grid(&figures.totals))
         }
@@ -94,8 +96,9 @@ fn body(matrix: &Matrix, limits: Option<&Limits>, figures: &Figures) -> Markup {
                 h2 { "Who did what when" }
                 p {
                     "The run nearest to each cell's median, one lane a process. Where a worker's \
-                     lane is a thin line, it waits. The coordinator's phases are placed by their \
-                     lengths and the workers' events."
+                     lane is a thin line, it waits; with bytes and serde it then sums what has \
+                     come of its batch, and computes what is left once all of it has. The \
+                     coordinator's phases are placed by their lengths and the workers' events."
                 }
                 @for (place, (transport, lanes)) in figures.lanes.iter().enumerate() {
                     details open[place == 0] {
