@@ -23,6 +23,15 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// An example of a package.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Example<'a> {
+    /// The package that has it.
+    pub(crate) package: &'a str,
+    /// Its own name.
+    pub(crate) name: &'a str,
+}
+
 /// Programs that can be run, by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Binaries(HashMap<String, PathBuf>);
@@ -34,7 +43,22 @@ impl Binaries {
     ///
     /// Where cargo fails; it has told why on stderr.
     pub(crate) fn build(packages: &[&str], interrupt: &Interrupt) -> anyhow::Result<Binaries> {
-        eprintln!("Building {} …", packages.join(", "));
+        Binaries::build_with_example(packages, None, interrupt)
+    }
+
+    /// As [`Binaries::build`], and with these packages an example of another one.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn build_with_example(
+        packages: &[&str],
+        example: Option<Example<'_>>,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Binaries> {
+        let mut names = packages.to_vec();
+        names.extend(example.map(|example| example.name));
+        eprintln!("Building {} …", names.join(", "));
         let mut command = cargo();
         command.args([
             "build",
@@ -45,28 +69,33 @@ impl Binaries {
         for package in packages {
             command.args(["--package", package]);
         }
+        if let Some(Example { package, name }) = example {
+            // Cargo builds no binaries where only an example is named.
+            command.args(["--package", package, "--bins", "--example", name]);
+        }
         let output = command
             .stderr(Stdio::inherit())
             .output()
             .context("cannot run cargo")?;
         interrupt.check()?;
         if !output.status.success() {
-            bail!("cargo build of {} failed", packages.join(", "));
+            bail!("cargo build of {} failed", names.join(", "));
         }
         let binaries = executables(&String::from_utf8_lossy(&output.stdout));
-        binaries.all_of(packages)
+        binaries.all_of(&names)
     }
 
-    /// The programs of these names in a directory.
+    /// The programs of these names in a directory, or where cargo puts examples within it.
     ///
     /// # Errors
     ///
     /// Where one is missing.
     pub(crate) fn in_directory(directory: &Path, names: &[&str]) -> anyhow::Result<Binaries> {
-        let found = names
-            .iter()
-            .map(|name| ((*name).to_owned(), directory.join(name)))
-            .filter(|(_, path)| path.is_file());
+        let found = names.iter().filter_map(|name| {
+            let mut paths =
+                [directory.join("examples").join(name), directory.join(name)].into_iter();
+            Some(((*name).to_owned(), paths.find(|path| path.is_file())?))
+        });
         Binaries(found.collect())
             .all_of(names)
             .with_context(|| format!("in {} (see --bin-dir)", directory.display()))
@@ -124,5 +153,23 @@ not json
         assert_eq!(binaries.0.len(), 1);
         assert_eq!(binaries.0["worker"], Path::new("/t/release/worker"));
         assert!(binaries.all_of(&["coordinator"]).is_err());
+    }
+
+    #[test]
+    fn a_directory_may_keep_its_examples_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let examples = directory.path().join("examples");
+        std::fs::create_dir(&examples).unwrap();
+        std::fs::write(directory.path().join("worker"), "").unwrap();
+        std::fs::write(examples.join("tiny_tasks"), "").unwrap();
+        let names = ["worker", "tiny_tasks"];
+        let binaries = Binaries::in_directory(directory.path(), &names).unwrap();
+        assert_eq!(binaries.0["worker"], directory.path().join("worker"));
+        assert_eq!(binaries.0["tiny_tasks"], examples.join("tiny_tasks"));
+        let error = Binaries::in_directory(&examples, &names).unwrap_err();
+        assert!(
+            format!("{error:#}").contains("no binary worker"),
+            "{error:#}"
+        );
     }
 }

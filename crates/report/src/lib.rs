@@ -21,7 +21,10 @@ pub use count::{ParseCountError, format_count, parse_count};
 pub use limits::{Limit, LimitData, Limits, Pages, Touch, Unit, Width};
 pub use machine::{HugePages, Machine};
 pub use matrix::{Cell, CellReport, CellRun, CellSummary, Matrix};
-pub use peers::{PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, RateLine, RateRow, SkippedPeer};
+pub use peers::{
+    AloneRow, PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, PoolLine, RateLine, RateRow,
+    SkippedPeer,
+};
 pub use spread::Spread;
 pub use sum::{
     Coordinator, Dataset, Ended, Event, Memory, MemoryReport, Plan, Seconds, Sum, SumResult, What,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Dataset, Machine, Spread};
+use crate::{Dataset, Machine, Spread, StartMethod};
 
 /// One run of all peers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,16 +15,20 @@ pub struct Peers {
     pub machine: Machine,
     /// What was summed.
     pub dataset: Dataset,
-    /// Pairs of each row.
+    /// Pairs of each row, where it does not ask for more.
     pub runs: u32,
-    /// Workers, theirs and ours.
+    /// Workers, theirs and ours, where a row does not say otherwise.
     pub workers: u32,
     /// Versions of what was installed: `numpy 2.3.5`.
     pub versions: Vec<String>,
     /// Sums, ours beside theirs.
     pub rows: Vec<PeerRow>,
+    /// Workers of the tiny tasks, theirs and ours.
+    pub tiny_workers: u32,
     /// Rates of tiny tasks, ours beside theirs.
     pub rates: Vec<RateRow>,
+    /// One of our tiny tasks alone, for each start method.
+    pub alone: Vec<AloneRow>,
     /// Peers that did not run.
     pub skipped: Vec<SkippedPeer>,
 }
@@ -65,7 +69,7 @@ pub struct PeerSeconds {
 pub struct PeerRow {
     /// The peer's name.
     pub peer: String,
-    /// Our own arguments: `sum --transport mmap --start-method fork`.
+    /// Our own arguments: `sum --start-method fork --transport mmap --workers 8`.
     pub ours: String,
     /// What is compared: `wall`, `total`, or `load + share + total`.
     pub measure: String,
@@ -107,16 +111,52 @@ pub struct RateLine {
     pub seconds: f64,
 }
 
-/// Tiny tasks, theirs beside ours.
+/// The one line of the pool's example `tiny_tasks`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PoolLine {
+    /// Tasks that were queued at once.
+    pub tasks: u64,
+    /// Workers that ran them.
+    pub workers: u32,
+    /// Tasks a second, from the first submission to the last result, workers being ready.
+    pub tasks_per_second: f64,
+    /// Microseconds of one task there and back, the pool being idle otherwise: the median of many.
+    pub one_task_us: f64,
+    /// Microseconds of one byte to another process and back through a socket, without the pool.
+    pub ping_pong_us: f64,
+}
+
+/// Tiny tasks: the pool as a library, by one start method, beside one peer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RateRow {
     /// The peer's name.
     pub peer: String,
-    /// Tasks a second, ours: batches of `sum`, one record each.
+    /// How our workers came to be.
+    pub start_method: StartMethod,
+    /// Tasks of one of our runs, all queued at once.
+    pub our_tasks: u64,
+    /// Tasks of one of theirs: fewer where a peer is slow.
+    pub their_tasks: u64,
+    /// Tasks a second, ours.
     pub our_rate: Option<Spread>,
     /// Tasks a second, theirs.
     pub their_rate: Option<Spread>,
-    /// Ours over theirs: above 1, ours is the faster.
+    /// Ours over theirs, round by round: above 1, ours is the faster.
+    pub ratio: Option<Spread>,
+    /// Why there is no figure.
+    pub void: Option<String>,
+}
+
+/// One tiny task there and back, nothing else being under way, beside the bare socket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AloneRow {
+    /// How our workers came to be.
+    pub start_method: StartMethod,
+    /// Microseconds of the task: submitted, run, answered.
+    pub one_task_us: Option<Spread>,
+    /// Microseconds of one byte to another process and back.
+    pub ping_pong_us: Option<Spread>,
+    /// The first over the second, both of the same run.
     pub ratio: Option<Spread>,
     /// Why there is no figure.
     pub void: Option<String>,

@@ -1,9 +1,11 @@
-//! `cargo xtask peers`: what others do for the same sum on the same file, ours beside theirs.
+//! `cargo xtask peers`: what others do for the same sum on the same file, and with tasks that do
+//! nothing, ours beside theirs.
 
 mod plan;
 mod python;
 mod run;
 mod table;
+mod tiny;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,23 +15,30 @@ use clap::Args;
 use plan::{Peer, Program};
 use python::Python;
 use report::{Peers, SCHEMA, SkippedPeer};
+use tiny::{Rounds, TinyPeer};
 
 use crate::dataset::DatasetArgs;
 use crate::exit;
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::progress;
 use crate::results::Results;
-use crate::workspace::Binaries;
+use crate::workspace::{Binaries, Example};
+
+/// Workers of a sum, where nobody says how many.
+const SUM_WORKERS: u32 = 8;
+/// Workers of tiny tasks, where nobody says how many: with more of them than cores it is the
+/// kernel's scheduler that is measured.
+const TINY_WORKERS: u32 = 2;
 
 /// What can be asked of the peers.
 #[derive(Debug, Args)]
 pub(crate) struct PeersArgs {
     #[command(flatten)]
     dataset: DatasetArgs,
-    /// Workers, theirs and ours
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
-    workers: u32,
-    /// Pairs of each peer, after a warm-up
+    /// Workers, theirs and ours [default: 8, of tiny tasks 2]; beside rayon as many as cores
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    workers: Option<u32>,
+    /// Pairs of each peer, after a warm-up; beside rayon at least 9
     #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Only peers whose name contains one of these
@@ -60,12 +69,12 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
     };
     let mut sums = plan::all();
     sums.retain(|peer| asked(&peer.name));
-    let mut rates = plan::RATES.to_vec();
-    rates.retain(|peer| asked(peer.name));
+    let mut tiny = tiny::PEERS.to_vec();
+    tiny.retain(|peer| asked(peer.name));
     let names: Vec<&str> = sums
         .iter()
         .map(|peer| peer.name.as_str())
-        .chain(rates.iter().map(|peer| peer.name))
+        .chain(tiny.iter().map(|peer| peer.name))
         .collect();
     if names.is_empty() {
         eprintln!("error: no peer has such a name (see --list)");
@@ -76,10 +85,22 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         return Ok(ExitCode::from(exit::DONE));
     }
 
-    let needed = ["coordinator", "worker", "datagen", "peer-rayon"];
+    let needed = [
+        "coordinator",
+        "worker",
+        "datagen",
+        "peer-rayon",
+        "peer-procspawn",
+    ];
+    let example = Example {
+        package: "pool",
+        name: "tiny_tasks",
+    };
     let binaries = match &args.bin_dir {
-        Some(directory) => Binaries::in_directory(directory, &needed)?,
-        None => Binaries::build(&needed, interrupt)?,
+        Some(directory) => {
+            Binaries::in_directory(directory, &[&needed[..], &[example.name]].concat())?
+        }
+        None => Binaries::build_with_example(&needed, Some(example), interrupt)?,
     };
     let data = args.dataset.prepare(&binaries, interrupt)?;
     let timeout = Duration::from_secs(args.timeout);
@@ -100,7 +121,7 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         python: &python,
         data: &data,
         field: args.dataset.field(),
-        workers: args.workers,
+        workers: args.workers.unwrap_or(SUM_WORKERS),
         cores: described.machine.cores,
         runs: args.runs,
         timeout,
@@ -111,13 +132,15 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         machine: described.machine,
         dataset: described.dataset,
         runs: args.runs,
-        workers: args.workers,
+        workers: job.workers,
         versions: python.versions(),
         rows: Vec::new(),
+        tiny_workers: args.workers.unwrap_or(TINY_WORKERS),
         rates: Vec::new(),
+        alone: Vec::new(),
         skipped: Vec::new(),
     };
-    let stopped = all(&mut peers, &sums, &rates, &job, &results, interrupt)?;
+    let stopped = all(&mut peers, &sums, &tiny, &job, &results, interrupt)?;
 
     print!("{}", table::terminal(&peers));
     eprintln!("Saved in {}", results.directory().display());
@@ -126,31 +149,34 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         return Ok(exit::stopped_by(stopped.0));
     }
     let void = peers.rows.iter().any(|row| row.void.is_some())
-        || peers.rates.iter().any(|row| row.void.is_some());
+        || peers.rates.iter().any(|row| row.void.is_some())
+        || peers.alone.iter().any(|row| row.void.is_some());
     Ok(ExitCode::from(if void { exit::FAILED } else { exit::DONE }))
 }
 
-/// Runs peer after peer, and saves what there is after each.
+/// Runs peer after peer, then the tiny tasks round by round, and saves what there is after each.
 fn all(
     peers: &mut Peers,
     sums: &[Peer],
-    rates: &[plan::RatePeer],
+    tiny: &[TinyPeer],
     job: &run::Job<'_>,
     results: &Results,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<Interrupted>> {
-    let pairs = usize::try_from(job.runs)? + 1;
-    let bar = progress::bar(sums.len() * pairs + rates.len());
+    let installed = |needs: Option<&str>| needs.map_or(Ok(()), |needs| job.python.has(needs));
+    let pairs = |peer: &Peer| u64::from(peer.pairs(job.runs)) + 1;
+    let rounds = if tiny.is_empty() { 0 } else { job.runs + 1 };
+    let steps = sums.iter().map(pairs).sum::<u64>() + u64::from(rounds);
+    let bar = progress::bar(usize::try_from(steps)?);
     for peer in sums {
         bar.set_message(peer.name.clone());
-        if let Program::Python { needs, .. } = peer.program
-            && let Err(reason) = job.python.has(needs)
-        {
-            peers.skipped.push(SkippedPeer {
-                name: peer.name.clone(),
-                reason,
-            });
-            bar.inc(u64::try_from(pairs)?);
+        let needs = match peer.program {
+            Program::Python { needs, .. } => Some(needs),
+            Program::Rayon { .. } => None,
+        };
+        if let Err(reason) = installed(needs) {
+            peers.skipped.push(skipped(&peer.name, reason));
+            bar.inc(pairs(peer));
             continue;
         }
         match run::row(peer, job, interrupt, || bar.inc(1)) {
@@ -159,25 +185,34 @@ fn all(
         }
         save(peers, results)?;
     }
-    for peer in rates {
-        bar.set_message(peer.name);
-        match job.python.has(peer.needs) {
-            Err(reason) => {
-                peers.skipped.push(SkippedPeer {
-                    name: peer.name.to_owned(),
-                    reason,
-                });
-            }
-            Ok(()) => match run::rates(peer, job, interrupt) {
-                Ok(row) => peers.rates.push(row),
-                Err(stopped) => return Ok(Some(stopped)),
-            },
+
+    bar.set_message("tiny tasks");
+    let mut runnable = Vec::new();
+    for peer in tiny {
+        match installed(peer.needs()) {
+            Ok(()) => runnable.push(*peer),
+            Err(reason) => peers.skipped.push(skipped(peer.name, reason)),
         }
+    }
+    let mut tasks = Rounds::new(&runnable, peers.tiny_workers);
+    for round in 0..rounds {
+        if let Err(stopped) = tasks.run(round, job, interrupt) {
+            return Ok(Some(stopped));
+        }
+        (peers.rates, peers.alone) = (tasks.rates(), tasks.alone());
+        save(peers, results)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
     save(peers, results)?;
     Ok(None)
+}
+
+fn skipped(name: &str, reason: String) -> SkippedPeer {
+    SkippedPeer {
+        name: name.to_owned(),
+        reason,
+    }
 }
 
 fn save(peers: &Peers, results: &Results) -> anyhow::Result<()> {

@@ -28,8 +28,11 @@ pub(crate) enum Program {
         /// A package of `requirements.txt`.
         needs: &'static str,
     },
-    /// The binary `peer-rayon`.
-    Rayon,
+    /// The binary `peer-rayon`, and its `--kernel`.
+    Rayon {
+        /// `plain`, or `exact` for our own workers' arithmetic.
+        kernel: &'static str,
+    },
 }
 
 /// One peer beside one of our runs.
@@ -49,30 +52,8 @@ pub(crate) struct Peer {
     pub(crate) measure: Measure,
 }
 
-/// A peer that runs tiny tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RatePeer {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// Its `--executor`.
-    pub(crate) executor: &'static str,
-    /// The package that it needs.
-    pub(crate) needs: &'static str,
-}
-
-/// Those that run tiny tasks.
-pub(crate) const RATES: [RatePeer; 2] = [
-    RatePeer {
-        name: "tiny-executor",
-        executor: "executor",
-        needs: "numpy",
-    },
-    RatePeer {
-        name: "tiny-loky",
-        executor: "loky",
-        needs: "joblib",
-    },
-];
+/// Pairs, at least, of a peer that is as fast as we are: what is small is lost in a few.
+const CLOSE_PAIRS: u32 = 9;
 
 impl Measure {
     /// As tables name it.
@@ -108,8 +89,10 @@ impl Peer {
     pub(crate) fn arguments(&self, data: &Path, workers: u32, cores: u32) -> Vec<OsString> {
         let mut arguments = vec![data.as_os_str().to_owned()];
         match self.program {
-            // More threads than cores would only slow it down.
-            Program::Rayon => arguments.extend(["--threads".into(), cores.to_string().into()]),
+            Program::Rayon { kernel } => {
+                arguments.extend(["--threads".into(), cores.to_string().into()]);
+                arguments.extend(["--kernel".into(), kernel.into()]);
+            }
             Program::Python { .. } => {
                 arguments.extend(["--workers".into(), workers.to_string().into()]);
             }
@@ -119,13 +102,30 @@ impl Peer {
     }
 
     /// Our own run beside it.
-    pub(crate) fn ours(&self, workers: u32) -> Job {
+    pub(crate) fn ours(&self, workers: u32, cores: u32) -> Job {
         Job {
             start_method: self.start_method,
             transport: self.transport,
-            workers,
+            // More threads than cores would only slow rayon down, so neither side has them.
+            workers: match self.program {
+                Program::Rayon { .. } => cores,
+                Program::Python { .. } => workers,
+            },
             batches: None,
         }
+    }
+
+    /// Pairs to run after the warm-up, where `runs` are asked for.
+    pub(crate) fn pairs(&self, runs: u32) -> u32 {
+        match self.program {
+            Program::Rayon { .. } => runs.max(CLOSE_PAIRS),
+            Program::Python { .. } => runs,
+        }
+    }
+
+    /// Whether its sum has to have the bits of ours: it is the same arithmetic.
+    pub(crate) fn exact(&self) -> bool {
+        self.program == Program::Rayon { kernel: "exact" }
     }
 }
 
@@ -164,14 +164,16 @@ pub(crate) fn all() -> Vec<Peer> {
         Transport::Mmap,
     ));
     peers.push(library("numpy", "mmap", StartMethod::Fork, Transport::Mmap));
-    peers.push(Peer {
-        name: "rayon".to_owned(),
-        program: Program::Rayon,
-        variant: Vec::new(),
-        start_method: StartMethod::Fork,
-        transport: Transport::Mmap,
-        measure: Measure::Wall,
-    });
+    for (name, kernel) in [("rayon", "plain"), ("rayon-exact", "exact")] {
+        peers.push(Peer {
+            name: name.to_owned(),
+            program: Program::Rayon { kernel },
+            variant: Vec::new(),
+            start_method: StartMethod::Fork,
+            transport: Transport::Mmap,
+            measure: Measure::Wall,
+        });
+    }
     peers
 }
 
@@ -256,5 +258,24 @@ mod tests {
         assert_eq!(shm.measure.of_theirs(&theirs, 9.0), 7.0);
         let bytes = executor(StartMethod::Fork, Transport::Bytes);
         assert_eq!(bytes.measure.of_theirs(&theirs, 9.0), 4.0);
+    }
+
+    #[test]
+    fn threads_meet_as_many_workers_and_often_enough() {
+        let peers = all();
+        let (rayon, python): (Vec<&Peer>, Vec<&Peer>) = peers
+            .iter()
+            .partition(|peer| matches!(peer.program, Program::Rayon { .. }));
+        assert_eq!(rayon.len(), 2);
+        for peer in rayon {
+            assert_eq!(peer.ours(8, 2).workers, 2);
+            assert_eq!((peer.pairs(5), peer.pairs(20)), (CLOSE_PAIRS, 20));
+            assert_eq!(peer.exact(), peer.name == "rayon-exact");
+        }
+        for peer in python {
+            assert_eq!(peer.ours(8, 2).workers, 8);
+            assert_eq!(peer.pairs(5), 5);
+            assert!(!peer.exact());
+        }
     }
 }

@@ -4,11 +4,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use report::{PeerLine, PeerPair, PeerRow, RateLine, RateRow, StartMethod, Sum, Transport};
+use report::{PeerLine, PeerPair, PeerRow, Sum};
 
-use super::plan::{Peer, Program, RatePeer};
+use super::plan::{Peer, Program};
 use super::python::Python;
-use crate::dataset::{self, GENERATED_FIELD};
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::process::{self, RunError};
 use crate::stats::spread;
@@ -17,8 +16,6 @@ use crate::workspace::Binaries;
 /// How far a peer's sum may be from ours, as a part of it: peers round after every addition, ours
 /// once. Pairwise and blockwise sums of like signs stay far below.
 const TOLERANCE: f64 = 1e-10;
-/// Tasks of a rate: the records of the sample, a batch each.
-const TINY_TASKS: u64 = 10_000;
 
 /// What every pair shares.
 #[derive(Debug, Clone, Copy)]
@@ -52,11 +49,12 @@ pub(crate) fn row(
     interrupt: &Interrupt,
     mut done: impl FnMut(),
 ) -> Result<PeerRow, Interrupted> {
+    let ours = peer.ours(job.workers, job.cores);
     let mut row = PeerRow {
         peer: peer.name.clone(),
         ours: format!(
-            "sum --start-method {} --transport {}",
-            peer.start_method, peer.transport
+            "sum --start-method {} --transport {} --workers {}",
+            ours.start_method, ours.transport, ours.workers
         ),
         measure: peer.measure.name().to_owned(),
         pairs: Vec::new(),
@@ -66,7 +64,7 @@ pub(crate) fn row(
         wall_ratio: None,
         void: None,
     };
-    for round in 0..=job.runs {
+    for round in 0..=peer.pairs(job.runs) {
         match pair(peer, job, round, interrupt) {
             // The first pair is the warm-up.
             Ok(pair) if round > 0 => row.pairs.push(pair),
@@ -89,13 +87,17 @@ pub(crate) fn row(
 
 /// Why a pair has no figures.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(crate) enum Trouble {
+    /// It did not end well.
     #[error("{0}")]
     Run(#[from] RunError),
+    /// It printed something else than its line.
     #[error("cannot read what it printed: {0}")]
     Unreadable(#[from] serde_json::Error),
+    /// Time passed in which it could not run.
     #[error("our run was stopped and continued")]
     Stopped,
+    /// It gave a wrong answer.
     #[error("{0}")]
     Wrong(String),
 }
@@ -107,7 +109,7 @@ fn pair(
     interrupt: &Interrupt,
 ) -> Result<PeerPair, Trouble> {
     let our_command = peer
-        .ours(job.workers)
+        .ours(job.workers, job.cores)
         .command(job.binaries, job.data, job.field);
     let their_command = command(peer, job, round == 0);
     // Who goes first changes from pair to pair: neither always finds what the other left behind.
@@ -123,7 +125,7 @@ fn pair(
     if sum.seconds.void {
         return Err(Trouble::Stopped);
     }
-    agree(&sum, &line).map_err(Trouble::Wrong)?;
+    agree(&sum, &line, peer.exact()).map_err(Trouble::Wrong)?;
     let (our_wall, their_wall) = (ours.wall.as_secs_f64(), theirs.wall.as_secs_f64());
     Ok(PeerPair {
         ours: peer.measure.of_ours(&sum.seconds, our_wall),
@@ -136,7 +138,7 @@ fn pair(
 fn command(peer: &Peer, job: &Job<'_>, count: bool) -> Command {
     let arguments = peer.arguments(job.data, job.workers, job.cores);
     match peer.program {
-        Program::Rayon => {
+        Program::Rayon { .. } => {
             let mut command = job.binaries.command("peer-rayon");
             command.args(arguments);
             command
@@ -156,10 +158,12 @@ fn command(peer: &Peer, job: &Job<'_>, count: bool) -> Command {
     }
 }
 
-/// Whether both found the same: the sum up to rounding, the number of values exactly.
-fn agree(ours: &Sum, theirs: &PeerLine) -> Result<(), String> {
+/// Whether both found the same: the sum up to rounding, or to the last bit where theirs is `exact`
+/// too; the number of values exactly.
+fn agree(ours: &Sum, theirs: &PeerLine, exact: bool) -> Result<(), String> {
     let result = &ours.result;
     let close = match (result.sum, theirs.sum) {
+        _ if exact => result.sum_hex == theirs.sum_hex,
         (Some(our), Some(their)) => (our - their).abs() <= TOLERANCE * our.abs().max(1.0),
         (None, None) => result.sum_hex == theirs.sum_hex,
         _ => false,
@@ -177,75 +181,6 @@ fn agree(ours: &Sum, theirs: &PeerLine) -> Result<(), String> {
         )),
         _ => Ok(()),
     }
-}
-
-/// Tiny tasks of a peer beside batches of one record each of ours.
-///
-/// # Errors
-///
-/// Only where a signal asked to stop; a run that fails voids the row.
-pub(crate) fn rates(
-    peer: &RatePeer,
-    job: &Job<'_>,
-    interrupt: &Interrupt,
-) -> Result<RateRow, Interrupted> {
-    let mut pairs = Vec::new();
-    let mut void = None;
-    for round in 0..=job.runs {
-        match rate_pair(peer, job, interrupt) {
-            Ok(pair) if round > 0 => pairs.push(pair),
-            Ok(_) => {}
-            Err(Trouble::Run(RunError::Interrupted(interrupted))) => return Err(interrupted),
-            Err(trouble) => {
-                void = Some(trouble.to_string());
-                pairs.clear();
-                break;
-            }
-        }
-    }
-    Ok(RateRow {
-        peer: peer.name.to_owned(),
-        our_rate: spread(pairs.iter().map(|(ours, _)| *ours)),
-        their_rate: spread(pairs.iter().map(|(_, theirs)| *theirs)),
-        ratio: spread(pairs.iter().map(|(ours, theirs)| ours / theirs)),
-        void,
-    })
-}
-
-fn rate_pair(peer: &RatePeer, job: &Job<'_>, interrupt: &Interrupt) -> Result<(f64, f64), Trouble> {
-    let ours = dataset::Job {
-        start_method: StartMethod::Fork,
-        transport: Transport::Mmap,
-        workers: job.workers,
-        batches: Some(TINY_TASKS),
-    };
-    let ours = ours.command(
-        job.binaries,
-        Path::new("data/sample.npy"),
-        Some(GENERATED_FIELD),
-    );
-    let ours = process::run(ours, job.timeout, interrupt)?;
-    let sum: Sum = serde_json::from_str(&ours.stdout)?;
-
-    let mut theirs = job.python.script("tiny_tasks.py");
-    theirs.args(["--executor", peer.executor]);
-    theirs.args([
-        "--tasks",
-        &TINY_TASKS.to_string(),
-        "--workers",
-        &job.workers.to_string(),
-    ]);
-    let theirs = process::run(theirs, job.timeout, interrupt)?;
-    let line: RateLine = serde_json::from_str(&theirs.stdout)?;
-    Ok((
-        rate(sum.plan.batches, sum.seconds.run),
-        rate(line.tasks, line.seconds),
-    ))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "nobody runs 2^53 tasks")]
-fn rate(tasks: u64, seconds: f64) -> f64 {
-    tasks as f64 / seconds
 }
 
 #[cfg(test)]
@@ -283,19 +218,36 @@ mod tests {
     fn rounding_is_forgiven_and_a_missing_value_is_not() {
         let our = ours(Some(66_669_134.0), "");
         assert_eq!(
-            agree(&our, &theirs(Some(66_669_134.000_000_1), "", Some(4))),
+            agree(
+                &our,
+                &theirs(Some(66_669_134.000_000_1), "", Some(4)),
+                false
+            ),
             Ok(())
         );
-        assert_eq!(agree(&our, &theirs(Some(66_669_134.0), "", None)), Ok(()));
-        assert!(agree(&our, &theirs(Some(66_669_135.0), "", None)).is_err());
-        assert!(agree(&our, &theirs(Some(66_669_134.0), "", Some(5))).is_err());
+        assert_eq!(
+            agree(&our, &theirs(Some(66_669_134.0), "", None), false),
+            Ok(())
+        );
+        assert!(agree(&our, &theirs(Some(66_669_135.0), "", None), false).is_err());
+        assert!(agree(&our, &theirs(Some(66_669_134.0), "", Some(5)), false).is_err());
     }
 
     #[test]
     fn sums_that_are_not_finite_agree_by_name() {
         let our = ours(None, "inf");
-        assert_eq!(agree(&our, &theirs(None, "inf", None)), Ok(()));
-        assert!(agree(&our, &theirs(None, "nan", None)).is_err());
-        assert!(agree(&our, &theirs(Some(1.0), "", None)).is_err());
+        assert_eq!(agree(&our, &theirs(None, "inf", None), false), Ok(()));
+        assert!(agree(&our, &theirs(None, "nan", None), false).is_err());
+        assert!(agree(&our, &theirs(Some(1.0), "", None), false).is_err());
+    }
+
+    #[test]
+    fn the_same_arithmetic_has_to_give_the_same_bits() {
+        let our = ours(Some(0.5), "0x1.0000000000000p-1");
+        let same = theirs(Some(0.5), "0x1.0000000000000p-1", None);
+        let close = theirs(Some(0.5), "0x1.0000000000001p-1", None);
+        assert_eq!(agree(&our, &same, true), Ok(()));
+        assert_eq!(agree(&our, &close, false), Ok(()));
+        assert!(agree(&our, &close, true).is_err());
     }
 }

@@ -7,10 +7,11 @@ use crate::grid::{Grid, seconds_spread, three_digits, times};
 /// The tables for a terminal.
 pub(crate) fn terminal(peers: &Peers) -> String {
     format!(
-        "\n{}\n\n{}\n{}{}",
+        "\n{}\n\n{}\n{}\n{}{}",
         heading(peers),
         sums(peers).for_terminal(),
         rates(peers).for_terminal(),
+        alone(peers).for_terminal(),
         troubles(peers),
     )
 }
@@ -19,18 +20,21 @@ pub(crate) fn terminal(peers: &Peers) -> String {
 pub(crate) fn markdown(peers: &Peers) -> String {
     format!(
         "# Peers\n\n{}\n\nMedian (least – most) of interleaved pairs. A ratio above 1 says that ours \
-         is the faster.\n\n{}\n## Tiny tasks\n\nTasks a second; ours are batches of one record.\n\n\
-         {}{}",
+         is the faster.\n\n{}\n## Tiny tasks\n\nTasks a second with {} workers, ours by the pool as a \
+         library, all tasks queued at once.\n\n{}\n## One task alone\n\nThere and back, nothing else \
+         being under way, beside one byte through a bare socket.\n\n{}{}",
         heading(peers),
         sums(peers).for_markdown(),
+        peers.tiny_workers,
         rates(peers).for_markdown(),
+        alone(peers).for_markdown(),
         troubles(peers),
     )
 }
 
 fn heading(peers: &Peers) -> String {
     format!(
-        "{} records, {} workers, {} pairs, {}; {}, {} cores, Linux {}; {}",
+        "{} records, {} workers, {} pairs or more, {}; {}, {} cores, Linux {}; {}",
         format_count(peers.dataset.records),
         peers.workers,
         peers.runs,
@@ -72,20 +76,51 @@ fn sums(peers: &Peers) -> Grid {
 }
 
 fn rates(peers: &Peers) -> Grid {
-    let mut grid = Grid::new(&["tiny tasks", "ours", "theirs", "ratio"], 1);
-    let rate = |rate: Option<Spread>| {
-        rate.map_or_else(|| "void".to_owned(), |rate| format!("{:.0}/s", rate.median))
-    };
+    let head = ["tiny tasks", "start method", "ours", "theirs", "ratio"];
+    let mut grid = Grid::new(&head, 2);
     for row in &peers.rates {
-        let ratio = row.ratio.map_or_else(|| "–".to_owned(), times_spread);
+        let rate = |rate| {
+            figure(rate, row.void.as_deref(), |rate| {
+                format!("{:.0}/s", rate.median)
+            })
+        };
         grid.rows.push(vec![
             row.peer.clone(),
+            row.start_method.to_string(),
             rate(row.our_rate),
             rate(row.their_rate),
-            ratio,
+            figure(row.ratio, None, times_spread),
         ]);
     }
     grid
+}
+
+fn alone(peers: &Peers) -> Grid {
+    let head = ["one task alone", "there and back", "bare socket", "ratio"];
+    let mut grid = Grid::new(&head, 1);
+    for row in &peers.alone {
+        let time = |time| {
+            figure(time, row.void.as_deref(), |us| {
+                format!("{:.2} µs", us.median)
+            })
+        };
+        grid.rows.push(vec![
+            row.start_method.to_string(),
+            time(row.one_task_us),
+            time(row.ping_pong_us),
+            figure(row.ratio, None, times_spread),
+        ]);
+    }
+    grid
+}
+
+/// A figure, or why there is none.
+fn figure(spread: Option<Spread>, void: Option<&str>, write: impl Fn(Spread) -> String) -> String {
+    match (spread, void) {
+        (_, Some(_)) => "void".to_owned(),
+        (Some(spread), None) => write(spread),
+        (None, None) => "–".to_owned(),
+    }
 }
 
 fn times_spread(ratio: Spread) -> String {
@@ -98,12 +133,19 @@ fn times_spread(ratio: Spread) -> String {
 }
 
 fn troubles(peers: &Peers) -> String {
-    let voids = peers
-        .rows
-        .iter()
-        .map(|row| (&row.peer, &row.void))
-        .chain(peers.rates.iter().map(|row| (&row.peer, &row.void)))
-        .filter_map(|(peer, void)| Some(format!("- {peer} void: {}\n", void.as_ref()?)));
+    let sums = peers.rows.iter().map(|row| (row.peer.clone(), &row.void));
+    let rates = peers.rates.iter().map(|row| {
+        let name = format!("{} beside {}", row.peer, row.start_method);
+        (name, &row.void)
+    });
+    let alone = peers.alone.iter().map(|row| {
+        let name = format!("one task alone, {}", row.start_method);
+        (name, &row.void)
+    });
+    let voids = sums
+        .chain(rates)
+        .chain(alone)
+        .filter_map(|(name, void)| Some(format!("- {name} void: {}\n", void.as_ref()?)));
     let skipped = peers
         .skipped
         .iter()

@@ -1,18 +1,23 @@
 //! Peer: the same sum by threads, rayon over a mapped file.
 //!
-//! It is what a Rust programmer would write who knows the layout of the data and wants it fast: map,
-//! cast, sum in parallel without a branch. It shares nothing with Handoff's own crates.
+//! With `--kernel plain` it is what a Rust programmer would write who knows the layout of the data
+//! and wants it fast: map, cast, sum in parallel without a branch; nothing of Handoff's own crates
+//! is in it. `--kernel exact` does the arithmetic of our workers on the same threads and the same
+//! mapping, so that what is left between the two programs is threads against processes.
 
 use std::fs::File;
 use std::io::{BufReader, Seek};
+use std::mem::offset_of;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use dataset::{Column, Kind, Order, Scalar};
 use memmap2::Mmap;
 use npyz::{DType, NpyFile};
 use rayon::prelude::*;
+use worker::sum::{Partial, Summer};
 
 /// One record of the study's layout.
 #[repr(C)]
@@ -32,6 +37,17 @@ struct Cli {
     /// Threads [default: as many as there are processors]
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    /// How a thread sums
+    #[arg(long, value_enum, default_value_t = Kernel::Plain)]
+    kernel: Kernel,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kernel {
+    /// One addition after the other, each rounded
+    Plain,
+    /// As Handoff's workers do it: exactly, rounded once
+    Exact,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -59,16 +75,16 @@ fn main() -> anyhow::Result<()> {
     let start = began.elapsed().as_secs_f64();
 
     let began = Instant::now();
-    let (sum, count) = records
-        .par_chunks(CHUNK)
-        .map(nansum)
-        .reduce(|| (0.0, 0), |one, other| (one.0 + other.0, one.1 + other.1));
+    let (name, (sum, count)) = match cli.kernel {
+        Kernel::Plain => ("rayon", plain(records)),
+        Kernel::Exact => ("rayon-exact", exact(bytes)),
+    };
     let run = began.elapsed().as_secs_f64();
 
     let total = start + run;
     let (sum_json, sum_hex) = (json(sum), hex(sum));
     println!(
-        r#"{{"name":"rayon","sum":{sum_json},"sum_hex":"{sum_hex}","count":{count},"seconds":{{"load":{load},"share":0,"start":{start},"run":{run},"total":{total}}}}}"#
+        r#"{{"name":"{name}","sum":{sum_json},"sum_hex":"{sum_hex}","count":{count},"seconds":{{"load":{load},"share":0,"start":{start},"run":{run},"total":{total}}}}}"#
     );
     Ok(())
 }
@@ -103,6 +119,38 @@ fn open(path: &PathBuf) -> anyhow::Result<(Mmap, usize, usize)> {
 }
 
 /// The sum of the values that are not NaN, and their number.
+fn plain(records: &[Record]) -> (f64, u64) {
+    records
+        .par_chunks(CHUNK)
+        .map(nansum)
+        .reduce(|| (0.0, 0), |one, other| (one.0 + other.0, one.1 + other.1))
+}
+
+/// The same of the records' bytes, rounded once.
+fn exact(records: &[u8]) -> (f64, u64) {
+    let column = Column {
+        offset: offset_of!(Record, val),
+        stride: size_of::<Record>(),
+        scalar: Scalar::new(Kind::F8, Order::Little),
+    };
+    let partial = records
+        .par_chunks(CHUNK * size_of::<Record>())
+        .fold(
+            || Summer::new(&column),
+            |mut summer, chunk| {
+                summer.add(chunk);
+                summer
+            },
+        )
+        .map(Summer::finish)
+        .reduce(Partial::default, |mut one, other| {
+            one.merge(&other);
+            one
+        });
+    (partial.value(), partial.count())
+}
+
+/// What one thread does with its chunk.
 fn nansum(records: &[Record]) -> (f64, u64) {
     let (mut sum, mut count) = (0.0, 0);
     for Record { val, .. } in records {
