@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
     /// Reads the dataset where its transport wants it in memory before workers start.
     fn load(&mut self) -> Result<Handover, Failure> {
         let began = Instant::now();
-        let handover = Handover::load(&self.plan, &mut self.watch("loading"))?;
+        let handover = Handover::load(&self.plan, &mut self.watch())?;
         self.seconds.load += began.elapsed().as_secs_f64();
         let megabytes = self.plan.dataset.data_len() / (1024 * 1024);
         let records = format_count(self.plan.dataset.records());
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
 
     fn share(&mut self, handover: Handover, pool: &mut Pool) -> Result<Handover, Failure> {
         let began = Instant::now();
-        let (handover, said) = handover.share(&self.plan, pool, &mut self.watch("sharing"))?;
+        let (handover, said) = handover.share(&self.plan, pool, &mut self.watch())?;
         match said {
             Some(said) => {
                 self.seconds.share = began.elapsed().as_secs_f64();
@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
     }
 
     /// Lets a long step stop when a signal comes.
-    fn watch(&self, _what: &'static str) -> impl FnMut(u64) -> ControlFlow<()> + use<'a> {
+    fn watch(&self) -> impl FnMut(u64) -> ControlFlow<()> + use<'a> {
         let signals = self.signals;
         move |_bytes| match signals.came() {
             Some(_) => ControlFlow::Break(()),
