@@ -38,6 +38,8 @@ pub fn run() -> ExitCode {
         Command::ModuleScope(args) => experiments::module_scope::run(args.start_method),
         Command::Logger(args) => experiments::logger::run(&args),
         Command::Traits(args) => experiments::traits::run(&args),
+        Command::Completions(args) => cli::completions(&args),
+        Command::Man(args) => cli::man(&args),
         Command::TraitProbe(args) => experiments::traits::run_probe(&args),
         Command::TraitChild(args) => experiments::traits::run_child(&args),
         Command::TraitServer(args) => experiments::traits::run_server(&args),

@@ -1,0 +1,52 @@
+//! What a shell and `man` want to know of the command line, made from the command line itself.
+
+use super::Cli;
+use crate::exit::Failure;
+use anyhow::Context;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// `coordinator completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  coordinator completions bash > ~/.local/share/bash-completion/completions/coordinator
+  coordinator completions zsh > ~/.zfunc/_coordinator
+  coordinator completions fish > ~/.config/fish/completions/coordinator.fish")]
+pub struct CompletionsArgs {
+    /// The shell to print completions for
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// `coordinator man`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  coordinator man ~/.local/share/man/man1 && man coordinator-sum
+  coordinator man /tmp/pages && man /tmp/pages/coordinator.1")]
+pub struct ManArgs {
+    /// The directory to write them to, created if need be
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}
+
+/// Prints the completions.
+pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
+    // The generator panics where its writer fails, which memory does not.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "coordinator", &mut script);
+    let mut stdout = io::stdout().lock();
+    let printed = stdout.write_all(&script).and_then(|()| stdout.flush());
+    Ok(printed.context("cannot print the completions")?)
+}
+
+/// Writes one page for the program and one for each of its commands.
+pub(crate) fn man(args: &ManArgs) -> Result<(), Failure> {
+    let directory = &args.directory;
+    fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(Cli::command(), directory))
+        .with_context(|| format!("cannot write manual pages to {}", directory.display()))?;
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Values that several commands take, read and explained in one way.
+
+use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use report::{StartMethod, Transport, parse_count};
+use std::time::Duration;
+
+/// How to print a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// A start method by its word; another word is answered with the known ones.
+pub(super) fn start_method() -> impl TypedValueParser<Value = StartMethod> {
+    let explained = StartMethod::ALL.map(|method| {
+        PossibleValue::new(method.as_str()).help(match method {
+            StartMethod::Fork => "This process again, with its memory as it is: starts fastest",
+            StartMethod::Spawn => "The worker program, started afresh: nothing is inherited",
+            StartMethod::ForkServer => "Forked by a small process that was started early",
+        })
+    });
+    PossibleValuesParser::new(explained).try_map(|word| word.parse())
+}
+
+/// A transport by its word; another word is answered with the known ones.
+pub(super) fn transport() -> impl TypedValueParser<Value = Transport> {
+    let explained = Transport::ALL.map(|transport| {
+        PossibleValue::new(transport.as_str()).help(match transport {
+            Transport::Bytes => "The batch's bytes, streamed through the socket",
+            Transport::Serde => "Every record encoded and decoded again (datagen's records only)",
+            Transport::Shm => "A shared-memory segment that is filled once",
+            Transport::Mmap => "The file's own pages, mapped: no copy",
+            Transport::Inherit => "The coordinator's memory, read before it forks (fork only)",
+        })
+    });
+    PossibleValuesParser::new(explained).try_map(|word| word.parse())
+}
+
+pub(super) fn count(text: &str) -> Result<u64, String> {
+    match parse_count(text) {
+        Ok(0) => Err("at least 1 is needed".to_owned()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+pub(super) fn setting(text: &str) -> Result<(String, u64), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=N is needed")?;
+    let value = value
+        .parse()
+        .map_err(|_| format!("`{value}` is no number"))?;
+    Ok((name.to_owned(), value))
+}
+
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "a positive number of seconds is needed, such as 2.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_seconds() {
+        assert_eq!(count("1_000k"), Ok(1_000_000));
+        assert!(count("0").unwrap_err().contains("at least 1"));
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for bad in ["0", "-1", "nan", "inf", "soon"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}
