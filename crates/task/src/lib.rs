@@ -49,7 +49,7 @@ pub use fork::{ForkError, Forked, fork, thread_count};
 pub use input::{Input, InputError};
 pub use logging::Forwarding;
 pub use memory::{memory, memory_in_full};
-pub use regions::{Inherited, Regions};
+pub use regions::{Inherited, Reach, Regions};
 pub use registry::{Failure, Registry};
 pub use serve::{ServeError, serve};
 pub use task::{Reduce, Task, TaskError};

@@ -1,7 +1,7 @@
 //! The regions of memory that a worker has been told of.
 
-use crate::InputError;
 use crate::input::Chunks;
+use crate::{Input, InputError};
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use shmem::{Identity, Mapping, SegmentName};
 use std::cell::{RefCell, RefMut};
@@ -39,6 +39,16 @@ pub enum Reach<'a> {
     Bytes(&'a [u8]),
     /// A file that is read piece by piece.
     File(FileChunks<'a>),
+}
+
+impl Reach<'_> {
+    /// The range as the input of a task.
+    pub fn input(&mut self) -> Input<'_> {
+        match self {
+            Reach::Bytes(bytes) => Input::from_bytes(bytes),
+            Reach::File(chunks) => Input::from_stream(chunks),
+        }
+    }
 }
 
 /// A range of a file, read piece by piece.

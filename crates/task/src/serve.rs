@@ -207,11 +207,7 @@ fn answer(
     answers.outbox().received(call.id)?;
     let ran = match reach {
         Ok(mut reach) => {
-            let input = match &mut reach {
-                Reach::Bytes(bytes) => Input::from_bytes(bytes),
-                Reach::File(chunks) => Input::from_stream(chunks),
-            };
-            panic::catch(|| registry.run(call.task, call.args, input, answers.buffer()))
+            panic::catch(|| registry.run(call.task, call.args, reach.input(), answers.buffer()))
         }
         Err(error) => Err(Failure::new(FailureKind::BadInput, error.to_string())),
     };

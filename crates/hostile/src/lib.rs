@@ -1,0 +1,79 @@
+//! Hostile bytes: what every decoder of ours must bear, whatever the bytes are.
+//!
+//! Each target takes bytes, does with them what a peer or a file could make us do, and panics if
+//! a promise is broken: no panic, no hang, no memory beyond the bound, decoders that agree. The
+//! same targets serve the coverage-guided fuzzer (`fuzz/`, nightly) and the test that replays and
+//! mutates its corpus (`tests/replay.rs`, stable).
+
+mod frames;
+mod gauge;
+mod header;
+mod messages;
+mod mutate;
+mod regions;
+mod serving;
+
+pub use gauge::Gauge;
+pub use mutate::Mutator;
+
+/// Something that takes bytes of strangers.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name, and that of its corpus under `fuzz/corpus`.
+    pub name: &'static str,
+    /// Takes one input; panics if a promise is broken.
+    pub run: fn(&[u8]),
+    /// How many mutated inputs the test tries: fewer where one takes longer.
+    pub mutations: u32,
+}
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "frames",
+        run: frames::run,
+        mutations: 60_000,
+    },
+    Target {
+        name: "messages",
+        run: messages::run,
+        mutations: 200_000,
+    },
+    Target {
+        name: "header",
+        run: header::run,
+        mutations: 60_000,
+    },
+    Target {
+        name: "regions",
+        run: regions::run,
+        mutations: 20_000,
+    },
+    Target {
+        name: "serving",
+        run: serving::run,
+        mutations: 10_000,
+    },
+];
+
+/// The target of that name.
+///
+/// # Panics
+/// Where there is none.
+pub fn target(name: &str) -> Target {
+    *TARGETS
+        .iter()
+        .find(|target| target.name == name)
+        .unwrap_or_else(|| panic!("no target {name}"))
+}
+
+/// Cuts an input into pieces, each after one byte that tells its length; the last may be cut off.
+/// An input is so a sequence of bodies that a mutation rarely tears apart.
+fn pieces(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (&length, rest) = input.split_first()?;
+        let (piece, after) = rest.split_at(rest.len().min(usize::from(length)));
+        input = after;
+        Some(piece)
+    })
+}

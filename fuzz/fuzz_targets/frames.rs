@@ -1,0 +1,9 @@
+//! The frame decoder, over streams cut anywhere.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[global_allocator]
+static GAUGE: hostile::Gauge = hostile::Gauge;
+
+fuzz_target!(|input: &[u8]| (hostile::target("frames").run)(input));

@@ -1,0 +1,9 @@
+//! A worker's whole loop under a hostile coordinator.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[global_allocator]
+static GAUGE: hostile::Gauge = hostile::Gauge;
+
+fuzz_target!(|input: &[u8]| (hostile::target("serving").run)(input));
