@@ -12,6 +12,7 @@
 
 pub mod cli;
 pub mod exit;
+mod pieces;
 mod pipeline;
 mod records;
 mod target;

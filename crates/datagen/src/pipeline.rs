@@ -8,14 +8,14 @@
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use crate::pieces::{PIECE, Pieces};
 use crate::records::{BLOCK_RECORDS, RECORD_LEN, fill_block};
 
-/// Buffers of one generator: one being filled, one waiting, one being written.
-const BUFFERS: usize = 3;
+/// Blocks that may be held back until they make a piece, the one that completes it among them.
+const HELD: usize = PIECE.div_ceil((BLOCK_RECORDS * RECORD_LEN) as u64) as usize + 1;
 
 /// Why not all blocks were written.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct Job {
     pub(crate) generators: usize,
 }
 
-/// Writes the records of `job` to `file`, and tells `progress` after every block how many bytes of
+/// Writes the records of `job` to `file`, and tells `progress` after every piece how many bytes of
 /// them were written.
 pub(crate) fn run(
     file: &File,
@@ -46,14 +46,16 @@ pub(crate) fn run(
 ) -> Result<(), Halt> {
     let blocks = job.records.div_ceil(BLOCK_RECORDS as u64);
     let generators = blocks.min(job.generators.max(1) as u64) as usize;
+    // Of one generator: those held back, one being filled, one waiting.
+    let buffers = HELD.div_ceil(generators.max(1)) + 2;
     thread::scope(|scope| {
         let lanes: Vec<Lane> = (0..generators)
             .map(|first| {
-                let (empty, refill) = sync_channel(BUFFERS);
-                let (deliver, full) = sync_channel(BUFFERS);
+                let (empty, refill) = sync_channel(buffers);
+                let (deliver, full) = sync_channel(buffers);
                 let numbers = (first as u64..blocks).step_by(generators);
                 scope.spawn(move || generate(job, numbers, &refill, &deliver));
-                for _ in 0..BUFFERS {
+                for _ in 0..buffers {
                     // The channel has room for all of them.
                     let _ = empty.send(Vec::new());
                 }
@@ -98,18 +100,20 @@ fn write(
     lanes: &[Lane],
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<(), Halt> {
+    let mut pieces = Pieces::new(file, job.offset);
     let mut written = 0;
-    for (_, lane) in (0..blocks).zip(lanes.iter().cycle()) {
-        let buffer = lane
+    for (block, lane) in (1..=blocks).zip(lanes.iter().cycle()) {
+        let records = lane
             .full
             .recv()
             .expect("a generator delivers all of its blocks");
-        file.write_all_at(&buffer, job.offset + written)
-            .map_err(|error| Halt::Failed { written, error })?;
-        written += buffer.len() as u64;
-        // A generator that has made its last block has hung up.
-        let _ = lane.empty.send(buffer);
-        if progress(written).is_break() {
+        let mut result = pieces.push(records, &lane.empty);
+        if block == blocks && result.is_ok() {
+            result = pieces.finish();
+        }
+        let before = std::mem::replace(&mut written, pieces.offset() - job.offset);
+        result.map_err(|error| Halt::Failed { written, error })?;
+        if written > before && progress(written).is_break() {
             return Err(Halt::Stopped);
         }
     }
@@ -185,7 +189,6 @@ mod tests {
             }
         });
         assert!(matches!(halt, Err(Halt::Stopped)));
-        let block = (BLOCK_RECORDS * RECORD_LEN) as u64;
-        assert_eq!(calls, [block, 2 * block]);
+        assert_eq!(calls, [PIECE - 5, 2 * PIECE - 5]);
     }
 }

@@ -113,7 +113,7 @@ pub enum WriteError {
 
 /// Writes the dataset that `plan` describes, in memory of a few MiB whatever its size.
 ///
-/// `progress` is called every few hundred kilobytes with the bytes of records written so far, and
+/// `progress` is called every two megabytes or so with the bytes of records written so far, and
 /// stops the run by breaking.
 ///
 /// # Errors
