@@ -4,16 +4,19 @@
 //! is printed: a timeline on stderr while it happens, the result on stdout at the end. Everything
 //! about sockets, frames, processes and retries is the pool's; everything about records is the
 //! dataset's and the worker's.
+//!
+//! The parts that another program with the same job needs are public: what is summed and how it gets
+//! to the workers ([`sum`]), and what happened meanwhile ([`timeline`], [`trace`]).
 
 pub mod cli;
 pub mod exit;
 mod experiments;
 pub mod machine;
-mod programs;
-mod signals;
-mod sum;
-mod timeline;
-mod trace;
+pub mod programs;
+pub mod signals;
+pub mod sum;
+pub mod timeline;
+pub mod trace;
 
 use clap::Parser;
 use cli::{Cli, Command};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// A usage error that says where was looked.
-pub(crate) fn worker(named: Option<&Path>) -> Result<Program, Failure> {
+pub fn worker(named: Option<&Path>) -> Result<Program, Failure> {
     if let Some(path) = named {
         return if path.is_file() {
             Ok(Program::new(path))

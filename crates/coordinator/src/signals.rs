@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The signals that end a run.
-pub(crate) struct Signals {
+pub struct Signals {
     came: Arc<AtomicUsize>,
     readable: UnixStream,
     continued: Arc<AtomicBool>,
@@ -16,7 +16,7 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// From now on, SIGINT, SIGTERM and SIGHUP are noted instead of ending this process.
-    pub(crate) fn note() -> io::Result<Signals> {
+    pub fn note() -> io::Result<Signals> {
         let came = Arc::new(AtomicUsize::new(0));
         let (readable, writer) = UnixStream::pair()?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -34,7 +34,7 @@ impl Signals {
     }
 
     /// The signal that came, if one did.
-    pub(crate) fn came(&self) -> Option<i32> {
+    pub fn came(&self) -> Option<i32> {
         match self.came.load(Ordering::Relaxed) {
             0 => None,
             number => Some(number as i32),
@@ -42,12 +42,12 @@ impl Signals {
     }
 
     /// Whether this process was continued, so stopped before: its clocks have run on meanwhile.
-    pub(crate) fn continued(&self) -> bool {
+    pub fn continued(&self) -> bool {
         self.continued.load(Ordering::Relaxed)
     }
 
     /// A descriptor that is readable once a signal has come.
-    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
         Ok(self.readable.try_clone()?.into())
     }
 }

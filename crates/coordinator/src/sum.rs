@@ -2,7 +2,12 @@
 
 mod plan;
 mod print;
+mod source;
 mod transport;
+
+pub use print::print;
+pub use source::{Source, default_field};
+pub use transport::{Handover, Progress};
 
 use crate::cli::SumArgs;
 use crate::exit::Failure;
@@ -19,7 +24,6 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use transport::Handover;
 use worker::sum::Partial;
 use worker::sum::hex::float_hex;
 
@@ -57,6 +61,7 @@ impl<'a> Run<'a> {
             start: 0.0,
             run: 0.0,
             total: 0.0,
+            gather: None,
             end_to_end: 0.0,
             repeats: Vec::new(),
             void: false,
@@ -76,7 +81,7 @@ impl<'a> Run<'a> {
         let mut pool = self.start(&handover)?;
         let ran = self.share(handover, &mut pool).and_then(|handover| {
             let merged = self.repeat(&handover, &mut pool)?;
-            self.plan.dataset.check_unchanged()?;
+            self.plan.source.dataset.check_unchanged()?;
             handover.let_go(&mut pool);
             pool.memory()?;
             Ok(merged)
@@ -96,10 +101,10 @@ impl<'a> Run<'a> {
     /// Reads the dataset where its transport wants it in memory before workers start.
     fn load(&mut self) -> Result<Handover, Failure> {
         let began = Instant::now();
-        let handover = Handover::load(&self.plan, &mut self.watch())?;
+        let handover = Handover::load(&self.plan.source, &mut self.watch())?;
         self.seconds.load += began.elapsed().as_secs_f64();
-        let megabytes = self.plan.dataset.data_len() / (1024 * 1024);
-        let records = format_count(self.plan.dataset.records());
+        let megabytes = self.plan.source.dataset.data_len() / (1024 * 1024);
+        let records = format_count(self.plan.source.dataset.records());
         self.say(&format!("Loaded {megabytes} MB of data. {records} records"));
         let (workers, batches) = (self.plan.workers, format_count(self.plan.batches));
         self.say(&format!(
@@ -134,7 +139,7 @@ impl<'a> Run<'a> {
 
     fn share(&mut self, handover: Handover, pool: &mut Pool) -> Result<Handover, Failure> {
         let began = Instant::now();
-        let (handover, said) = handover.share(&self.plan, pool, &mut self.watch())?;
+        let (handover, said) = handover.share(&self.plan.source, pool, &mut self.watch())?;
         match said {
             Some(said) => {
                 self.seconds.share = began.elapsed().as_secs_f64();
@@ -149,11 +154,13 @@ impl<'a> Run<'a> {
     fn repeat(&mut self, handover: &Handover, pool: &mut Pool) -> Result<Partial, Failure> {
         let mut first: Option<Partial> = None;
         for repetition in 0..self.plan.repeat {
-            let batches = self.plan.batches;
+            let (source, batches) = (&self.plan.source, self.plan.batches);
             lock(&self.timeline).batches_from(pool.next_task_id(), batches);
             self.say(&format!("Hands out. {}", megabytes(&task::memory())));
             let began = Instant::now();
-            let merged = handover.reduce(&self.plan, pool).map_err(explain)?;
+            let merged = handover
+                .reduce(source, source.records.clone(), batches, pool)
+                .map_err(explain)?;
             let took = began.elapsed().as_secs_f64();
             if repetition == 0 {
                 self.seconds.run = took;
@@ -178,7 +185,7 @@ impl<'a> Run<'a> {
         self.seconds.total = self.seconds.start + self.seconds.run;
         let mut timeline = lock(&self.timeline);
         timeline.mark(report::What::Ended);
-        let (sum, dataset) = (merged.value(), &self.plan.dataset);
+        let (sum, dataset) = (merged.value(), &self.plan.source.dataset);
         let mut report = report::Sum {
             schema: report::SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -186,6 +193,7 @@ impl<'a> Run<'a> {
             machine: machine(),
             dataset: report::Dataset {
                 path: dataset.path().display().to_string(),
+                shards: None,
                 records: dataset.records(),
                 itemsize: dataset.layout().itemsize as u64,
                 field: self.plan.field.clone(),
@@ -193,7 +201,7 @@ impl<'a> Run<'a> {
             },
             plan: report::Plan {
                 start_method: self.plan.start_word,
-                transport: self.plan.transport,
+                transport: self.plan.source.transport,
                 workers: self.plan.workers as u32,
                 batches: self.plan.batches,
             },
@@ -211,6 +219,7 @@ impl<'a> Run<'a> {
             },
             coordinator: timeline.coordinator(),
             workers: timeline.workers(),
+            ranks: Vec::new(),
         };
         report.seconds.end_to_end = self.clock.seconds();
         report.seconds.void = self.signals.continued();
@@ -219,7 +228,7 @@ impl<'a> Run<'a> {
             fs::write(path, trace::trace(&report).to_string())
                 .with_context(|| format!("cannot write {} (see --trace)", path.display()))?;
         }
-        print::print(&report, self.plan.format).context("cannot print the result")?;
+        print(&report, self.plan.format).context("cannot print the result")?;
         Ok(())
     }
 
@@ -242,7 +251,7 @@ fn lock(timeline: &Mutex<Timeline>) -> MutexGuard<'_, Timeline> {
 }
 
 /// Speaks of batches where the pool speaks of parts.
-fn explain(error: ReduceError) -> anyhow::Error {
+pub fn explain(error: ReduceError) -> anyhow::Error {
     match error {
         ReduceError::Part { part, failure } => anyhow::anyhow!("batch {part}: {failure}"),
         ReduceError::Submit(SubmitError::Pool(PoolError::Interrupted)) => {

@@ -12,33 +12,44 @@ const MAX_BATCH_LINES: u64 = 200;
 
 /// The coordinator's start, on the clock of all processes of the machine.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock {
+pub struct Clock {
     start_ns: u64,
 }
 
 impl Clock {
     /// Starts now.
-    pub(crate) fn start() -> Clock {
+    pub fn start() -> Clock {
         Clock {
             start_ns: task::now_ns(),
         }
     }
 
+    /// Starts at a time of this machine's monotonic clock, in nanoseconds.
+    pub fn at(start_ns: u64) -> Clock {
+        Clock { start_ns }
+    }
+
+    /// Its start, on the machine's monotonic clock in nanoseconds.
+    pub fn start_ns(&self) -> u64 {
+        self.start_ns
+    }
+
     /// Seconds from the start to a time.
-    pub(crate) fn seconds_at(&self, at_ns: u64) -> f64 {
+    pub fn seconds_at(&self, at_ns: u64) -> f64 {
         at_ns as f64 / 1e9 - self.start_ns as f64 / 1e9
     }
 
     /// Seconds since the start.
-    pub(crate) fn seconds(&self) -> f64 {
+    pub fn seconds(&self) -> f64 {
         self.seconds_at(task::now_ns())
     }
 }
 
 /// What happened when.
-pub(crate) struct Timeline {
+pub struct Timeline {
     clock: Clock,
     quiet: bool,
+    rank: Option<u32>,
     /// The number of the task that is batch 0 of the current repetition, and how many there are.
     first_task: u64,
     batches: u64,
@@ -56,7 +67,8 @@ struct Life {
 }
 
 impl Timeline {
-    pub(crate) fn new(clock: Clock, quiet: bool) -> Timeline {
+    /// Begins with the start of the clock; prints nothing if `quiet`.
+    pub fn new(clock: Clock, quiet: bool) -> Timeline {
         let started = report::Event {
             t: 0.0,
             what: report::What::Started,
@@ -65,6 +77,7 @@ impl Timeline {
         Timeline {
             clock,
             quiet,
+            rank: None,
             first_task: 0,
             batches: 0,
             coordinator: vec![started],
@@ -74,30 +87,37 @@ impl Timeline {
         }
     }
 
+    /// The same of one rank of several, which its lines and its workers say.
+    #[must_use]
+    pub fn of_rank(mut self, rank: u32) -> Timeline {
+        self.rank = Some(rank);
+        self
+    }
+
     /// A line of the coordinator's own.
-    pub(crate) fn say(&self, text: &str) {
+    pub fn say(&self, text: &str) {
         self.line("MainProcess", self.clock.seconds(), text);
     }
 
     /// Something happened to the coordinator itself, now.
-    pub(crate) fn mark(&mut self, what: report::What) {
+    pub fn mark(&mut self, what: report::What) {
         let event = (self.clock.seconds(), what, None);
         keep(&mut self.coordinator, &mut self.coordinator_dropped, event);
     }
 
     /// Tasks from `first` on are the batches of a repetition.
-    pub(crate) fn batches_from(&mut self, first: u64, batches: u64) {
+    pub fn batches_from(&mut self, first: u64, batches: u64) {
         (self.first_task, self.batches) = (first, batches);
     }
 
     /// Something happened in the pool.
-    pub(crate) fn note(&mut self, event: &Event<'_>) {
+    pub fn note(&mut self, event: &Event<'_>) {
         let at = self.clock.seconds_at(event.at_ns);
         let batch = |task: u64| task.checked_sub(self.first_task);
         let life = self
             .workers
             .entry(event.worker)
-            .or_insert_with(|| Life::new(event.name));
+            .or_insert_with(|| Life::new(event.name, self.rank));
         if event.pid != 0 {
             life.worker.pid = event.pid;
         }
@@ -160,11 +180,13 @@ impl Timeline {
         }
     }
 
-    pub(crate) fn retries(&self) -> u64 {
+    /// Batches that were handed out again.
+    pub fn retries(&self) -> u64 {
         self.retries
     }
 
-    pub(crate) fn coordinator(&self) -> Coordinator {
+    /// The coordinator's own events.
+    pub fn coordinator(&self) -> Coordinator {
         Coordinator {
             pid: std::process::id(),
             events: self.coordinator.clone(),
@@ -174,7 +196,7 @@ impl Timeline {
 
     /// Every worker that ever was ready. An answer is noted when it arrives, by when its worker may
     /// have told of later batches: here they are in order.
-    pub(crate) fn workers(&self) -> Vec<report::Worker> {
+    pub fn workers(&self) -> Vec<report::Worker> {
         let mut workers: Vec<_> = self.ready().map(|life| life.worker.clone()).collect();
         for worker in &mut workers {
             worker
@@ -185,7 +207,7 @@ impl Timeline {
     }
 
     /// The memory of those that told it.
-    pub(crate) fn memory(&self) -> Vec<report::Memory> {
+    pub fn memory(&self) -> Vec<report::Memory> {
         self.ready()
             .filter_map(|life| life.memory.as_ref().map(as_report))
             .collect()
@@ -199,10 +221,12 @@ impl Timeline {
         if self.quiet {
             return;
         }
+        let rank = self.rank.map(|rank| format!("{rank}:")).unwrap_or_default();
+        let full = format!("{rank}{name}");
         let name = if name == "MainProcess" {
-            format!("{name:<16}")
+            format!("{full:<16}")
         } else {
-            format!("{name:>16}")
+            format!("{full:>16}")
         };
         // A reader that has gone away is no reason to stop the run.
         let _ = writeln!(io::stderr(), "{name} [{at:>5.2}s] {text}");
@@ -210,10 +234,11 @@ impl Timeline {
 }
 
 impl Life {
-    fn new(name: &str) -> Life {
+    fn new(name: &str, rank: Option<u32>) -> Life {
         let worker = report::Worker {
             name: name.to_owned(),
             pid: 0,
+            rank,
             batches: 0,
             ended: None,
             events: Vec::new(),
@@ -250,7 +275,7 @@ fn keep(
 }
 
 /// As the report has it.
-pub(crate) fn as_report(memory: &pool::Memory) -> report::Memory {
+pub fn as_report(memory: &pool::Memory) -> report::Memory {
     report::Memory {
         heap: memory.heap,
         heap_peak: memory.heap_peak,
@@ -262,7 +287,7 @@ pub(crate) fn as_report(memory: &pool::Memory) -> report::Memory {
 }
 
 /// `heap 0 MB (peak 0 MB), rss 3 MB`, in units of 1024 × 1024 bytes.
-pub(crate) fn megabytes(memory: &pool::Memory) -> String {
+pub fn megabytes(memory: &pool::Memory) -> String {
     let mb = |bytes: u64| bytes / (1024 * 1024);
     let pool::Memory {
         heap,

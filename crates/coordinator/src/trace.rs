@@ -8,7 +8,7 @@ use report::{Event, Seconds, Sum, What, Worker};
 use serde_json::{Value, json};
 
 /// The whole trace of a run.
-pub(crate) fn trace(sum: &Sum) -> Value {
+pub fn trace(sum: &Sum) -> Value {
     let mut events = Vec::new();
     let coordinator = Track(sum.coordinator.pid);
     events.extend(coordinator.named("MainProcess", 0));
@@ -158,6 +158,7 @@ mod tests {
         let worker = Worker {
             name: "ForkProcess-1".to_owned(),
             pid: 2,
+            rank: None,
             batches: 2,
             ended: None,
             events: vec![

@@ -12,6 +12,7 @@ mod limits;
 mod machine;
 mod matrix;
 mod peers;
+mod rank;
 mod spread;
 mod sum;
 mod traits;
@@ -25,6 +26,7 @@ pub use peers::{
     AloneRow, PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, PoolLine, RateLine, RateRow,
     SkippedPeer,
 };
+pub use rank::{ClockOffset, Rank};
 pub use spread::Spread;
 pub use sum::{
     Coordinator, Dataset, Ended, Event, Memory, MemoryReport, Plan, Seconds, Sum, SumResult, What,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Machine, StartMethod, Transport};
+use crate::{Machine, Rank, StartMethod, Transport};
 
 /// One run of the main job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,13 +31,20 @@ pub struct Sum {
     pub coordinator: Coordinator,
     /// Every worker that ever was ready, in the order of their names.
     pub workers: Vec<Worker>,
+    /// Of a run over several machines, its ranks in order; otherwise empty and left out.
+    /// `coordinator` is then that of rank 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranks: Vec<Rank>,
 }
 
 /// The dataset of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dataset {
-    /// The path as it was given.
+    /// The path as it was given; of several shards, the first one's.
     pub path: String,
+    /// Number of shards, of a run over several machines; otherwise left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards: Option<u64>,
     /// Number of records.
     pub records: u64,
     /// Bytes of one record.
@@ -87,6 +94,10 @@ pub struct Seconds {
     pub run: f64,
     /// `start` + `run`.
     pub total: f64,
+    /// Of a run over several machines: from when the slowest rank had its sum to when the last one
+    /// was merged. Otherwise left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gather: Option<f64>,
     /// From the coordinator's `main` to just before the result is printed.
     pub end_to_end: f64,
     /// With `--repeat`: `run` of every repetition, the first one included; otherwise empty and
@@ -152,6 +163,9 @@ pub struct Worker {
     pub name: String,
     /// Process id.
     pub pid: u32,
+    /// Of a run over several machines, the rank that it worked for; otherwise left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<u32>,
     /// Batches that it finished.
     pub batches: u64,
     /// How it ended; null where that is not known.

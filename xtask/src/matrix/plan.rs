@@ -145,6 +145,7 @@ mod tests {
     fn serde_is_for_the_study_layout() {
         let dataset = |itemsize, field: &str| Dataset {
             path: "d.npy".to_owned(),
+            shards: None,
             records: 1,
             itemsize,
             field: Some(field.to_owned()),

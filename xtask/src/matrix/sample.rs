@@ -28,6 +28,7 @@ pub(crate) fn matrix(workers: &[u32]) -> Matrix {
         machine: machine(),
         dataset: Dataset {
             path: "data/records.npy".to_owned(),
+            shards: None,
             records: 100,
             itemsize: 24,
             field: Some("val".to_owned()),
@@ -55,6 +56,7 @@ pub(crate) fn add_runs(cell: &mut CellReport, totals: &[f64]) {
                 start: total / 2.0,
                 run: total / 2.0,
                 total: *total,
+                gather: None,
                 end_to_end: total + 0.75,
                 repeats: Vec::new(),
                 void: false,

@@ -165,6 +165,7 @@ mod tests {
         Worker {
             name: "ForkProcess-1".to_owned(),
             pid: 2,
+            rank: None,
             batches: 2,
             ended: None,
             events: events
@@ -236,6 +237,7 @@ mod tests {
             start: 1.0,
             run: 3.0,
             total: 4.0,
+            gather: None,
             end_to_end: 9.0,
             repeats: Vec::new(),
             void: false,

@@ -1,35 +1,27 @@
 //! What a `sum` command line means: everything checked that can be before a process starts.
 
+use super::source::{Source, default_field};
 use crate::cli::{Format, SumArgs};
 use crate::exit::Failure;
 use crate::programs;
-use dataset::{Column, Dataset};
+use dataset::Dataset;
 use pool::{MAX_WORKERS, StartMethod};
 use report::Transport;
 use std::time::Duration;
 use worker::records::StudyField;
 
-/// The field that datagen's records, and the study's, hold their values in.
-const FIELD: &str = "val";
-
 /// What is to be done, and how.
 pub(super) struct Plan {
-    pub(super) dataset: Dataset,
+    pub(super) source: Source,
     pub(super) field: Option<String>,
-    pub(super) column: Column,
-    /// The same field where records travel encoded.
-    pub(super) study_field: Option<StudyField>,
     pub(super) start_method: StartMethod,
     pub(super) start_word: report::StartMethod,
-    pub(super) transport: Transport,
     pub(super) workers: usize,
     pub(super) batches: u64,
     pub(super) repeat: u64,
     pub(super) timeout: Option<Duration>,
     pub(super) retries: u32,
     pub(super) format: Format,
-    /// Threads that may help to read the dataset.
-    pub(super) threads: usize,
 }
 
 impl Plan {
@@ -61,36 +53,27 @@ impl Plan {
         };
         let dataset = Dataset::open(&args.data)?;
         let field = args.field.or_else(|| default_field(&dataset));
-        let column = dataset.column(field.as_deref()).map_err(Failure::usage)?;
-        let study_field = match args.transport {
-            Transport::Serde => Some(study_field(&dataset, field.as_deref())?),
-            _ => None,
-        };
-        let batches = dataset::batches(dataset.records(), args.batches.unwrap_or(workers)).count();
+        let records = 0..dataset.records();
+        let mut source = Source::new(dataset, field.as_deref(), records, args.transport)
+            .map_err(Failure::usage)?;
+        if args.transport == Transport::Serde {
+            source.study_field = Some(study_field(&source.dataset, field.as_deref())?);
+        }
+        let batches = args.batches.unwrap_or(workers);
+        let batches = dataset::batches(source.dataset.records(), batches).count();
         Ok(Plan {
-            dataset,
+            source,
             field,
-            column,
-            study_field,
             start_method,
             start_word,
-            transport: args.transport,
             workers: workers as usize,
             batches: batches as u64,
             repeat: args.repeat,
             timeout: args.timeout,
             retries: args.retries,
             format: args.format,
-            threads: cores,
         })
     }
-}
-
-/// The field that is summed where none is named, if there is such a field.
-fn default_field(dataset: &Dataset) -> Option<String> {
-    let fields = &dataset.layout().fields;
-    let is_there = dataset.layout().structured && fields.iter().any(|field| field.name == FIELD);
-    is_there.then(|| FIELD.to_owned())
 }
 
 fn study_field(dataset: &Dataset, field: Option<&str>) -> Result<StudyField, Failure> {

@@ -4,8 +4,11 @@ use crate::cli::Format;
 use report::{Sum, format_count};
 use std::io::{self, Write};
 
-/// Prints the report whole, or says why it could not.
-pub(super) fn print(report: &Sum, format: Format) -> io::Result<()> {
+/// Prints the report whole on stdout, or says why it could not.
+///
+/// # Errors
+/// Those of stdout.
+pub fn print(report: &Sum, format: Format) -> io::Result<()> {
     let mut text = match format {
         Format::Json => serde_json::to_string(report)?,
         Format::Text => as_text(report),
@@ -30,6 +33,13 @@ fn as_text(report: &Sum) -> String {
             seconds.load, seconds.share, seconds.start, seconds.run, seconds.total
         ),
     ];
+    if let Some(gather) = seconds.gather {
+        lines.push(format!(
+            "gather   {gather:.3}; total + gather {:.3}",
+            seconds.total + gather
+        ));
+        lines.push(format!("ranks    {}", report.ranks.len()));
+    }
     if !seconds.repeats.is_empty() {
         let each: Vec<String> = seconds
             .repeats

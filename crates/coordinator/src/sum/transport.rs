@@ -9,7 +9,7 @@ mod mmap;
 mod serde;
 mod shm;
 
-use super::plan::Plan;
+use super::source::Source;
 use crate::exit::Failure;
 use pool::{Builder, Input, Pool, ReduceError, RegionId};
 use report::Transport;
@@ -18,104 +18,126 @@ use worker::sum::Partial;
 use worker::{Nansum, NansumRecords, NansumRecordsArgs};
 
 /// Told of bytes done so far; may break the step off.
-pub(super) type Progress<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
+pub type Progress<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
 
-/// A dataset on its way to the workers.
-pub(super) enum Handover {
+/// Records on their way to the workers.
+pub struct Handover(Stage);
+
+enum Stage {
     /// Nothing is done yet, and need not be before workers start.
     Planned,
     /// Read into memory that forked workers will inherit.
     Loaded(inherit::Loaded),
-    /// In reach of the workers as a region that begins so many bytes before the first record.
+    /// In reach of the workers as a region that begins so many bytes before the first of them.
     Region { region: RegionId, before: u64 },
     /// To be streamed.
     Stream(pool::Stream),
     /// To be streamed as encoded records.
-    Records(serde::Source),
+    Records(serde::Encoded),
 }
 
 impl Handover {
     /// What has to happen before workers start.
-    pub(super) fn load(plan: &Plan, progress: &mut Progress<'_>) -> Result<Handover, Failure> {
-        Ok(match plan.transport {
-            Transport::Inherit => Handover::Loaded(inherit::load(plan, progress)?),
-            _ => Handover::Planned,
-        })
+    ///
+    /// # Errors
+    /// Where the records cannot be read, or `progress` broke off.
+    pub fn load(source: &Source, progress: &mut Progress<'_>) -> Result<Handover, Failure> {
+        Ok(Handover(match source.transport {
+            Transport::Inherit => Stage::Loaded(inherit::load(source, progress)?),
+            _ => Stage::Planned,
+        }))
     }
 
     /// Gives the pool what its workers are to be born with.
     pub(super) fn attach_first(&self, builder: Builder) -> Builder {
-        match self {
+        match &self.0 {
             // The first region of a pool is number 1.
-            Handover::Loaded(loaded) => builder.attach(loaded.region()).0,
+            Stage::Loaded(loaded) => builder.attach(loaded.region()).0,
             _ => builder,
         }
     }
 
     /// Puts the data in reach of the workers; says what was done if that took any work.
-    pub(super) fn share(
+    ///
+    /// # Errors
+    /// Where a segment cannot be made or filled, or `progress` broke off.
+    pub fn share(
         self,
-        plan: &Plan,
+        source: &Source,
         pool: &mut Pool,
         progress: &mut Progress<'_>,
     ) -> Result<(Handover, Option<String>), Failure> {
-        Ok(match plan.transport {
-            Transport::Bytes => (Handover::Stream(bytes::stream(plan)?), None),
-            Transport::Serde => (Handover::Records(serde::Source::of(plan)?), None),
+        let (stage, said) = match source.transport {
+            Transport::Bytes => (Stage::Stream(bytes::stream(source)?), None),
+            Transport::Serde => (Stage::Records(serde::Encoded::of(source)?), None),
             Transport::Shm => {
-                let (region, said) = shm::share(plan, pool, progress)?;
-                (Handover::Region { region, before: 0 }, Some(said))
+                let (region, said) = shm::share(source, pool, progress)?;
+                (Stage::Region { region, before: 0 }, Some(said))
             }
             Transport::Mmap => {
-                let (region, before) = mmap::attach(plan, pool)?;
-                (Handover::Region { region, before }, None)
+                let (region, before) = mmap::attach(source, pool)?;
+                (Stage::Region { region, before }, None)
             }
             Transport::Inherit => (
-                Handover::Region {
+                Stage::Region {
                     region: inherit::REGION,
                     before: 0,
                 },
                 None,
             ),
-        })
+        };
+        Ok((Handover(stage), said))
     }
 
-    /// Hands all batches out and merges their results.
-    pub(super) fn reduce(&self, plan: &Plan, pool: &mut Pool) -> Result<Partial, ReduceError> {
-        let batches = dataset::batches(plan.dataset.records(), plan.batches);
-        match plan.study_field {
+    /// Hands `records`, all or some of the source's, out in so many batches, and merges their
+    /// results.
+    ///
+    /// # Errors
+    /// As [`Pool::reduce`].
+    pub fn reduce(
+        &self,
+        source: &Source,
+        records: Range<u64>,
+        batches: u64,
+        pool: &mut Pool,
+    ) -> Result<Partial, ReduceError> {
+        debug_assert!(source.records.start <= records.start && records.end <= source.records.end);
+        let first = records.start - source.records.start;
+        let batches = dataset::batches(records.end - records.start, batches)
+            .map(|batch| first + batch.start..first + batch.end);
+        match source.study_field {
             Some(field) => {
-                let inputs = batches.map(|batch| self.input(plan, batch));
+                let inputs = batches.map(|batch| self.input(source, batch));
                 pool.reduce::<NansumRecords>(&NansumRecordsArgs { field }, inputs)
             }
             None => {
-                let inputs = batches.map(|batch| self.input(plan, batch));
-                pool.reduce::<Nansum>(&plan.column, inputs)
+                let inputs = batches.map(|batch| self.input(source, batch));
+                pool.reduce::<Nansum>(&source.column, inputs)
             }
         }
     }
 
-    /// The input of one batch.
-    fn input(&self, plan: &Plan, batch: Range<u64>) -> Input {
-        let itemsize = plan.dataset.layout().itemsize as u64;
+    /// The input of one batch, which counts from the first of the source's records.
+    fn input(&self, source: &Source, batch: Range<u64>) -> Input {
+        let itemsize = source.itemsize();
         let (offset, len) = (batch.start * itemsize, (batch.end - batch.start) * itemsize);
-        match self {
-            Handover::Region { region, before } => Input::Slice {
+        match &self.0 {
+            Stage::Region { region, before } => Input::Slice {
                 region: *region,
                 offset: before + offset,
                 len,
             },
-            Handover::Stream(stream) => Input::Stream(bytes::part(stream, offset, len)),
-            Handover::Records(source) => Input::Stream(source.part(batch)),
-            Handover::Planned | Handover::Loaded(_) => {
+            Stage::Stream(stream) => Input::Stream(bytes::part(stream, offset, len)),
+            Stage::Records(records) => Input::Stream(records.part(batch)),
+            Stage::Planned | Stage::Loaded(_) => {
                 unreachable!("batches are handed out after the data was shared")
             }
         }
     }
 
     /// Lets go of the data.
-    pub(super) fn let_go(self, pool: &mut Pool) {
-        if let Handover::Region { region, .. } = self {
+    pub fn let_go(self, pool: &mut Pool) {
+        if let Stage::Region { region, .. } = self.0 {
             pool.detach(region);
         }
     }

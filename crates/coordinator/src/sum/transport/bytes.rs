@@ -1,16 +1,16 @@
 //! `bytes`: the batch's raw bytes flow through the socket, straight from the page cache.
 
 use crate::exit::Failure;
-use crate::sum::plan::Plan;
+use crate::sum::source::Source;
 use pool::Stream;
 use std::sync::Arc;
 
 /// The whole dataset as a stream.
-pub(super) fn stream(plan: &Plan) -> Result<Stream, Failure> {
+pub(super) fn stream(source: &Source) -> Result<Stream, Failure> {
     Ok(Stream::File {
-        file: Arc::new(plan.dataset.file().try_clone()?),
-        offset: plan.dataset.data_offset(),
-        len: plan.dataset.data_len(),
+        file: Arc::new(source.dataset.file().try_clone()?),
+        offset: source.offset(),
+        len: source.len(),
     })
 }
 

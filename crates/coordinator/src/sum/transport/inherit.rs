@@ -2,7 +2,7 @@
 
 use super::Progress;
 use crate::exit::Failure;
-use crate::sum::plan::Plan;
+use crate::sum::source::Source;
 use pool::{Region, RegionId, SharedBytes};
 use shmem::PrivateMemory;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub(super) const REGION: RegionId = 1;
 
 /// The dataset's records in memory.
-pub(in crate::sum) struct Loaded(SharedBytes);
+pub(super) struct Loaded(SharedBytes);
 
 impl Loaded {
     pub(super) fn region(&self) -> Region {
@@ -20,10 +20,10 @@ impl Loaded {
 }
 
 /// Reads the dataset's records.
-pub(super) fn load(plan: &Plan, progress: &mut Progress<'_>) -> Result<Loaded, Failure> {
-    let (file, offset) = (plan.dataset.file(), plan.dataset.data_offset());
-    let len = plan.dataset.data_len();
-    let memory = PrivateMemory::read_file(file, offset, len, plan.threads, progress)?;
+pub(super) fn load(source: &Source, progress: &mut Progress<'_>) -> Result<Loaded, Failure> {
+    let (file, offset) = (source.dataset.file(), source.offset());
+    let len = source.len();
+    let memory = PrivateMemory::read_file(file, offset, len, source.threads, progress)?;
     Ok(Loaded(Arc::new(Whole(memory))))
 }
 

@@ -4,7 +4,7 @@
 //! the disk for far less at once.
 
 use crate::exit::Failure;
-use crate::sum::plan::Plan;
+use crate::sum::source::Source;
 use pool::{Access, Pool, Region, RegionId};
 use std::fs::File;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use std::sync::Arc;
 const MAPPED_FROM: f64 = 0.5;
 
 /// Attaches the file; gives the region and the bytes in it before the first record.
-pub(super) fn attach(plan: &Plan, pool: &mut Pool) -> Result<(RegionId, u64), Failure> {
-    let before = plan.dataset.data_offset();
-    let file = plan.dataset.file().try_clone()?;
-    let access = match cached_share(&file, before, plan.dataset.data_len()) {
+pub(super) fn attach(source: &Source, pool: &mut Pool) -> Result<(RegionId, u64), Failure> {
+    let before = source.offset();
+    let file = source.dataset.file().try_clone()?;
+    let access = match cached_share(&file, before, source.len()) {
         cached if cached >= MAPPED_FROM => Access::Map,
         _ => Access::Read,
     };
     let file = Arc::new(file);
     let region = pool.attach(Region::File {
         file,
-        len: before + plan.dataset.data_len(),
+        len: before + source.len(),
         access,
     });
     Ok((region, before))

@@ -1,7 +1,7 @@
 //! `serde`: every record is decoded from the file, encoded with serde, sent, and decoded again.
 
 use crate::exit::Failure;
-use crate::sum::plan::Plan;
+use crate::sum::source::Source;
 use pool::{Make, Maker, Stream};
 use std::fs::File;
 use std::io;
@@ -13,18 +13,18 @@ use worker::records::{MAX_ENCODED, RECORD_LEN, Record};
 /// Records read and encoded at once: the most whose encodings fit into a chunk of 256 KiB.
 const RECORDS_AT_ONCE: usize = 256 * 1024 / MAX_ENCODED;
 
-/// The dataset's records, to be encoded.
-pub(in crate::sum) struct Source {
+/// The records, to be encoded.
+pub(super) struct Encoded {
     file: Arc<File>,
     data_offset: u64,
 }
 
-impl Source {
-    pub(super) fn of(plan: &Plan) -> Result<Source, Failure> {
-        let file = Arc::new(plan.dataset.file().try_clone()?);
-        Ok(Source {
+impl Encoded {
+    pub(super) fn of(source: &Source) -> Result<Encoded, Failure> {
+        let file = Arc::new(source.dataset.file().try_clone()?);
+        Ok(Encoded {
             file,
-            data_offset: plan.dataset.data_offset(),
+            data_offset: source.offset(),
         })
     }
 

@@ -2,23 +2,23 @@
 
 use super::Progress;
 use crate::exit::Failure;
-use crate::sum::plan::Plan;
+use crate::sum::source::Source;
 use pool::{Pool, Region, RegionId};
 use shmem::Segment;
 use std::sync::Arc;
 
 /// Makes and fills the segment; says how.
 pub(super) fn share(
-    plan: &Plan,
+    source: &Source,
     pool: &mut Pool,
     progress: &mut Progress<'_>,
 ) -> Result<(RegionId, String), Failure> {
     // What a crash of everything at once has left is in nobody's way but takes room. Where it
     // cannot be removed, the segment says so if there is no room.
     let _ = shmem::remove_leftovers();
-    let mut segment = Segment::create(plan.dataset.data_len())?;
-    let (file, offset) = (plan.dataset.file(), plan.dataset.data_offset());
-    let filled = segment.fill_from_file(file, offset, plan.threads, progress)?;
+    let mut segment = Segment::create(source.len())?;
+    let (file, offset) = (source.dataset.file(), source.offset());
+    let filled = segment.fill_from_file(file, offset, source.threads, progress)?;
     let mb = |bytes: u64| bytes / (1024 * 1024);
     let pages = match filled.huge_bytes {
         0 => "in small pages".to_owned(),

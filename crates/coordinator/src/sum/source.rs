@@ -1,0 +1,70 @@
+//! What is summed: the values of one field of some records of a dataset.
+
+use dataset::{Column, Dataset, FieldError};
+use report::Transport;
+use std::ops::Range;
+use worker::records::StudyField;
+
+/// The field that datagen's records, and the study's, hold their values in.
+const FIELD: &str = "val";
+
+/// Records of an open dataset, which of their values are wanted, and how they get to the workers.
+pub struct Source {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// Which of its records.
+    pub records: Range<u64>,
+    /// Where in a record the value lies.
+    pub column: Column,
+    /// The same field where records travel encoded.
+    pub(super) study_field: Option<StudyField>,
+    /// How they get to the workers.
+    pub transport: Transport,
+    /// Threads that may help to read them.
+    pub threads: usize,
+}
+
+impl Source {
+    /// These records of `dataset`, by any transport but `serde`; as many threads help as there are
+    /// processors for this process.
+    ///
+    /// # Errors
+    /// As [`Dataset::column`].
+    pub fn new(
+        dataset: Dataset,
+        field: Option<&str>,
+        records: Range<u64>,
+        transport: Transport,
+    ) -> Result<Source, FieldError> {
+        Ok(Source {
+            column: dataset.column(field)?,
+            dataset,
+            records,
+            study_field: None,
+            transport,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        })
+    }
+
+    /// Bytes from the start of the file to the first of the records.
+    pub(super) fn offset(&self) -> u64 {
+        self.dataset.data_offset() + self.records.start * self.itemsize()
+    }
+
+    /// Bytes of the records.
+    pub(super) fn len(&self) -> u64 {
+        (self.records.end - self.records.start) * self.itemsize()
+    }
+
+    /// Bytes of one record.
+    pub(super) fn itemsize(&self) -> u64 {
+        self.dataset.layout().itemsize as u64
+    }
+}
+
+/// The field that is summed where none is named, if there is such a field.
+pub fn default_field(dataset: &Dataset) -> Option<String> {
+    let fields = &dataset.layout().fields;
+    let is_there = dataset.layout().structured && fields.iter().any(|field| field.name == FIELD);
+    is_there.then(|| FIELD.to_owned())
+}
