@@ -1,0 +1,99 @@
+//! The program `mixed-load`: tasks of every shape on one pool, each answer checked.
+//!
+//! It prints `right N failed M` and gives 0 where every task had exactly one result and no output
+//! was wrong; M counts the tasks that failed with a reason. Where the pool itself could not go on
+//! it says so and gives 1; a wrong answer gives 3.
+
+mod background;
+mod driven;
+mod tally;
+mod tasks;
+
+use clap::{Parser, ValueEnum};
+use pool::{Builder, Pool, Program, StartMethod};
+use std::process::ExitCode;
+use std::time::Duration;
+
+pub use tasks::registry;
+
+/// Exit code: the pool could not go on, for the reason on stderr.
+pub const FAILED: u8 = 1;
+/// Exit code: the command line or the environment asks for something that cannot be.
+pub const USAGE: u8 = 2;
+/// Exit code: an answer was wrong, or missing.
+pub const WRONG: u8 = 3;
+
+/// Uses the pool in every way there is, and checks each answer
+#[derive(Debug, Parser)]
+#[command(name = "mixed-load")]
+struct Cli {
+    /// How workers come to be
+    #[arg(long, value_enum, default_value = "fork")]
+    start_method: Method,
+    /// Number of workers
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    workers: u16,
+    /// Number of tasks of each shape
+    #[arg(long, default_value_t = 1000)]
+    tasks: u64,
+    /// What the inputs follow from
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Seconds that a task may take
+    #[arg(long, default_value_t = 2.0)]
+    timeout: f64,
+    /// How often a task is run again whose worker died
+    #[arg(long, default_value_t = 2)]
+    retries: u32,
+    /// Let the pool have a thread of its own, and use it from several
+    #[arg(long)]
+    background: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Method {
+    Fork,
+    Spawn,
+    Forkserver,
+}
+
+/// The whole of `main` where the program is no worker.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ran = builder(&cli).and_then(|builder| {
+        if cli.background {
+            background::run(builder, &cli)
+        } else {
+            driven::run(builder, &cli)
+        }
+    });
+    match ran {
+        Ok(tally) => {
+            println!("{tally}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("mixed-load: {error}");
+            let wrong = error.downcast_ref::<tally::Wrong>().is_some();
+            ExitCode::from(if wrong { WRONG } else { FAILED })
+        }
+    }
+}
+
+/// Why there is no tally: a [`Wrong`](tally::Wrong) answer, or what the pool says.
+type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+fn builder(cli: &Cli) -> Result<Builder, Trouble> {
+    let method = match cli.start_method {
+        Method::Fork => StartMethod::Fork,
+        Method::Spawn => StartMethod::Spawn(Program::current()?),
+        Method::Forkserver => StartMethod::ForkServer(Program::current()?),
+    };
+    Ok(Pool::builder(method)
+        .tasks(registry())
+        .workers(usize::from(cli.workers))
+        .retries(cli.retries)
+        .task_timeout(Duration::try_from_secs_f64(cli.timeout)?)
+        .grace(Duration::from_secs(1))
+        .queue_bound(2000))
+}
