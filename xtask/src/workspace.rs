@@ -16,6 +16,16 @@ pub(crate) fn root() -> PathBuf {
         .to_owned()
 }
 
+/// What was typed to run us, word by word.
+pub(crate) fn command_line() -> Vec<String> {
+    let arguments = std::env::args_os().skip(1);
+    ["cargo", "xtask"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(arguments.map(|word| word.to_string_lossy().into_owned()))
+        .collect()
+}
+
 /// `cargo`, the one that runs us where one does, in the workspace's root.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

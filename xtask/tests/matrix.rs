@@ -96,6 +96,10 @@ fn every_cell_runs_and_everything_is_saved() {
     );
     let matrix = stage.matrix();
     assert_eq!(matrix.cells.len(), 13);
+    assert_eq!(
+        matrix.command[..4],
+        ["cargo", "xtask", "matrix", "--no-limits"]
+    );
     assert!(
         matrix
             .cells

@@ -39,6 +39,9 @@ fn every_claim_is_measured_under_every_start_method() {
     let traits = measure(&SMALL);
     let names: Vec<&str> = traits.rows.iter().map(|row| row.claim.as_str()).collect();
     assert_eq!(names, CLAIMS);
+    assert_eq!(traits.command[..2], ["coordinator", "traits"]);
+    assert!(traits.command.ends_with(&["json".to_owned()]));
+    assert!(traits.date.ends_with('Z'), "{}", traits.date);
     for row in &traits.rows {
         assert_ne!(row.verdict, Verdict::NotMeasured, "{row:?}");
         assert!(

@@ -13,6 +13,9 @@ pub struct Matrix {
     pub version: String,
     /// When it began, in UTC, as RFC 3339 writes it.
     pub date: String,
+    /// The command line, word by word; empty in files of versions that did not keep it.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// Where.
     pub machine: Machine,
     /// What was summed.

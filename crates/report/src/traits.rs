@@ -12,6 +12,12 @@ pub struct Traits<Seen> {
     pub schema: u32,
     /// The program's version.
     pub version: String,
+    /// When it began, in UTC, as RFC 3339 writes it; empty in files of versions that did not keep it.
+    #[serde(default)]
+    pub date: String,
+    /// The command line, word by word; empty in files of versions that did not keep it.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// Where.
     pub machine: Machine,
     /// How long it took.

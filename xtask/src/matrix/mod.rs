@@ -24,7 +24,7 @@ use crate::interrupt::Interrupt;
 use crate::limits;
 use crate::page;
 use crate::results::Results;
-use crate::workspace::Binaries;
+use crate::workspace::{self, Binaries};
 
 /// What can be asked of the matrix.
 #[derive(Debug, Args)]
@@ -134,6 +134,7 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
         schema: SCHEMA,
         version: described.version,
         date: date.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        command: workspace::command_line(),
         machine: described.machine,
         dataset: described.dataset,
         seed: args.seed,

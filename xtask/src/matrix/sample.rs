@@ -25,6 +25,7 @@ pub(crate) fn matrix(workers: &[u32]) -> Matrix {
         schema: report::SCHEMA,
         version: "0.1.0".to_owned(),
         date: "2026-01-02T03:04:05Z".to_owned(),
+        command: Vec::new(),
         machine: machine(),
         dataset: Dataset {
             path: "data/records.npy".to_owned(),

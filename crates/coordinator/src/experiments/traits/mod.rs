@@ -28,6 +28,7 @@ use nix::sys::signal::Signal;
 use parent::Settings;
 use report::{StartMethod, TraitCell, TraitCells, TraitRow, Traits};
 use serde_json::Value;
+use std::env;
 use std::time::Instant;
 
 /// Measures the claims and prints what came of them. Fails where a probe failed, after printing.
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &TraitsArgs) -> Result<(), Failure> {
     let chosen = choose(args).map_err(Failure::usage)?;
     with_signals(|signals| {
         let began = Instant::now();
+        let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
         let mut rows = Vec::new();
         for entry in chosen {
             rows.push(row(entry, &settings, signals)?);
@@ -43,6 +45,8 @@ pub(crate) fn run(args: &TraitsArgs) -> Result<(), Failure> {
         let traits = Traits {
             schema: report::SCHEMA,
             version: pool::VERSION.to_owned(),
+            date: date.to_string(),
+            command: command_line(),
             machine: machine(),
             seconds: began.elapsed().as_secs_f64(),
             rows,
@@ -58,6 +62,15 @@ pub(crate) fn run(args: &TraitsArgs) -> Result<(), Failure> {
             Some(row) => Err(anyhow::anyhow!("{} could not be measured", row.claim).into()),
         }
     })
+}
+
+/// What was typed, the program by its name alone.
+fn command_line() -> Vec<String> {
+    let arguments = env::args_os().skip(1);
+    ["coordinator".to_owned()]
+        .into_iter()
+        .chain(arguments.map(|word| word.to_string_lossy().into_owned()))
+        .collect()
 }
 
 /// The hidden subcommand of a probe's own process.

@@ -25,7 +25,7 @@ pub(in super::super) struct Latency {
 }
 
 /// Sizes of the parent in MiB that are measured wherever there is room; a last one is told.
-const SIZES_MIB: [u64; 3] = [0, 64, 1024];
+const SIZES_MIB: [u64; 4] = [0, 64, 256, 1024];
 /// Starts of each size; one more comes first and is not counted.
 const STARTS: usize = 9;
 /// How long filling the last size may take: the machine's memory decides whether it is measured.
