@@ -15,7 +15,7 @@ import subprocess
 
 from postcard import Malformed, Reader, boolean, byte, data, option, signed, text, varint
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_CHUNK = 1024 * 1024
 MAX_BODY = MAX_CHUNK + 64 * 1024
 # Every wait has an end. Long, for a machine that is busy with other things.
@@ -110,8 +110,11 @@ class Done:
 class Worker:
     """A worker, greeted and set up."""
 
-    def __init__(self, sock, process=None, name="PythonClient-1", events=False, board=None, initializer=None):
-        """`board`: a descriptor of shared words and the index of ours. `initializer`: (task, args)."""
+    def __init__(
+        self, sock, process=None, name="PythonClient-1", events=False, board=None, initializer=None, sandbox=False
+    ):
+        """`board`: a descriptor of shared words and the index of ours. `initializer`: (task, args).
+        `sandbox`: whether the worker is to confine itself; attach regions by descriptor then."""
         self._connection = Connection(sock)
         self._process = process
         self._next_id = 1
@@ -120,18 +123,19 @@ class Worker:
         self.logs = []
         try:
             self.pid = self._connection.greet()
-            self.tasks = self._set_up(name, events, board, initializer)
+            self.tasks = self._set_up(name, events, board, initializer, sandbox)
         except Exception:
             self.close()
             raise
 
-    def _set_up(self, name, events, board, initializer):
+    def _set_up(self, name, events, board, initializer, sandbox):
         descriptor, index = board or (None, None)
         setup = text(name) + boolean(events) + byte(0) + option(index, varint)
-        setup += option(initializer, lambda run: text(run[0]) + data(run[1]))
+        setup += option(initializer, lambda run: text(run[0]) + data(run[1])) + boolean(sandbox)
         self._connection.send(SETUP + setup, () if board is None else (descriptor,))
         tag, body = self._hear()
         if tag == 1:
+            body.varint()  # the step: 0 the initializer, 1 the sandbox
             raise Refused(body.text())
         if tag != 0:
             raise ProtocolError(f"message {tag} came where the worker was to be ready")

@@ -120,6 +120,7 @@ impl<'a> Run<'a> {
             .workers(self.plan.workers)
             .retries(self.plan.retries)
             .timeline(true)
+            .sandbox(self.plan.sandbox)
             .interrupted_by(self.signals.descriptor()?)
             .watch(move |event| lock(&timeline).note(event));
         if let Some(timeout) = self.plan.timeout {

@@ -6,8 +6,8 @@ use serde::Serialize;
 use std::fs;
 use std::path::Path;
 use wire::{
-    Call, CallInput, FailureKind, FromServer, FromWorker, Hello, LogRecord, Memory, Setup, Source,
-    ToServer, ToWorker,
+    Call, CallInput, FailureKind, FromServer, FromWorker, Hello, LogRecord, Memory, Setup,
+    SetupStep, Source, ToServer, ToWorker,
 };
 use worker::NansumRecordsArgs;
 use worker::records::{Record, StudyField};
@@ -104,6 +104,7 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
                 log_level: 3,
                 board: Some(2),
                 initializer: Some(("warm", &[5])),
+                sandbox: true,
             }),
         ),
         kind(
@@ -127,6 +128,7 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
         kind(
             1,
             &FromWorker::Refused {
+                step: SetupStep::Initializer,
                 reason: "no licence",
             },
         ),

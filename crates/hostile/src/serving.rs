@@ -41,6 +41,7 @@ fn send(ours: &UnixStream, input: &[u8]) {
         log_level: 0,
         board: None,
         initializer: None,
+        sandbox: false,
     });
     wire::encode(&Hello::ours(), &mut stream).expect("a short message");
     wire::encode(&setup, &mut stream).expect("a short message");

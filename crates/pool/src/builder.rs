@@ -24,6 +24,7 @@ pub struct Builder {
     pub(crate) initializer: Option<(&'static str, Vec<u8>)>,
     pub(crate) watcher: Option<Watcher>,
     pub(crate) threads_allowed: bool,
+    pub(crate) sandbox: bool,
     pub(crate) timeline: bool,
     pub(crate) log_level: u8,
     pub(crate) regions: Vec<Region>,
@@ -63,6 +64,7 @@ impl Builder {
             initializer: None,
             watcher: None,
             threads_allowed: false,
+            sandbox: false,
             timeline: false,
             log_level: 0,
             regions: Vec::new(),
@@ -192,6 +194,19 @@ impl Builder {
     #[must_use]
     pub fn allow_threads(mut self) -> Builder {
         self.threads_allowed = true;
+        self
+    }
+
+    /// Confines every worker, after its initializer and before its first task, to its socket, its
+    /// memory and what comes over the socket: no path can be opened any more, nothing connected to,
+    /// executed, forked, traced or signalled, whatever its tasks do (threads they may start). Regions
+    /// reach such workers by descriptor alone; what they print on stdout comes as lines of stderr.
+    ///
+    /// Needs landlock and seccomp of the kernel: [`start`](Self::start) fails where they are not to
+    /// be had.
+    #[must_use]
+    pub fn sandbox(mut self, sandbox: bool) -> Builder {
+        self.sandbox = sandbox;
         self
     }
 

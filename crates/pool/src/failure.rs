@@ -149,6 +149,18 @@ pub enum PoolError {
         /// What the initializer said.
         reason: String,
     },
+    /// This kernel cannot confine workers, which [`Builder::sandbox`](crate::Builder::sandbox) asks
+    /// for.
+    #[error("workers cannot be confined: {0}")]
+    NoSandbox(Arc<task::SandboxError>),
+    /// A worker could not confine itself.
+    #[error("{worker} could not be confined: {reason}")]
+    Sandbox {
+        /// The worker's name.
+        worker: String,
+        /// What stood in the way.
+        reason: String,
+    },
     /// A task is not among those of the workers.
     #[error("the workers have no task named {0:?}; they have {1}")]
     UnknownTask(String, String),

@@ -54,6 +54,8 @@ pub struct Pool {
     board_fd: Arc<OwnedFd>,
     free_slots: Vec<u32>,
     initializer: Option<(&'static str, Vec<u8>)>,
+    /// Whether workers confine themselves.
+    sandbox: bool,
     watcher: Option<Watcher>,
     timeline: bool,
     log_level: u8,
@@ -69,7 +71,7 @@ pub struct Pool {
     bell: Option<Arc<EventFd>>,
     interrupt: Option<OwnedFd>,
     interrupted: bool,
-    /// A worker's initializer has failed.
+    /// A worker has refused to serve.
     refused: Option<PoolError>,
     /// Workers that have something to be sent.
     to_pump: Vec<WorkerId>,

@@ -37,4 +37,4 @@ pub use private::{PrivateError, PrivateMemory};
 pub use residency::{Residency, resident};
 pub use room::{CgroupRoom, Limit, Room, room};
 pub use segment::{CreateError, Segment};
-pub use smaps::{ProcessMemory, ResidentMemory};
+pub use smaps::{Accounts, ProcessMemory, ResidentMemory};

@@ -119,6 +119,15 @@ impl Segment {
         self.file.as_fd()
     }
 
+    /// A descriptor of it that can only be read and mapped for reading; for whoever is not to
+    /// write, and may not open the name itself.
+    ///
+    /// # Errors
+    /// Where its name has been taken away, or descriptors have run out.
+    pub fn open_reader(&self) -> io::Result<OwnedFd> {
+        self.place.open(&self.name)
+    }
+
     /// Fills the whole segment with the bytes of `file` from `offset` on, with up to `threads`
     /// threads (this one among them).
     ///

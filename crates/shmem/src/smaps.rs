@@ -1,8 +1,8 @@
 //! What the kernel accounts to a process: resident, proportional and private anonymous memory, and
 //! how much of a range lies in huge pages.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
 use std::ops::Range;
 
 /// What is resident; cheap to read (`/proc/<pid>/status`).
@@ -48,19 +48,63 @@ impl ProcessMemory {
     /// The kernel walks all page tables of the process for it: 10 ms a GB of small pages mapped, so
     /// not while a clock runs.
     pub fn of(pid: u32) -> io::Result<ProcessMemory> {
-        let ResidentMemory { rss, rss_peak } = ResidentMemory::of(pid)?;
+        let resident = ResidentMemory::of(pid)?;
+        let smaps = fs::read_to_string(format!("/proc/{pid}/smaps"))?;
+        Ok(ProcessMemory::from(resident, &smaps))
+    }
+
+    fn from(ResidentMemory { rss, rss_peak }: ResidentMemory, smaps: &str) -> ProcessMemory {
         let (mut pss, mut private) = (0, 0);
-        for mapping in parse_smaps(&fs::read_to_string(format!("/proc/{pid}/smaps"))?) {
+        for mapping in parse_smaps(smaps) {
             pss += mapping.pss;
             private += mapping.private_anonymous();
         }
-        Ok(ProcessMemory {
+        ProcessMemory {
             rss,
             rss_peak,
             pss,
             private,
+        }
+    }
+}
+
+/// What the kernel accounts to this process, its files held open: for a process that is going to
+/// be unable to open any.
+#[derive(Debug)]
+pub struct Accounts {
+    status: File,
+    smaps: File,
+}
+
+impl Accounts {
+    /// Of the process that opens them. A child that is forked later would read its parent's.
+    pub fn open() -> io::Result<Accounts> {
+        Ok(Accounts {
+            status: File::open("/proc/self/status")?,
+            smaps: File::open("/proc/self/smaps")?,
         })
     }
+
+    /// As [`ResidentMemory::of`] this process.
+    pub fn resident(&self) -> io::Result<ResidentMemory> {
+        Ok(parse_status(&read_again(&self.status)?))
+    }
+
+    /// As [`ProcessMemory::of`] this process.
+    pub fn memory(&self) -> io::Result<ProcessMemory> {
+        Ok(ProcessMemory::from(
+            self.resident()?,
+            &read_again(&self.smaps)?,
+        ))
+    }
+}
+
+/// A file of /proc from its start, as it is now.
+fn read_again(mut file: &File) -> io::Result<String> {
+    file.rewind()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Bytes of the mappings that touch `range` that are in huge pages, private or shared.
@@ -211,6 +255,20 @@ ShmemPmdMapped:     2048 kB
                 rss_peak: 2080 * 1024
             }
         );
+    }
+
+    #[test]
+    fn accounts_held_open_tell_what_is_now() {
+        let accounts = Accounts::open().unwrap();
+        let before = accounts.memory().unwrap();
+        let ballast = vec![1u8; 64 << 20];
+        let after = accounts.memory().unwrap();
+        assert!(
+            after.private >= before.private + (60 << 20),
+            "{before:?} {after:?}"
+        );
+        assert!(accounts.resident().unwrap().rss >= 64 << 20);
+        drop(ballast);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub fn isolate(parent: u32) -> io::Result<()> {
     }
     // Fails only where we lead a group already, which is what we want.
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
-    prctl::set_no_new_privs()?;
+    never_gain_privileges()?;
     let ours = fs::read_to_string("/proc/self/oom_score_adj")
         .ok()
         .and_then(|text| text.trim().parse::<i32>().ok());
@@ -35,6 +35,12 @@ pub fn isolate(parent: u32) -> io::Result<()> {
         let _ = fs::write("/proc/self/oom_score_adj", raised.to_string());
     }
     Ok(())
+}
+
+/// Whatever this process or its children execute, set-user-id programs among them: it gives them
+/// no more than they have.
+pub(crate) fn never_gain_privileges() -> io::Result<()> {
+    Ok(prctl::set_no_new_privs()?)
 }
 
 /// Gives a forked child default dispositions and an empty mask: the parent's handlers are not

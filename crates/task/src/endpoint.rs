@@ -108,9 +108,11 @@ pub fn run_at(
     parent: Option<u32>,
     registry: &Registry,
 ) -> Result<(), EndpointError> {
-    if let Some(parent) = parent {
-        child::isolate(parent).map_err(EndpointError::Isolate)?;
+    match parent {
+        Some(parent) => child::isolate(parent),
+        None => child::never_gain_privileges(),
     }
+    .map_err(EndpointError::Isolate)?;
     match endpoint {
         Endpoint::Fd(fd) => Ok(serve(inherit(*fd)?, registry, Inherited::new())?),
         Endpoint::Connect(path) => {

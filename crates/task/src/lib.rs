@@ -37,6 +37,7 @@ mod memory;
 mod panic;
 mod regions;
 mod registry;
+mod sandbox;
 mod serve;
 mod task;
 
@@ -51,6 +52,7 @@ pub use logging::Forwarding;
 pub use memory::{memory, memory_in_full};
 pub use regions::{Inherited, Reach, Regions};
 pub use registry::{Failure, Registry};
+pub use sandbox::{SandboxError, sandbox_available};
 pub use serve::{ServeError, serve};
 pub use task::{Reduce, Task, TaskError};
 pub use wire::{PROTOCOL, VERSION};

@@ -7,6 +7,7 @@ mod stream;
 use crate::channel::{Channel, ChannelError, Frame};
 use crate::regions::Reach;
 use crate::registry::{Failure, Registry};
+use crate::sandbox::{self, SandboxError};
 use crate::{Inherited, Input, Regions, logging, memory_in_full, panic};
 use answers::Answers;
 pub(crate) use outbox::Outbox;
@@ -17,7 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stream::StreamedInput;
 use thiserror::Error;
-use wire::{Call, CallInput, FailureKind, FromWorker, Hello, HelloError, Setup, Source, ToWorker};
+use wire::{
+    Call, CallInput, FailureKind, FromWorker, Hello, HelloError, Setup, SetupStep, Source, ToWorker,
+};
 
 /// Why a worker stopped serving before its coordinator was done with it.
 #[derive(Debug, Error)]
@@ -45,6 +48,9 @@ pub enum ServeError {
     /// The initializer failed.
     #[error("the initializer failed: {0}")]
     Initializer(String),
+    /// The process could not be confined.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The set-up speaks of a board, and no descriptor came with it.
     #[error("the set-up came without the descriptor of its board")]
     NoBoard,
@@ -125,12 +131,18 @@ fn set_up(
     if let Some((task, args)) = setup.initializer {
         let ran = panic::catch(|| registry.run(task, args, Input::none(), Vec::new()));
         if let Err(failure) = ran {
-            let mut reason = format!("{task}: {}", failure.message);
-            reason.truncate(reason.floor_char_boundary(MAX_REASON));
-            outbox.push(&FromWorker::Refused { reason: &reason })?;
-            outbox.flush()?;
+            let reason = format!("{task}: {}", failure.message);
+            let reason = refuse(outbox, SetupStep::Initializer, reason)?;
             return Err(ServeError::Initializer(reason));
         }
+    }
+    // After the initializer, which opens what its program needs; before anything that came from
+    // elsewhere is looked at.
+    if setup.sandbox
+        && let Err(error) = sandbox::confine()
+    {
+        refuse(outbox, SetupStep::Sandbox, error.to_string())?;
+        return Err(error.into());
     }
     outbox.push(&FromWorker::Ready {
         tasks: registry.names(),
@@ -141,6 +153,17 @@ fn set_up(
         events: setup.events,
         _forwarding: forwarding,
     }))
+}
+
+/// Tells the coordinator why this worker cannot serve; gives what was told.
+fn refuse(outbox: &Outbox, step: SetupStep, mut reason: String) -> io::Result<String> {
+    reason.truncate(reason.floor_char_boundary(MAX_REASON));
+    outbox.push(&FromWorker::Refused {
+        step,
+        reason: &reason,
+    })?;
+    outbox.flush()?;
+    Ok(reason)
 }
 
 fn answer_calls(

@@ -5,10 +5,10 @@ use thiserror::Error;
 
 /// The protocol that this build speaks. Raised with every change that an older peer would
 /// misread.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The version that programs print: their own and the protocol's.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 1)");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 2)");
 
 /// Says that the peer is a Handoff process at all.
 const MAGIC: [u8; 4] = *b"hand";

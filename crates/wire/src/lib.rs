@@ -21,6 +21,7 @@ pub use frame::{
 };
 pub use hello::{Hello, HelloError, PROTOCOL, VERSION};
 pub use message::{
-    Call, CallInput, FailureKind, FromWorker, LogRecord, Memory, RegionId, Setup, Source, ToWorker,
+    Call, CallInput, FailureKind, FromWorker, LogRecord, Memory, RegionId, Setup, SetupStep,
+    Source, ToWorker,
 };
 pub use server::{FromServer, ToServer};

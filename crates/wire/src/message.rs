@@ -59,6 +59,18 @@ pub struct Setup<'a> {
     /// A task to run once before the first call; it gets `args` and no input.
     #[serde(borrow)]
     pub initializer: Option<(&'a str, &'a [u8])>,
+    /// Confine the process to what it has by then, after the initializer and before `Ready`: from
+    /// there on it opens, connects, starts and signals nothing.
+    pub sandbox: bool,
+}
+
+/// A step of a worker's set-up that can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SetupStep {
+    /// [`Setup::initializer`].
+    Initializer,
+    /// [`Setup::sandbox`].
+    Sandbox,
 }
 
 /// Where the memory of a region is to be found.
@@ -143,8 +155,10 @@ pub enum FromWorker<'a> {
         #[serde(borrow)]
         tasks: Vec<&'a str>,
     },
-    /// Set-up or initialiser failed; the worker exits.
+    /// A step of the set-up failed; the worker exits.
     Refused {
+        /// Which.
+        step: SetupStep,
         /// Why.
         reason: &'a str,
     },

@@ -7,7 +7,7 @@ use markdown::{Example, PAGE, examples};
 use serde::Serialize;
 use wire::{
     Call, CallInput, FailureKind, FromServer, FromWorker, Hello, LogRecord, MAX_BODY, MAX_CHUNK,
-    Memory, PROTOCOL, Setup, Source, ToServer, ToWorker,
+    Memory, PROTOCOL, Setup, SetupStep, Source, ToServer, ToWorker,
 };
 
 const COLUMN: [u8; 4] = [0, 8, 1, 0];
@@ -117,6 +117,7 @@ fn session() -> Vec<Example> {
         log_level: 0,
         board: None,
         initializer: None,
+        sandbox: false,
     });
     let received = |id, at_ns| FromWorker::Received {
         id,
@@ -169,6 +170,7 @@ fn other_messages() -> Vec<Example> {
         log_level: 3,
         board: Some(2),
         initializer: Some(("warm", &[5])),
+        sandbox: true,
     });
     let attach = |region, source| ToWorker::Attach { region, source };
     let segment = Source::Segment {
@@ -190,6 +192,7 @@ fn other_messages() -> Vec<Example> {
     let half = 0.5f64.to_le_bytes();
     let inline = call(7, "nansum", &COLUMN, CallInput::Inline(&half));
     let refused = FromWorker::Refused {
+        step: SetupStep::Initializer,
         reason: "warm: no licence",
     };
     let done = FromWorker::Done {
@@ -215,7 +218,10 @@ fn other_messages() -> Vec<Example> {
     });
     vec![
         frame("> abort", &ToWorker::ChunkAbort),
-        frame("> set-up with a board and an initializer", &setup),
+        frame(
+            "> set-up with a board, an initializer and a sandbox",
+            &setup,
+        ),
         frame("> attach a segment", &attach(1, segment)),
         frame(
             "> attach a descriptor",

@@ -45,6 +45,9 @@ pub struct SumArgs {
     /// How often a batch is handed out again after a worker died of it
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub retries: u32,
+    /// Confine the workers to their sockets and inputs, by landlock and seccomp
+    #[arg(long)]
+    pub sandbox: bool,
     /// The worker program [default: the one beside this program]
     #[arg(long, value_name = "PATH", env = "HANDOFF_WORKER")]
     pub worker_bin: Option<PathBuf>,

@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) repeat: u64,
     pub(super) timeout: Option<Duration>,
     pub(super) retries: u32,
+    /// Whether workers are confined.
+    pub(super) sandbox: bool,
     pub(super) format: Format,
 }
 
@@ -71,6 +73,7 @@ impl Plan {
             repeat: args.repeat,
             timeout: args.timeout,
             retries: args.retries,
+            sandbox: args.sandbox,
             format: args.format,
         })
     }

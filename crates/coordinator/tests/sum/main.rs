@@ -10,5 +10,6 @@ mod failures;
 mod fixtures;
 mod processes;
 mod programs;
+mod sandbox;
 mod soundness;
 mod usage;

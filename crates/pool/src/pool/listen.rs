@@ -5,7 +5,7 @@ use super::*;
 use crate::failure::Failed;
 use crate::start::ServerSaid;
 use task::Incoming;
-use wire::{FromWorker, Hello};
+use wire::{FromWorker, Hello, SetupStep};
 
 impl Pool {
     /// Something is to be read.
@@ -98,9 +98,12 @@ impl Pool {
         }
         match wire::decode(body).map_err(|error| error.to_string())? {
             FromWorker::Ready { .. } if worker.phase == Phase::Starting => self.ready(worker),
-            FromWorker::Refused { reason } if worker.phase == Phase::Starting => {
+            FromWorker::Refused { step, reason } if worker.phase == Phase::Starting => {
                 let (worker, reason) = (worker.name.clone(), reason.to_owned());
-                self.refused = Some(PoolError::Initializer { worker, reason });
+                self.refused = Some(match step {
+                    SetupStep::Initializer => PoolError::Initializer { worker, reason },
+                    SetupStep::Sandbox => PoolError::Sandbox { worker, reason },
+                });
             }
             FromWorker::Received { id, at_ns, memory } => {
                 self.check_due(worker, id)?;

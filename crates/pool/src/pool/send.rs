@@ -57,7 +57,7 @@ impl Pool {
                     TaskFailure::Input(format!("region {region} has been detached"))
                 })?;
                 if worker.knows.insert(region) {
-                    introduce(worker, region, known).map_err(TaskFailure::Input)?;
+                    introduce(worker, region, known, self.sandbox).map_err(TaskFailure::Input)?;
                 }
                 CallInput::Slice {
                     region,
@@ -155,14 +155,23 @@ impl Pool {
     }
 }
 
-/// Tells a worker of a region.
-fn introduce(worker: &mut Worker, id: RegionId, region: &Region) -> Result<(), String> {
-    let duplicate = |fd: BorrowedFd<'_>| {
-        fd.try_clone_to_owned()
-            .map(Arc::new)
+/// Tells a worker of a region; one that is confined cannot open any by name.
+fn introduce(
+    worker: &mut Worker,
+    id: RegionId,
+    region: &Region,
+    confined: bool,
+) -> Result<(), String> {
+    let to_send = |fd: io::Result<OwnedFd>| {
+        fd.map(Arc::new)
             .map_err(|error| format!("region {id}: {error}"))
     };
+    let duplicate = |fd: BorrowedFd<'_>| to_send(fd.try_clone_to_owned());
     let (source, descriptors) = match region {
+        Region::Segment(segment) if confined => (
+            Source::Descriptor { len: segment.len() },
+            vec![to_send(segment.open_reader())?],
+        ),
         Region::Segment(segment) => {
             let (name, len) = (segment.name().as_str(), segment.len());
             (Source::Segment { name, len }, Vec::new())

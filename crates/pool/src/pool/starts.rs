@@ -48,6 +48,9 @@ impl Pool {
     pub(crate) fn start(builder: Builder) -> Result<Pool, PoolError> {
         let wait = |error: io::Error| PoolError::Wait(Arc::new(error));
         let start = |error: StartError| PoolError::Start(Arc::new(error));
+        if builder.sandbox {
+            task::sandbox_available().map_err(|error| PoolError::NoSandbox(Arc::new(error)))?;
+        }
         let regions: HashMap<RegionId, Region> = (1..).zip(builder.regions).collect();
         let inherited = regions
             .iter()
@@ -80,6 +83,7 @@ impl Pool {
             board_fd,
             free_slots: (0..workers as u32).rev().collect(),
             initializer: builder.initializer,
+            sandbox: builder.sandbox,
             watcher: builder.watcher,
             timeline: builder.timeline,
             log_level: builder.log_level,
@@ -134,6 +138,7 @@ impl Pool {
                 .initializer
                 .as_ref()
                 .map(|(task, args)| (*task, &args[..])),
+            sandbox: self.sandbox,
         });
         hello
             .and_then(|()| {

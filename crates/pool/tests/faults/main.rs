@@ -5,6 +5,7 @@
 //! same program is the worker of those that spawn.
 
 mod cases;
+mod escapes;
 mod harness;
 mod pools;
 mod tasks;

@@ -1,5 +1,6 @@
 //! Tasks that go wrong, each in one way, and a few that do not.
 
+use crate::escapes;
 use nix::sys::socket::{Shutdown, shutdown};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -26,6 +27,11 @@ pub(crate) fn registry() -> Registry {
         .with::<FloodStderr>()
         .with::<LeaveGrandchild>()
         .with::<Deaf>()
+        .with::<LeaveThread>()
+        .with::<escapes::Escape>()
+        .with::<escapes::Behave>()
+        .with::<escapes::Descriptors>()
+        .with::<escapes::Privileges>()
 }
 
 /// Defines a task.
@@ -151,6 +157,13 @@ task! {
     }
 }
 
+task! {
+    /// Starts a thread that does not end.
+    LeaveThread((), _) -> (), |()| {
+        std::thread::spawn(|| loop { std::thread::park() });
+        Ok(())
+    }
+}
 task! {
     /// Makes its worker ignore SIGTERM, and tells its pid.
     Deaf((), _) -> u32, |()| {

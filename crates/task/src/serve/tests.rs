@@ -65,6 +65,7 @@ fn setup() -> ToWorker<'static> {
         log_level: 0,
         board: None,
         initializer: None,
+        sandbox: false,
     })
 }
 
@@ -255,12 +256,16 @@ fn an_initializer_that_fails_refuses_once() {
             log_level: 0,
             board: None,
             initializer: Some(("panics", &why)),
+            sandbox: false,
         })]);
         talk.hear(|said| {
-            let FromWorker::Refused { reason } = said else {
+            let FromWorker::Refused { step, reason } = said else {
                 panic!("{said:?}")
             };
-            assert_eq!(reason, "panics: no licence");
+            assert_eq!(
+                (step, reason),
+                (SetupStep::Initializer, "panics: no licence")
+            );
         });
     });
     assert!(matches!(left, Err(ServeError::Initializer(_))), "{left:?}");

@@ -4,6 +4,7 @@ mod deaths;
 mod ends;
 mod failures;
 mod limits;
+mod privileges;
 mod starts;
 mod streams;
 
@@ -39,6 +40,10 @@ pub(crate) const ALL: &[Case] = cases! {
         the_queue_bound_is_exact many_tiny_tasks recycled_with_a_backlog an_output_too_long;
     streams: long_outputs_arrive_whole long_inputs_are_streamed death_mid_stream
         a_source_that_fails a_file_that_is_cut maps_and_reductions;
+    privileges: a_sandbox_lets_nothing_out a_sandbox_leaves_what_tasks_need
+        a_sandbox_has_its_inputs an_initializer_is_not_confined
+        threads_of_an_initializer_cannot_be_confined only_descriptors_that_were_given
+        no_new_privileges;
     starts: an_initializer_that_fails an_initializer_that_dies no_such_program
         programs_that_quit_at_once a_program_that_says_nothing no_fork_beside_threads;
     ends: drain_answers_everything now_resolves_all dropped_while_busy dropped_with_a_grandchild
