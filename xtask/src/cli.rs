@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use report::{StartMethod, Transport};
 
 use crate::interrupt::Interrupt;
 use crate::{ci, compare, limits, matrix, page, peers, test};
@@ -11,7 +13,15 @@ use crate::{ci, compare, limits, matrix, page, peers, test};
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    about = "Handoff's own development commands"
+    version,
+    max_term_width = 100,
+    about = "Handoff's own development commands",
+    after_help = "\
+Examples:
+  cargo xtask matrix --records 200M      # every way, measured and verified
+  cargo xtask ci                         # what every change has to pass
+
+Exit codes: 0 done, 1 failed, 2 usage, 128+n stopped by signal n."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -21,16 +31,46 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Measure every start method × transport × number of workers, every sum verified
+    #[command(after_help = "\
+Examples:
+  cargo xtask matrix                                   # 10 million records: some minutes
+  cargo xtask matrix --records 200M --workers 1,4,8
+  cargo xtask matrix --start-methods fork --transports mmap,shm --runs 9
+  cargo xtask matrix --data mine.npy --field price --out /tmp/mine
+
+Results are saved after every run, and kept when a signal stops it.")]
     Matrix(matrix::MatrixArgs),
     /// Measure what this machine can do at best
+    #[command(after_help = "\
+Examples:
+  cargo xtask limits
+  cargo xtask limits --probes segment,fork --runs 9")]
     Limits(limits::LimitsArgs),
     /// Measure Python's executors, joblib, numpy and rayon beside ours, on the same file
+    #[command(after_help = "\
+Examples:
+  cargo xtask peers
+  cargo xtask peers --peers joblib,rayon --records 200M
+  cargo xtask peers --list
+
+Peers that are not installed are left out, and the table says so.")]
     Peers(peers::PeersArgs),
     /// Draw report.html and the figures of a matrix again, from the files beside them
+    #[command(after_help = "\
+Examples:
+  cargo xtask page results/*")]
     Page(page::PageArgs),
     /// Show two matrices side by side, and what changed beyond the noise
+    #[command(after_help = "\
+Examples:
+  cargo xtask compare results/before results/after
+  cargo xtask compare results/before results/after --format markdown > change.md")]
     Compare(compare::CompareArgs),
     /// Run all tests
+    #[command(after_help = "\
+Examples:
+  cargo xtask test
+  cargo xtask test --release --package pool -- deaths")]
     Test(test::TestArgs),
     /// Run everything that has to hold before a change goes in
     Ci,
@@ -63,6 +103,17 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Ci => ci::main(&interrupt),
         Command::Probe { .. } => unreachable!("handled above"),
     }
+}
+
+/// A start method by its word; another word is answered with the known ones.
+pub(crate) fn start_method() -> impl TypedValueParser<Value = StartMethod> {
+    PossibleValuesParser::new(StartMethod::ALL.map(StartMethod::as_str))
+        .try_map(|word| word.parse())
+}
+
+/// A transport by its word; another word is answered with the known ones.
+pub(crate) fn transport() -> impl TypedValueParser<Value = Transport> {
+    PossibleValuesParser::new(Transport::ALL.map(Transport::as_str)).try_map(|word| word.parse())
 }
 
 #[cfg(test)]

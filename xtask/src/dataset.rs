@@ -27,6 +27,9 @@ pub(crate) struct DatasetArgs {
     /// The field to sum [default: val, or all of a dataset of your own that has no fields]
     #[arg(long, value_name = "NAME")]
     pub(crate) field: Option<String>,
+    /// No progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 /// The field of generated datasets.
@@ -75,6 +78,7 @@ impl DatasetArgs {
             .command("datagen")
             .args(["--records", &records.to_string(), "--out"])
             .arg(&path)
+            .args(self.quiet.then_some("--quiet"))
             .status()
             .context("cannot run datagen")?;
         interrupt.check()?;
@@ -198,6 +202,7 @@ mod tests {
             records,
             data: None,
             field: None,
+            quiet: false,
         };
         assert_eq!(args(None).path(), Path::new("data/records.npy"));
         assert_eq!(

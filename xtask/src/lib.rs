@@ -14,7 +14,6 @@ mod matrix;
 mod page;
 mod peers;
 mod process;
-mod progress;
 mod results;
 mod stats;
 mod test;

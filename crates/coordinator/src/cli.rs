@@ -1,10 +1,12 @@
 //! What can be typed. One command, one struct; what it means is resolved elsewhere.
 
+mod doctor;
 mod experiments;
 mod manual;
 mod sum;
 mod values;
 
+pub use doctor::DoctorArgs;
 pub use experiments::{
     LoggerArgs, ModuleScopeArgs, TraitChildArgs, TraitProbeArgs, TraitServerArgs, TraitsArgs,
     TraitsFormat, WorkerImageArgs,
@@ -22,6 +24,7 @@ use clap::{Parser, Subcommand};
 Examples:
   coordinator sum data/records.npy                 # fork, mmap, as many workers as processors
   coordinator sum data/records.npy --start-method spawn --transport shm --workers 4
+  coordinator doctor data/records.npy              # what holds this machine back, and what mends it
   coordinator traits --only copy-on-write          # one claim about start methods, measured
 
 A dataset to begin with: datagen --records 10M --out data/records.npy
@@ -43,9 +46,11 @@ pub enum Command {
     Logger(LoggerArgs),
     /// Measure what people say of start methods, claim by claim
     Traits(TraitsArgs),
+    /// Tell what this machine will do well or badly, and the command that mends it
+    Doctor(DoctorArgs),
     /// Print a shell's completions for this program
     Completions(CompletionsArgs),
-    /// Write the manual pages of this program
+    /// Write the manual pages of this program and of the worker
     Man(ManArgs),
     /// A worker of an experiment
     #[command(hide = true)]

@@ -9,6 +9,7 @@
 //! to the workers ([`sum`]), and what happened meanwhile ([`timeline`], [`trace`]).
 
 pub mod cli;
+mod doctor;
 pub mod exit;
 mod experiments;
 pub mod machine;
@@ -41,6 +42,7 @@ pub fn run() -> ExitCode {
         Command::ModuleScope(args) => experiments::module_scope::run(args.start_method),
         Command::Logger(args) => experiments::logger::run(&args),
         Command::Traits(args) => experiments::traits::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => cli::completions(&args),
         Command::Man(args) => cli::man(&args),
         Command::TraitProbe(args) => experiments::traits::run_probe(&args),

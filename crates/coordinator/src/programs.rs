@@ -9,9 +9,14 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// A usage error that says where was looked.
 pub fn worker(named: Option<&Path>) -> Result<Program, Failure> {
+    Ok(Program::new(worker_path(named)?))
+}
+
+/// Where the worker program is.
+pub(crate) fn worker_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(path) = named {
         return if path.is_file() {
-            Ok(Program::new(path))
+            Ok(path.to_owned())
         } else {
             Err(Failure::usage(format!(
                 "no worker program at {} (from --worker-bin or HANDOFF_WORKER)",
@@ -21,7 +26,7 @@ pub fn worker(named: Option<&Path>) -> Result<Program, Failure> {
     }
     let beside = beside_this_program()?;
     if beside.is_file() {
-        return Ok(Program::new(beside));
+        return Ok(beside);
     }
     Err(Failure::usage(format!(
         "no worker program at {}, beside this one; build it with `cargo build --release -p worker`, \

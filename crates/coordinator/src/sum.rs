@@ -1,5 +1,6 @@
 //! `coordinator sum`: the main job.
 
+mod gauge;
 mod plan;
 mod print;
 mod source;
@@ -16,6 +17,7 @@ use crate::signals::Signals;
 use crate::timeline::{Clock, Timeline, as_report, megabytes};
 use crate::trace;
 use anyhow::Context;
+use gauge::Gauge;
 use plan::Plan;
 use pool::{Pool, PoolError, ReduceError, Shutdown, SubmitError};
 use report::format_count;
@@ -46,15 +48,18 @@ struct Run<'a> {
     timeline: Arc<Mutex<Timeline>>,
     seconds: report::Seconds,
     trace: Option<PathBuf>,
+    quiet: bool,
+    gauge: Arc<Gauge>,
 }
 
 impl<'a> Run<'a> {
     fn new(args: SumArgs, clock: Clock, signals: &'a Signals) -> Result<Run<'a>, Failure> {
         let timeline = Arc::new(Mutex::new(Timeline::new(clock, args.quiet)));
-        let trace = args.trace.clone();
+        let (trace, quiet) = (args.trace.clone(), args.quiet);
         let began = Instant::now();
         let plan = Plan::resolve(args)?;
         let load = began.elapsed().as_secs_f64();
+        let gauge = Arc::new(Gauge::of(&plan));
         let seconds = report::Seconds {
             load,
             share: 0.0,
@@ -73,6 +78,8 @@ impl<'a> Run<'a> {
             timeline,
             seconds,
             trace,
+            quiet,
+            gauge,
         })
     }
 
@@ -101,8 +108,9 @@ impl<'a> Run<'a> {
     /// Reads the dataset where its transport wants it in memory before workers start.
     fn load(&mut self) -> Result<Handover, Failure> {
         let began = Instant::now();
-        let handover = Handover::load(&self.plan.source, &mut self.watch())?;
+        let handover = Handover::load(&self.plan.source, &mut self.watch("loading"))?;
         self.seconds.load += began.elapsed().as_secs_f64();
+        lock(&self.timeline).end();
         let megabytes = self.plan.source.dataset.data_len() / (1024 * 1024);
         let records = format_count(self.plan.source.dataset.records());
         self.say(&format!("Loaded {megabytes} MB of data. {records} records"));
@@ -114,22 +122,22 @@ impl<'a> Run<'a> {
     }
 
     fn start(&mut self, handover: &Handover) -> Result<Pool, Failure> {
-        if let pool::StartMethod::Listen(path) = &self.plan.start_method {
-            let (workers, path) = (self.plan.workers, path.display());
-            self.say(&format!(
-                "Waits for {workers} workers: worker --connect {path}"
-            ));
-        }
         let timeline = Arc::clone(&self.timeline);
         let mut builder = Pool::builder(self.plan.start_method.clone())
             .tasks(worker::registry())
             .workers(self.plan.workers)
             .retries(self.plan.retries)
-            .start_timeout(self.plan.start_timeout)
             .timeline(true)
             .sandbox(self.plan.sandbox)
             .interrupted_by(self.signals.descriptor()?)
             .watch(move |event| lock(&timeline).note(event));
+        if progress::wanted(self.quiet) {
+            let timeline = Arc::clone(&self.timeline);
+            let gauge = Arc::clone(&self.gauge);
+            builder = builder.heartbeat(gauge::EVERY, move |counters| {
+                lock(&timeline).progress(gauge.done(counters));
+            });
+        }
         if let Some(timeout) = self.plan.timeout {
             builder = builder.task_timeout(timeout);
         }
@@ -147,7 +155,9 @@ impl<'a> Run<'a> {
 
     fn share(&mut self, handover: Handover, pool: &mut Pool) -> Result<Handover, Failure> {
         let began = Instant::now();
-        let (handover, said) = handover.share(&self.plan.source, pool, &mut self.watch())?;
+        let source = &self.plan.source;
+        let (handover, said) = handover.share(source, pool, &mut self.watch("sharing"))?;
+        lock(&self.timeline).end();
         match said {
             Some(said) => {
                 self.seconds.share = began.elapsed().as_secs_f64();
@@ -161,6 +171,7 @@ impl<'a> Run<'a> {
 
     fn repeat(&mut self, handover: &Handover, pool: &mut Pool) -> Result<Partial, Failure> {
         let mut first: Option<Partial> = None;
+        lock(&self.timeline).begin("summing", self.gauge.total());
         for repetition in 0..self.plan.repeat {
             let (source, batches) = (&self.plan.source, self.plan.batches);
             lock(&self.timeline).batches_from(pool.next_task_id(), batches);
@@ -186,6 +197,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        lock(&self.timeline).end();
         Ok(first.expect("at least one repetition"))
     }
 
@@ -240,12 +252,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Lets a long step stop when a signal comes.
-    fn watch(&self) -> impl FnMut(u64) -> ControlFlow<()> + use<'a> {
-        let signals = self.signals;
-        move |_bytes| match signals.came() {
-            Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(()),
+    /// Draws the progress of a long step, and lets it stop when a signal comes.
+    fn watch(&self, what: &'static str) -> impl FnMut(u64) -> ControlFlow<()> + use<'a> {
+        let (signals, timeline) = (self.signals, Arc::clone(&self.timeline));
+        lock(&timeline).begin(what, self.plan.source.len());
+        move |bytes| {
+            lock(&timeline).progress(bytes);
+            match signals.came() {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
         }
     }
 

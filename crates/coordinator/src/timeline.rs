@@ -1,9 +1,9 @@
 //! What happened when: printed while it happens, and kept for the report.
 
 use pool::{Event, What, WorkerId};
+use progress::Progress;
 use report::{Coordinator, Ended};
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 
 /// Events that are kept of one process; more are counted only.
 const MAX_EVENTS: usize = 10_000;
@@ -57,6 +57,8 @@ pub struct Timeline {
     coordinator_dropped: u64,
     workers: BTreeMap<WorkerId, Life>,
     retries: u64,
+    /// Of the step that is under way; lines are printed above it.
+    progress: Progress,
 }
 
 /// What is known of one worker.
@@ -84,6 +86,7 @@ impl Timeline {
             coordinator_dropped: 0,
             workers: BTreeMap::new(),
             retries: 0,
+            progress: Progress::none(),
         }
     }
 
@@ -92,6 +95,21 @@ impl Timeline {
     pub fn of_rank(mut self, rank: u32) -> Timeline {
         self.rank = Some(rank);
         self
+    }
+
+    /// A step that takes a while begins. The step before has ended.
+    pub(crate) fn begin(&mut self, what: &'static str, bytes: u64) {
+        self.progress = Progress::bytes(what, bytes, progress::wanted(self.quiet));
+    }
+
+    /// So much of the step is done.
+    pub(crate) fn progress(&mut self, bytes: u64) {
+        self.progress.to(bytes);
+    }
+
+    /// No step is under way.
+    pub(crate) fn end(&mut self) {
+        self.progress = Progress::none();
     }
 
     /// A line of the coordinator's own.
@@ -171,11 +189,10 @@ impl Timeline {
             What::Log(record) => self.line(event.name, at, record.message),
             What::Memory(memory) => life.memory = Some(*memory),
             What::Ended(ending) => {
-                life.worker.ended = match *ending {
-                    pool::Ending::Exit(code) => Some(Ended::Exit(code)),
-                    pool::Ending::Signal(signal) => Some(Ended::Signal(signal)),
-                    pool::Ending::Left => None,
-                };
+                life.worker.ended = Some(match *ending {
+                    pool::Ending::Exit(code) => Ended::Exit(code),
+                    pool::Ending::Signal(signal) => Ended::Signal(signal),
+                });
                 life.keep(at, report::What::Ended, None);
             }
         }
@@ -229,8 +246,7 @@ impl Timeline {
         } else {
             format!("{full:>16}")
         };
-        // A reader that has gone away is no reason to stop the run.
-        let _ = writeln!(io::stderr(), "{name} [{at:>5.2}s] {text}");
+        self.progress.line(&format!("{name} [{at:>5.2}s] {text}"));
     }
 }
 

@@ -1,15 +1,16 @@
 //! The command line: arguments, progress, signals and exit codes.
 
-use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use clap::Parser;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
+use progress::Progress;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
@@ -17,33 +18,56 @@ use crate::exit;
 use crate::records::RECORD_LEN;
 use crate::write::{Plan, WriteError, Written, write};
 
-/// Write a dataset of the study's records: index, timestamp and val (0, 1 or NaN), 24 bytes each.
+/// Write a dataset of the study's records: index, timestamp and val (0, 1 or NaN), 24 bytes each
 ///
 /// The same seed gives the same bytes on any machine. The file appears under its name only when it
 /// is whole.
 #[derive(Debug, Parser)]
-#[command(name = "datagen", version)]
+#[command(
+    name = "datagen",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  datagen                                          # 10 million records, 240 MB
+  datagen --records 200M --out data/records-200M.npy
+  datagen --records 1k --seed 7 --out small.npy --force
+
+Exit codes: 0 written, 1 not written, 2 usage, 128+n stopped by signal n."
+)]
 struct Args {
-    /// How many records; takes `_` and the suffixes k, M and G (200M).
+    /// How many records; takes _ and the suffixes k, M and G (200M)
     #[arg(long, value_name = "N", default_value = "10_000_000", value_parser = report::parse_count)]
     records: u64,
-    /// The number that the values are drawn from.
+    /// The number that the values are drawn from
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
-    /// The file to write; its directory is created if need be.
+    /// The file to write; its directory is created if need be
     #[arg(long, value_name = "FILE", default_value = "data/records.npy")]
     out: PathBuf,
-    /// Replace the file if it exists.
+    /// Replace the file if it exists
     #[arg(long)]
     force: bool,
-    /// Print errors only.
+    /// Neither progress nor summary; errors alone
     #[arg(long, short)]
     quiet: bool,
+    /// Print this shell's completions, and write nothing
+    #[arg(long, value_name = "SHELL", exclusive = true)]
+    completions: Option<Shell>,
+    /// Write the manual page to this directory, and nothing else
+    #[arg(long, value_name = "DIR", exclusive = true)]
+    man: Option<PathBuf>,
 }
 
 /// Runs the program with this process's arguments; gives the exit code (see [`exit`]).
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(shell) = args.completions {
+        return completions(shell);
+    }
+    if let Some(directory) = &args.man {
+        return man(directory);
+    }
     let signal = match catch_signals() {
         Ok(signal) => signal,
         Err(error) => return fail(&format_args!("cannot catch signals: {error}")),
@@ -54,15 +78,16 @@ pub fn main() -> ExitCode {
         out: args.out,
         force: args.force,
     };
-    let bar = progress_bar(plan.records.saturating_mul(RECORD_LEN as u64), args.quiet);
+    let bytes = plan.records.saturating_mul(RECORD_LEN as u64);
+    let mut drawn = Progress::bytes("writing", bytes, progress::wanted(args.quiet));
     let result = write(&plan, &mut |written| {
-        bar.set_position(written);
+        drawn.to(written);
         match signal.load(Ordering::Relaxed) {
             0 => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
         }
     });
-    bar.finish_and_clear();
+    drop(drawn);
     match result {
         Ok(written) => {
             if !args.quiet {
@@ -76,6 +101,28 @@ pub fn main() -> ExitCode {
             ExitCode::from(exit::SIGNAL + signal.load(Ordering::Relaxed) as u8)
         }
         Err(error) => fail(&error),
+    }
+}
+
+fn completions(shell: Shell) -> ExitCode {
+    // The generator panics where its writer fails, which memory does not.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "datagen", &mut script);
+    match io::stdout().write_all(&script) {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(error) => fail(&format_args!("cannot print the completions: {error}")),
+    }
+}
+
+fn man(directory: &Path) -> ExitCode {
+    let written = fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(Args::command(), directory));
+    match written {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(error) => fail(&format_args!(
+            "cannot write the manual page to {}: {error}",
+            directory.display()
+        )),
     }
 }
 
@@ -93,19 +140,6 @@ fn catch_signals() -> io::Result<Arc<AtomicUsize>> {
     // Caught, it makes a write beyond `ulimit -f` an error that can be told, instead of the end.
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     Ok(signal)
-}
-
-/// A bar on stderr, drawn by the writer's own calls, if stderr is a terminal that can show it. It
-/// has no colours.
-fn progress_bar(bytes: u64, quiet: bool) -> ProgressBar {
-    let dumb = env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
-    if quiet || dumb || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = "{wide_bar} {percent:>3}% {decimal_bytes_per_sec:>12} {eta:>4} left";
-    ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr()).with_style(
-        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
-    )
 }
 
 fn summary(plan: &Plan, written: &Written) -> String {

@@ -1,8 +1,10 @@
 //! How a pool is to be: start method, workers, limits, and who watches.
 
 use crate::Pool;
+use crate::counters::Counters;
 use crate::event::Event;
 use crate::failure::PoolError;
+use crate::heartbeat::Heartbeat;
 use crate::region::Region;
 use crate::start::StartMethod;
 use std::os::fd::OwnedFd;
@@ -23,6 +25,7 @@ pub struct Builder {
     pub(crate) limits: Limits,
     pub(crate) initializer: Option<(&'static str, Vec<u8>)>,
     pub(crate) watcher: Option<Watcher>,
+    pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) threads_allowed: bool,
     pub(crate) sandbox: bool,
     pub(crate) timeline: bool,
@@ -63,6 +66,7 @@ impl Builder {
             },
             initializer: None,
             watcher: None,
+            heartbeat: None,
             threads_allowed: false,
             sandbox: false,
             timeline: false,
@@ -170,6 +174,19 @@ impl Builder {
     #[must_use]
     pub fn watch(mut self, watcher: impl FnMut(&Event<'_>) + Send + 'static) -> Builder {
         self.watcher = Some(Box::new(watcher));
+        self
+    }
+
+    /// Calls `beat` from inside the pool's own calls, no more often than `every` and, while a call
+    /// waits, no later: to draw progress, say. [`Counters::rss`] is 0 there, since it costs a
+    /// reading of every worker's figures.
+    #[must_use]
+    pub fn heartbeat(
+        mut self,
+        every: Duration,
+        beat: impl FnMut(&Counters) + Send + 'static,
+    ) -> Builder {
+        self.heartbeat = Some(Heartbeat::new(every, Box::new(beat)));
         self
     }
 

@@ -2,7 +2,6 @@
 
 mod closing;
 mod deaths;
-mod guests;
 mod listen;
 mod send;
 mod starts;
@@ -17,6 +16,7 @@ use crate::counters::{self, Counters};
 use crate::event::{Event, What};
 use crate::failure::{PoolError, TaskFailure};
 use crate::handle::Handle;
+use crate::heartbeat::Heartbeat;
 use crate::region::Region;
 use crate::schedule::{Scheduler, TaskId, WorkerId};
 use crate::start::{StartMethod, Starter};
@@ -58,6 +58,7 @@ pub struct Pool {
     /// Whether workers confine themselves.
     sandbox: bool,
     watcher: Option<Watcher>,
+    heartbeat: Option<Heartbeat>,
     timeline: bool,
     log_level: u8,
     counters: Counters,
@@ -79,10 +80,6 @@ pub struct Pool {
     /// Whether any task ever had a time limit.
     has_timeouts: bool,
     oom_kills: Option<u64>,
-    /// Where workers come by themselves, if they do.
-    lobby: Option<guests::Lobby>,
-    /// Guests whose sockets have ended, to be buried.
-    gone: Vec<WorkerId>,
     /// Keeps the pool where it was made: its workers die with that thread.
     _not_send: std::marker::PhantomData<*const ()>,
 }
@@ -228,9 +225,8 @@ impl Pool {
         }
     }
 
-    /// Asks all workers for their memory and waits until each has told or died, though no longer
-    /// than the grace period: who is busy or does not tell is left out. For `pss` and `private` they
-    /// read smaps, so no clock should be running. By worker.
+    /// Asks all workers for their memory and waits until each has told or died; for `pss` and
+    /// `private` they read smaps, so no clock should be running. By worker.
     ///
     /// # Errors
     /// [`PoolError`].
@@ -246,7 +242,6 @@ impl Pool {
                 .expect("a short frame");
         }
         self.pump_all();
-        let deadline = after(now_ns(), self.limits.grace);
         loop {
             let told: BTreeMap<WorkerId, Memory> = asked
                 .iter()
@@ -257,11 +252,10 @@ impl Pool {
                     .get(id)
                     .is_some_and(|worker| worker.phase == Phase::Serving)
             });
-            let left = deadline.saturating_sub(now_ns());
-            if alive.count() <= told.len() || left == 0 {
+            if alive.count() <= told.len() {
                 return Ok(told);
             }
-            self.drive(Some(Duration::from_nanos(left)))?;
+            self.drive(None)?;
         }
     }
 
@@ -272,9 +266,7 @@ impl Pool {
     /// [`PoolError`] once the pool cannot go on; every open task has failed with it.
     pub fn drive(&mut self, timeout: Option<Duration>) -> Result<(), PoolError> {
         self.check_broken()?;
-        self.bury_guests();
         self.hand_out();
-        self.expect_guests();
         let wait = match (timeout, self.next_deadline()) {
             (Some(timeout), Some(deadline)) => Some(timeout.min(deadline)),
             (one, other) => one.or(other),
@@ -295,8 +287,8 @@ impl Pool {
         if self.next_deadline_ns().is_some_and(|at| at <= now_ns()) {
             self.enforce_deadlines();
         }
-        self.bury_guests();
         self.hand_out();
+        self.beat();
         self.check_broken()
     }
 

@@ -8,6 +8,7 @@
 
 mod axes;
 mod count;
+mod doctor;
 mod limits;
 mod machine;
 mod matrix;
@@ -19,6 +20,7 @@ mod traits;
 
 pub use axes::{ParseAxisError, StartMethod, Transport};
 pub use count::{ParseCountError, format_count, parse_count};
+pub use doctor::{Doctor, Finding, Grade, PerPages, Trial};
 pub use limits::{Limit, LimitData, Limits, Pages, Touch, Unit, Width};
 pub use machine::{HugePages, Machine};
 pub use matrix::{Cell, CellReport, CellRun, CellSummary, Matrix};

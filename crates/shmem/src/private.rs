@@ -191,6 +191,15 @@ impl PrivateMemory {
         unsafe { std::slice::from_raw_parts_mut(self.base(), self.len as usize) }
     }
 
+    /// Leaves the memory in small pages, whatever the kernel would give: for what compares the two.
+    /// Counts only before the first touch.
+    pub fn in_small_pages(&self) -> io::Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        self.raw.advise(Advice::NoHugePage)
+    }
+
     /// Whether children that are forked from now on go without this memory (they then cost no page
     /// tables for it; touching it would be SIGSEGV there, so hand them no slice of it).
     pub fn dont_fork(&self, without: bool) -> io::Result<()> {

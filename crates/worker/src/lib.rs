@@ -3,6 +3,7 @@
 //! [`registry`] holds them; the standalone worker serves it, and so does a coordinator that forks
 //! itself. Nothing here knows of pools or coordinators.
 
+pub mod cli;
 mod nansum;
 pub mod records;
 pub mod sum;

@@ -27,12 +27,12 @@ pub(crate) use plan::{Plan, for_cells};
 pub(crate) use probe::{FILE_READ, MEMORY_READ, SEGMENT_FILL, SEGMENT_READ, SOCKET_STREAM};
 use probe::{FillWay, Order, Probe};
 pub(crate) use processes::ANSWER;
+use progress::Progress;
 
 use crate::dataset::DatasetArgs;
 use crate::exit;
 use crate::interrupt::Interrupt;
 use crate::process::{self, RunError};
-use crate::progress;
 use crate::results::Results;
 use crate::workspace::{self, Binaries};
 
@@ -108,6 +108,7 @@ pub(crate) fn main(args: &LimitsArgs, interrupt: &Interrupt) -> anyhow::Result<E
         data,
         probes,
         samples: args.runs,
+        quiet: args.dataset.quiet,
     };
     let limits = measure(&plan, &machine, &results, interrupt)?;
     print!("{}", table::terminal(&limits));
@@ -148,9 +149,10 @@ pub(crate) fn measure(
         limits: Vec::new(),
     };
     eprintln!("Measuring {} limits of the machine …", plan.probes.len());
-    let bar = progress::bar(plan.probes.len());
+    let steps = plan.probes.len() as u64;
+    let mut progress = Progress::steps("", steps, progress::wanted(plan.quiet)).ticking();
     for probe in &plan.probes {
-        bar.set_message(format!(
+        progress.about(format!(
             "{}, {}",
             probe.family(),
             table::width(probe.width())
@@ -167,9 +169,9 @@ pub(crate) fn measure(
         }
         results.json("limits.json", &limits)?;
         results.text("limits.md", &table::markdown(&limits))?;
-        bar.inc(1);
+        progress.step();
     }
-    bar.finish_and_clear();
+    drop(progress);
     Ok(limits)
 }
 

@@ -15,6 +15,8 @@ pub(crate) struct Plan {
     pub(crate) probes: Vec<Probe>,
     /// How often each.
     pub(crate) samples: u32,
+    /// Whether to draw no progress.
+    pub(crate) quiet: bool,
 }
 
 /// Every probe, for a machine of so many cores.

@@ -18,6 +18,7 @@ use std::time::Duration;
 use clap::Args;
 use report::{SCHEMA, StartMethod, Transport};
 
+use crate::cli;
 use crate::dataset::DatasetArgs;
 use crate::exit;
 use crate::interrupt::Interrupt;
@@ -32,10 +33,12 @@ pub(crate) struct MatrixArgs {
     #[command(flatten)]
     dataset: DatasetArgs,
     /// Start methods to run [default: fork,spawn,forkserver]
-    #[arg(long, value_name = "METHOD", value_delimiter = ',')]
+    #[arg(long, value_name = "METHOD", value_delimiter = ',', hide_possible_values = true,
+          value_parser = cli::start_method())]
     start_methods: Vec<StartMethod>,
     /// Transports to run [default: bytes,serde,shm,mmap,inherit]
-    #[arg(long, value_name = "TRANSPORT", value_delimiter = ',')]
+    #[arg(long, value_name = "TRANSPORT", value_delimiter = ',', hide_possible_values = true,
+          value_parser = cli::transport())]
     transports: Vec<Transport>,
     /// Numbers of workers to run
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,4,8",
@@ -121,6 +124,7 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
             data: data.clone(),
             probes: limits::for_cells(&cells, described.machine.cores),
             samples: 3,
+            quiet: args.dataset.quiet,
         };
         Some(limits::measure(
             &plan,
@@ -149,6 +153,7 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
         limits: limits.as_ref(),
         results: &results,
         trace: args.trace.as_deref(),
+        quiet: args.dataset.quiet,
     };
     let (matrix, stopped) = run::all(matrix, &job, interrupt)?;
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use progress::Progress;
 use report::{Cell, CellReport, CellRun, Limits, Matrix, Sum, format_count};
 
 use super::plan;
@@ -11,7 +12,6 @@ use crate::dataset;
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::page::{self, Timeline, Trace};
 use crate::process::{self, RunError};
-use crate::progress;
 use crate::results::Results;
 use crate::workspace::Binaries;
 
@@ -32,6 +32,8 @@ pub(crate) struct Job<'a> {
     pub(crate) results: &'a Results,
     /// Where the traces of all runs are wanted.
     pub(crate) trace: Option<&'a Path>,
+    /// Whether to draw no progress.
+    pub(crate) quiet: bool,
 }
 
 /// A cell before its first run.
@@ -63,13 +65,14 @@ pub(crate) fn all(
         format_count(matrix.dataset.records),
         matrix.seed,
     );
-    let bar = progress::bar(turns.len());
+    let steps = turns.len() as u64;
+    let mut progress = Progress::steps("", steps, progress::wanted(job.quiet)).ticking();
     let mut timelines = Vec::new();
     let mut trace = job.trace.map(|_| Trace::new()).transpose()?;
     let mut stopped = None;
     for (position, turn) in (0_u64..).zip(turns) {
         let cell = matrix.cells[turn.cell].cell;
-        bar.set_message(label(cell));
+        progress.about(label(cell));
         if matrix.cells[turn.cell].failed.is_none() {
             match run(cell, job, trace.as_ref(), interrupt) {
                 Ok((mut run, sum)) => {
@@ -88,7 +91,7 @@ pub(crate) fn all(
                     break;
                 }
                 Err(error) => {
-                    bar.suspend(|| eprintln!("{}: {error}", label(cell)));
+                    progress.line(&format!("{}: {error}", label(cell)));
                     matrix.cells[turn.cell].failed = Some(error.to_string());
                 }
             }
@@ -96,9 +99,9 @@ pub(crate) fn all(
             save::matrix(&matrix, job.results)?;
             page::save_timelines(&timelines, job.results)?;
         }
-        bar.inc(1);
+        progress.step();
     }
-    bar.finish_and_clear();
+    drop(progress);
     if let (Some(trace), Some(path)) = (&trace, job.trace) {
         trace.save(path)?;
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 use plan::{Peer, Program};
+use progress::Progress;
 use python::Python;
 use report::{Peers, SCHEMA, SkippedPeer};
 use tiny::{Rounds, TinyPeer};
@@ -20,7 +21,6 @@ use tiny::{Rounds, TinyPeer};
 use crate::dataset::DatasetArgs;
 use crate::exit;
 use crate::interrupt::{Interrupt, Interrupted};
-use crate::progress;
 use crate::results::Results;
 use crate::workspace::{Binaries, Example};
 
@@ -125,6 +125,7 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         cores: described.machine.cores,
         runs: args.runs,
         timeout,
+        quiet: args.dataset.quiet,
     };
     let mut peers = Peers {
         schema: SCHEMA,
@@ -167,26 +168,26 @@ fn all(
     let pairs = |peer: &Peer| u64::from(peer.pairs(job.runs)) + 1;
     let rounds = if tiny.is_empty() { 0 } else { job.runs + 1 };
     let steps = sums.iter().map(pairs).sum::<u64>() + u64::from(rounds);
-    let bar = progress::bar(usize::try_from(steps)?);
+    let mut progress = Progress::steps("", steps, progress::wanted(job.quiet)).ticking();
     for peer in sums {
-        bar.set_message(peer.name.clone());
+        progress.about(peer.name.clone());
         let needs = match peer.program {
             Program::Python { needs, .. } => Some(needs),
             Program::Rayon { .. } => None,
         };
         if let Err(reason) = installed(needs) {
             peers.skipped.push(skipped(&peer.name, reason));
-            bar.inc(pairs(peer));
+            (0..pairs(peer)).for_each(|_| progress.step());
             continue;
         }
-        match run::row(peer, job, interrupt, || bar.inc(1)) {
+        match run::row(peer, job, interrupt, || progress.step()) {
             Ok(row) => peers.rows.push(row),
             Err(stopped) => return Ok(Some(stopped)),
         }
         save(peers, results)?;
     }
 
-    bar.set_message("tiny tasks");
+    progress.about("tiny tasks");
     let mut runnable = Vec::new();
     for peer in tiny {
         match installed(peer.needs()) {
@@ -201,9 +202,9 @@ fn all(
         }
         (peers.rates, peers.alone) = (tasks.rates(), tasks.alone());
         save(peers, results)?;
-        bar.inc(1);
+        progress.step();
     }
-    bar.finish_and_clear();
+    drop(progress);
     save(peers, results)?;
     Ok(None)
 }

@@ -36,6 +36,8 @@ pub(crate) struct Job<'a> {
     pub(crate) runs: u32,
     /// How long one run may take.
     pub(crate) timeout: Duration,
+    /// Whether to draw no progress.
+    pub(crate) quiet: bool,
 }
 
 /// One row of the table. `done` is called after every pair.

@@ -42,11 +42,12 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     Ok(printed.context("cannot print the completions")?)
 }
 
-/// Writes one page for the program and one for each of its commands.
+/// Writes one page for the program and for each of its commands, and one for the worker.
 pub(crate) fn man(args: &ManArgs) -> Result<(), Failure> {
     let directory = &args.directory;
     fs::create_dir_all(directory)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), directory))
+        .and_then(|()| clap_mangen::generate_to(worker::cli::Cli::command(), directory))
         .with_context(|| format!("cannot write manual pages to {}", directory.display()))?;
     Ok(())
 }

@@ -3,6 +3,8 @@
 use dataset::{Column, Dataset, FieldError};
 use report::Transport;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use worker::records::StudyField;
 
 /// The field that datagen's records, and the study's, hold their values in.
@@ -20,6 +22,8 @@ pub struct Source {
     pub(super) study_field: Option<StudyField>,
     /// How they get to the workers.
     pub transport: Transport,
+    /// Records that were encoded so far, where that is how they travel.
+    pub(super) encoded: Arc<AtomicU64>,
     /// Threads that may help to read them.
     pub threads: usize,
 }
@@ -41,6 +45,7 @@ impl Source {
             dataset,
             records,
             study_field: None,
+            encoded: Arc::default(),
             transport,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         })

@@ -35,7 +35,6 @@ impl Pool {
             self.interrupted = false;
         }
         self.fail_all(|| TaskFailure::ShutDown);
-        self.close_door();
         for id in self.workers.keys().copied().collect::<Vec<_>>() {
             match how {
                 Shutdown::Drain => self.dismiss(id),

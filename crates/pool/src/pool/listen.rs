@@ -13,7 +13,6 @@ impl Pool {
         match Token::decode(data) {
             Token::Server => self.listen_to_server(),
             Token::Interrupt => self.interrupted = true,
-            Token::Door => self.let_in(),
             Token::Bell => drop(self.bell.as_ref().map(|bell| bell.read())),
             Token::Socket(id) => {
                 self.pump(id);
@@ -42,12 +41,9 @@ impl Pool {
 
     pub(super) fn listen_to_stderr(&mut self, worker: &mut Worker) {
         let mut lines = Vec::new();
-        let Some(stderr) = &mut worker.stderr else {
-            return;
-        };
-        if !stderr.read(|line| lines.push(line.to_owned())) {
+        if !worker.stderr.read(|line| lines.push(line.to_owned())) {
             // Its end is told by the pidfd; a closed pipe would be readable for ever.
-            let _ = self.epoll.delete(&*stderr);
+            let _ = self.epoll.delete(&worker.stderr);
         }
         for line in lines {
             self.tell(worker, now_ns(), What::Stderr(&line));
@@ -81,8 +77,6 @@ impl Pool {
                 }
                 worker.dying = true;
                 self.scheduler.retire(worker.id);
-                self.gone
-                    .extend(worker.guest.is_some().then_some(worker.id));
                 false
             }
             Err(nonsense) => {
@@ -90,8 +84,6 @@ impl Pool {
                 let _ = self.epoll.delete(&worker.link);
                 self.scheduler.retire(worker.id);
                 worker.signal(libc::SIGKILL);
-                self.gone
-                    .extend(worker.guest.is_some().then_some(worker.id));
                 false
             }
         }
@@ -102,16 +94,10 @@ impl Pool {
         if !worker.greeted {
             Hello::accept(body).map_err(|error| error.to_string())?;
             worker.greeted = true;
-            self.greeted(worker);
             return Ok(());
         }
         match wire::decode(body).map_err(|error| error.to_string())? {
             FromWorker::Ready { .. } if worker.phase == Phase::Starting => self.ready(worker),
-            FromWorker::Refused { reason, .. }
-                if worker.phase == Phase::Starting && worker.guest.is_some() =>
-            {
-                return Err(format!("it refused its set-up: {reason}"));
-            }
             FromWorker::Refused { step, reason } if worker.phase == Phase::Starting => {
                 let (worker, reason) = (worker.name.clone(), reason.to_owned());
                 self.refused = Some(match step {
@@ -125,9 +111,6 @@ impl Pool {
                 self.tell(worker, at_ns, What::Received { task: id, memory });
             }
             FromWorker::OutputPart(part) => {
-                if self.scheduler.due(worker.id).is_none() {
-                    return Err("a part of an output, when none was due".to_owned());
-                }
                 let length = worker.output.len() + part.len();
                 if length > self.limits.output {
                     let bound = self.limits.output;
@@ -275,14 +258,13 @@ impl Pool {
     /// Deals with what is late.
     pub(super) fn enforce_deadlines(&mut self) {
         let now = now_ns();
-        self.give_up_on_guests(now);
         for id in self.workers.keys().copied().collect::<Vec<_>>() {
             let Some(worker) = self.workers.get_mut(&id) else {
                 // It went with its forkserver.
                 continue;
             };
             if worker.deadline_ns.is_some_and(|deadline| deadline <= now) {
-                if worker.process.is_none() && worker.guest.is_none() {
+                if worker.process.is_none() {
                     self.server_gone("it did not answer in time");
                     continue;
                 }
@@ -296,6 +278,22 @@ impl Pool {
                 self.fail(task, TaskFailure::TimedOut(timeout));
                 self.end(id, Doom::TimedOut);
             }
+        }
+    }
+
+    /// Calls the caller's own function where it is due.
+    pub(super) fn beat(&mut self) {
+        let now_ns = now_ns();
+        if self
+            .heartbeat
+            .as_ref()
+            .is_none_or(|beat| beat.due_ns() > now_ns)
+        {
+            return;
+        }
+        let counters = self.tally();
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.beat(now_ns, &counters);
         }
     }
 
@@ -325,7 +323,7 @@ impl Pool {
                 .keys()
                 .filter_map(|&id| Some(self.due_by(id)?.0))
         });
-        let guests = self.lobby.iter().filter_map(|lobby| lobby.deadline_ns);
-        starts_and_ends.chain(tasks).chain(guests).min()
+        let heartbeat = self.heartbeat.as_ref().map(Heartbeat::due_ns);
+        starts_and_ends.chain(tasks).chain(heartbeat).min()
     }
 }

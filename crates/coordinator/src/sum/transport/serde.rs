@@ -8,6 +8,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use worker::records::{MAX_ENCODED, RECORD_LEN, Record};
 
 /// Records read and encoded at once: the most whose encodings fit into a chunk of 256 KiB.
@@ -17,6 +18,8 @@ const RECORDS_AT_ONCE: usize = 256 * 1024 / MAX_ENCODED;
 pub(super) struct Encoded {
     file: Arc<File>,
     data_offset: u64,
+    /// Counts records, for progress.
+    encoded: Arc<AtomicU64>,
 }
 
 impl Encoded {
@@ -25,15 +28,16 @@ impl Encoded {
         Ok(Encoded {
             file,
             data_offset: source.offset(),
+            encoded: Arc::clone(&source.encoded),
         })
     }
 
     /// A batch as a stream of encoded records.
     pub(super) fn part(&self, batch: Range<u64>) -> Stream {
-        let (file, data_offset) = (Arc::clone(&self.file), self.data_offset);
         Stream::Made(Arc::new(Batch {
-            file,
-            data_offset,
+            file: Arc::clone(&self.file),
+            data_offset: self.data_offset,
+            encoded: Arc::clone(&self.encoded),
             batch,
         }))
     }
@@ -42,12 +46,13 @@ impl Encoded {
 struct Batch {
     file: Arc<File>,
     data_offset: u64,
+    encoded: Arc<AtomicU64>,
     batch: Range<u64>,
 }
 
 impl Make for Batch {
     fn open(&self) -> Maker {
-        let file = Arc::clone(&self.file);
+        let (file, counted) = (Arc::clone(&self.file), Arc::clone(&self.encoded));
         let (data_offset, mut left) = (self.data_offset, self.batch.clone());
         let mut raw = vec![0; RECORDS_AT_ONCE * RECORD_LEN];
         Box::new(move |encoded| {
@@ -59,6 +64,7 @@ impl Make for Batch {
             for bytes in raw.as_chunks::<RECORD_LEN>().0 {
                 Record::from_bytes(bytes).encode(encoded);
             }
+            counted.fetch_add(records, Ordering::Relaxed);
             Ok(())
         })
     }

@@ -1,0 +1,58 @@
+//! `coordinator doctor`: what this machine will do well or badly, and the command that mends it.
+//!
+//! One file a subject. Each reads what the kernel tells, and judges it by functions of that text or
+//! number alone, which are what the tests call. No setting is ever changed.
+
+mod dataset;
+mod finding;
+mod kernel;
+mod limits;
+mod memory;
+mod print;
+mod processors;
+mod programs;
+mod trial;
+
+use crate::cli::{DoctorArgs, Format};
+use crate::exit::Failure;
+use crate::machine::machine;
+use ::dataset::Dataset;
+use anyhow::Context;
+use report::{Doctor, Finding};
+use std::io::{self, Write};
+
+/// Looks, and prints what was found.
+pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
+    let dataset = args.data.as_deref().map(Dataset::open).transpose()?;
+    let trial = args.try_it.then(trial::run).transpose();
+    let machine = machine();
+    let mut findings: Vec<Finding> = Vec::new();
+    let bytes = dataset.as_ref().map(Dataset::data_len);
+    findings.extend(memory::findings(&machine, bytes, &trial));
+    findings.extend(limits::findings(bytes));
+    findings.extend(processors::findings());
+    findings.extend(kernel::findings());
+    findings.extend(programs::findings(args.worker_bin.as_deref()));
+    if let Some(dataset) = &dataset {
+        findings.extend(dataset::findings(dataset));
+    }
+    findings.sort_by_key(|finding| finding.grade);
+    let doctor = Doctor {
+        schema: report::SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: pool::PROTOCOL,
+        machine,
+        dataset: args.data.as_ref().map(|path| path.display().to_string()),
+        findings,
+        trial: trial.ok().flatten(),
+    };
+    let text = match args.format {
+        Format::Text => print::text(&doctor),
+        Format::Json => format!("{}\n", serde_json::to_string(&doctor)?),
+    };
+    let mut stdout = io::stdout().lock();
+    let printed = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    Ok(printed.context("cannot print the findings")?)
+}
