@@ -40,7 +40,11 @@ pub(super) fn transport() -> impl TypedValueParser<Value = Transport> {
     PossibleValuesParser::new(explained).try_map(|word| word.parse())
 }
 
-pub(super) fn count(text: &str) -> Result<u64, String> {
+/// A number of something, at least 1.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn count(text: &str) -> Result<u64, String> {
     match parse_count(text) {
         Ok(0) => Err("at least 1 is needed".to_owned()),
         Ok(count) => Ok(count),
@@ -56,7 +60,11 @@ pub(super) fn setting(text: &str) -> Result<(String, u64), String> {
     Ok((name.to_owned(), value))
 }
 
-pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+/// A time that is not zero, in seconds.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())

@@ -1,0 +1,61 @@
+//! The job of `coordinator sum` over many machines, by MPI: one rank a machine, a pool in each.
+//!
+//! Within a machine everything is the coordinator's library and the pool: workers are started, share
+//! memory, and are replaced where they die. Between machines there is MPI alone, and only what is
+//! small goes there: what each rank is to do, and what it has found. A partial merges exactly, so
+//! the answer has the same bits for any number of ranks, and for one that was stopped and went on.
+//!
+//! Workers are started by exec (`spawn`, or a `forkserver` that is started by exec), never forked
+//! from a process that has initialised MPI.
+
+mod checkpoint;
+mod cli;
+mod clock;
+mod comm;
+mod job;
+mod place;
+mod progress;
+mod rank;
+mod shards;
+mod spread;
+mod summary;
+mod tree;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use comm::{Comm, Stopped};
+use coordinator::exit;
+use coordinator::timeline::Clock;
+use std::process::ExitCode;
+
+/// The whole of `main`: initialises MPI, runs the subcommand, and gives the exit code.
+pub fn run() -> ExitCode {
+    let clock = Clock::start();
+    let comm = match Comm::join() {
+        Ok(comm) => comm,
+        Err(error) => {
+            eprintln!("cluster: {error}");
+            return ExitCode::from(exit::FAILED);
+        }
+    };
+    let args = match Cli::try_parse() {
+        Ok(Cli {
+            command: Command::Sum(args),
+        }) => args,
+        // All ranks were given the same line: one of them speaks.
+        Err(error) => {
+            if comm.rank() == 0 {
+                let _ = error.print();
+            }
+            return ExitCode::from(if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::DONE
+            });
+        }
+    };
+    match job::run(args, clock, &comm) {
+        Ok(()) => ExitCode::from(exit::DONE),
+        Err(Stopped { code }) => ExitCode::from(code),
+    }
+}
