@@ -1,14 +1,19 @@
 //! How many tiny tasks a second the pool runs, and how long one alone takes there and back.
 //!
 //! `cargo run --release -p pool --example tiny_tasks -- [--start-method M] [--tasks N] [--workers N]`
-//! prints one JSON line. The socket's own ping-pong, with processes that do nothing else, is
-//! measured in the same run.
+//! prints one JSON line. One task alone is measured beside a byte to a process that does nothing but
+//! send it back, turn by turn, with both pairs of processes held to the same processor, and then to
+//! the same two: where the scheduler puts them moves either figure by several times.
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 use pool::{Input, Pool, Program, StartMethod};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use task::{Registry, Task, TaskError};
 
 struct AddOne;
@@ -48,28 +53,39 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         value("--workers", "2").parse()?,
     );
 
-    let ping_pong_us = ping_pong(2_000)?;
+    let processors = processors()?;
+    let (first, last) = (processors[0], processors[processors.len() - 1]);
+    let mut alone = Vec::new();
+    for (cores, theirs) in [(1, first), (2, last)] {
+        if cores == 2 && first == last {
+            continue;
+        }
+        hold(&[theirs])?;
+        let mut echo = Echo::start()?;
+        let one = Pool::builder(method.clone()).tasks(registry.clone());
+        let mut one = one.workers(1).start()?;
+        hold(&[first])?;
+        let (task_us, ping_pong_us) = side_by_side(&mut one, &mut echo)?;
+        drop(one);
+        echo.end()?;
+        alone.push(format!(
+            "{{\"cores\":{cores},\"task_us\":{task_us:.2},\"ping_pong_us\":{ping_pong_us:.2}}}"
+        ));
+    }
+    hold(&processors)?;
+
     let mut pool = Pool::builder(method)
         .tasks(registry)
         .workers(workers)
         .start()?;
-    let one_task_us = alone(&mut pool, 2_000)?;
     let seconds = all_at_once(&mut pool, tasks)?;
     println!(
         "{{\"name\":\"pool-{word}\",\"tasks\":{tasks},\"workers\":{workers},\"seconds\":{seconds:.4},\
-         \"tasks_per_second\":{:.0},\"one_task_us\":{one_task_us:.2},\"ping_pong_us\":{ping_pong_us:.2}}}",
-        tasks as f64 / seconds
+         \"tasks_per_second\":{:.0},\"alone\":[{}]}}",
+        tasks as f64 / seconds,
+        alone.join(",")
     );
     Ok(ExitCode::SUCCESS)
-}
-
-/// Median microseconds of one task there and back, the pool being idle otherwise.
-fn alone(pool: &mut Pool, times: usize) -> Result<f64, Box<dyn std::error::Error>> {
-    median(times, || {
-        let handle = pool.submit::<AddOne>(&1, ())?;
-        assert_eq!(pool.wait(handle)?, 2);
-        Ok(())
-    })
 }
 
 /// Seconds from the first submission to the last result, with all tasks queued at once.
@@ -84,43 +100,87 @@ fn all_at_once(pool: &mut Pool, tasks: u64) -> Result<f64, Box<dyn std::error::E
     Ok(began.elapsed().as_secs_f64())
 }
 
-/// Median microseconds of one byte to another process and back.
-fn ping_pong(times: usize) -> Result<f64, Box<dyn std::error::Error>> {
-    let (mut ours, mut theirs) = UnixStream::pair()?;
-    let echo = task::fork(false, move || {
-        let mut byte = [0];
-        while theirs
-            .read_exact(&mut byte)
-            .and_then(|()| theirs.write_all(&byte))
-            .is_ok()
-        {}
-        0
-    })?;
-    let mut byte = [7];
-    let took = median(times, || {
-        ours.write_all(&byte)?;
-        Ok(ours.read_exact(&mut byte)?)
-    });
-    drop(ours);
-    // The echo holds its own copy of our end; it is ended rather than waited for.
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(echo.pid as i32),
-        nix::sys::signal::Signal::SIGKILL,
-    )?;
-    nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(echo.pid as i32), None)?;
-    took
+/// Median microseconds of one task there and back, the pool being idle otherwise, and of one byte.
+fn side_by_side(
+    pool: &mut Pool,
+    echo: &mut Echo,
+) -> Result<(f64, f64), Box<dyn std::error::Error>> {
+    let (mut tasks, mut bytes) = (Vec::new(), Vec::new());
+    for turn in 0..40 {
+        for _ in 0..100 {
+            let began = Instant::now();
+            let handle = pool.submit::<AddOne>(&1, ())?;
+            assert_eq!(pool.wait(handle)?, 2);
+            let task = began.elapsed();
+            if turn > 0 {
+                tasks.push(task);
+            }
+        }
+        for _ in 0..100 {
+            let began = Instant::now();
+            echo.there_and_back()?;
+            let byte = began.elapsed();
+            if turn > 0 {
+                bytes.push(byte);
+            }
+        }
+    }
+    Ok((median_us(tasks), median_us(bytes)))
 }
 
-fn median(
-    times: usize,
-    mut work: impl FnMut() -> Result<(), Box<dyn std::error::Error>>,
-) -> Result<f64, Box<dyn std::error::Error>> {
-    let mut took = Vec::with_capacity(times);
-    for _ in 0..times {
-        let began = Instant::now();
-        work()?;
-        took.push(began.elapsed().as_secs_f64() * 1e6);
+/// A process that sends every byte back.
+struct Echo {
+    socket: UnixStream,
+    pid: Pid,
+}
+
+impl Echo {
+    fn start() -> Result<Echo, Box<dyn std::error::Error>> {
+        let (socket, mut theirs) = UnixStream::pair()?;
+        let child = task::fork(false, move || {
+            let mut byte = [0];
+            while theirs
+                .read_exact(&mut byte)
+                .and_then(|()| theirs.write_all(&byte))
+                .is_ok()
+            {}
+            0
+        })?;
+        let pid = Pid::from_raw(i32::try_from(child.pid)?);
+        Ok(Echo { socket, pid })
     }
-    took.sort_by(f64::total_cmp);
-    Ok(took[times / 2])
+
+    fn there_and_back(&mut self) -> std::io::Result<()> {
+        let mut byte = [7];
+        self.socket.write_all(&byte)?;
+        self.socket.read_exact(&mut byte)
+    }
+
+    /// It holds a copy of our end too, so it is ended rather than waited for.
+    fn end(self) -> nix::Result<()> {
+        kill(self.pid, Signal::SIGKILL)?;
+        waitpid(self.pid, None)?;
+        Ok(())
+    }
+}
+
+/// The processors that this process may use.
+fn processors() -> nix::Result<Vec<usize>> {
+    let allowed = sched_getaffinity(Pid::from_raw(0))?;
+    let all = 0..CpuSet::count();
+    Ok(all.filter(|&cpu| allowed.is_set(cpu) == Ok(true)).collect())
+}
+
+/// Holds this process, and what it starts from now on, to these processors.
+fn hold(processors: &[usize]) -> nix::Result<()> {
+    let mut set = CpuSet::new();
+    for &processor in processors {
+        set.set(processor)?;
+    }
+    sched_setaffinity(Pid::from_raw(0), &set)
+}
+
+fn median_us(mut took: Vec<Duration>) -> f64 {
+    took.sort();
+    took[took.len() / 2].as_secs_f64() * 1e6
 }

@@ -25,8 +25,8 @@ pub use limits::{Limit, LimitData, Limits, Pages, Touch, Unit, Width};
 pub use machine::{HugePages, Machine};
 pub use matrix::{Cell, CellReport, CellRun, CellSummary, Matrix};
 pub use peers::{
-    AloneRow, PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, PoolLine, RateLine, RateRow,
-    SkippedPeer,
+    AloneLine, AloneRow, PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, PoolLine, RateLine,
+    RateRow, SkippedPeer,
 };
 pub use rank::{ClockOffset, Rank};
 pub use spread::Spread;

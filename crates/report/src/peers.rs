@@ -120,8 +120,18 @@ pub struct PoolLine {
     pub workers: u32,
     /// Tasks a second, from the first submission to the last result, workers being ready.
     pub tasks_per_second: f64,
-    /// Microseconds of one task there and back, the pool being idle otherwise: the median of many.
-    pub one_task_us: f64,
+    /// One task alone; one entry for each number of processors.
+    pub alone: Vec<AloneLine>,
+}
+
+/// One task alone, in the line of the pool's example `tiny_tasks`. Medians of many, taken turn by
+/// turn, with both processes of either pair held to the same processors.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AloneLine {
+    /// Processors that the two processes share: 1, or 2 with one for each.
+    pub cores: u32,
+    /// Microseconds of one task there and back, the pool being idle otherwise.
+    pub task_us: f64,
     /// Microseconds of one byte to another process and back through a socket, without the pool.
     pub ping_pong_us: f64,
 }
@@ -152,6 +162,8 @@ pub struct RateRow {
 pub struct AloneRow {
     /// How our workers came to be.
     pub start_method: StartMethod,
+    /// Processors that the two processes shared: 1, or 2 with one for each.
+    pub cores: u32,
     /// Microseconds of the task: submitted, run, answered.
     pub one_task_us: Option<Spread>,
     /// Microseconds of one byte to another process and back.

@@ -22,7 +22,8 @@ pub(crate) fn markdown(peers: &Peers) -> String {
         "# Peers\n\n{}\n\nMedian (least – most) of interleaved pairs. A ratio above 1 says that ours \
          is the faster.\n\n{}\n## Tiny tasks\n\nTasks a second with {} workers, ours by the pool as a \
          library, all tasks queued at once.\n\n{}\n## One task alone\n\nThere and back, nothing else \
-         being under way, beside one byte through a bare socket.\n\n{}{}",
+         being under way, beside one byte through a bare socket, either pair \
+         of processes held to the same processors.\n\n{}{}",
         heading(peers),
         sums(peers).for_markdown(),
         peers.tiny_workers,
@@ -96,7 +97,13 @@ fn rates(peers: &Peers) -> Grid {
 }
 
 fn alone(peers: &Peers) -> Grid {
-    let head = ["one task alone", "there and back", "bare socket", "ratio"];
+    let head = [
+        "one task alone",
+        "processors",
+        "there and back",
+        "bare socket",
+        "ratio",
+    ];
     let mut grid = Grid::new(&head, 1);
     for row in &peers.alone {
         let time = |time| {
@@ -106,6 +113,7 @@ fn alone(peers: &Peers) -> Grid {
         };
         grid.rows.push(vec![
             row.start_method.to_string(),
+            row.cores.to_string(),
             time(row.one_task_us),
             time(row.ping_pong_us),
             figure(row.ratio, None, times_spread),
@@ -139,7 +147,7 @@ fn troubles(peers: &Peers) -> String {
         (name, &row.void)
     });
     let alone = peers.alone.iter().map(|row| {
-        let name = format!("one task alone, {}", row.start_method);
+        let name = format!("one task alone, {}, {} cores", row.start_method, row.cores);
         (name, &row.void)
     });
     let voids = sums

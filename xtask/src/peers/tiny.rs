@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use report::{AloneRow, PoolLine, RateLine, RateRow, StartMethod};
+use report::{AloneLine, AloneRow, PoolLine, RateLine, RateRow, StartMethod};
 
 use super::run::{Job, Trouble};
 use crate::interrupt::{Interrupt, Interrupted};
@@ -206,19 +206,28 @@ impl Rounds {
         self.theirs.iter().flat_map(beside).collect()
     }
 
-    /// One task alone, beside the bare socket.
+    /// One task alone, beside the bare socket: on one processor, and on two where there are.
     pub(crate) fn alone(&self) -> Vec<AloneRow> {
-        let row = |ours: &Runs<StartMethod, PoolLine>| {
-            let of = |figure: fn(&PoolLine) -> f64| spread(ours.figures.iter().map(figure));
+        let row = |ours: &Runs<StartMethod, PoolLine>, cores: u32| {
+            let lines = || ours.figures.iter().flat_map(|line| &line.alone);
+            let of = |figure: fn(&AloneLine) -> f64| {
+                spread(lines().filter(|line| line.cores == cores).map(figure))
+            };
             AloneRow {
                 start_method: ours.program,
-                one_task_us: of(|line| line.one_task_us),
+                cores,
+                one_task_us: of(|line| line.task_us),
                 ping_pong_us: of(|line| line.ping_pong_us),
-                ratio: of(|line| line.one_task_us / line.ping_pong_us),
+                ratio: of(|line| line.task_us / line.ping_pong_us),
                 void: ours.void.clone(),
             }
         };
-        self.ours.iter().map(row).collect()
+        let rows = self
+            .ours
+            .iter()
+            .flat_map(|ours| [1, 2].map(|cores| row(ours, cores)));
+        rows.filter(|row| row.void.is_some() || row.ratio.is_some())
+            .collect()
     }
 }
 
@@ -280,13 +289,22 @@ fn rate(tasks: u64, seconds: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn line(tasks_per_second: f64, one_task_us: f64) -> PoolLine {
+    fn line(tasks_per_second: f64, task_us: f64) -> PoolLine {
+        let one = AloneLine {
+            cores: 1,
+            task_us,
+            ping_pong_us: 4.0,
+        };
+        let two = AloneLine {
+            cores: 2,
+            task_us: 10.0 * task_us,
+            ..one
+        };
         PoolLine {
             tasks: OUR_TASKS,
             workers: 2,
             tasks_per_second,
-            one_task_us,
-            ping_pong_us: 4.0,
+            alone: vec![one, two],
         }
     }
 
@@ -311,8 +329,9 @@ mod tests {
         assert_eq!((ratio.min, ratio.max), (1.0, 3.0));
         assert_eq!(rates[0].ratio, None);
         let alone = rounds.alone();
-        assert_eq!(alone.len(), 3);
-        assert_eq!(alone[0].ratio.unwrap().max, 1.5);
+        assert_eq!(alone.len(), 2, "only one start method ran");
+        assert_eq!((alone[0].cores, alone[0].ratio.unwrap().max), (1, 1.5));
+        assert_eq!((alone[1].cores, alone[1].ratio.unwrap().max), (2, 15.0));
     }
 
     #[test]
@@ -334,8 +353,8 @@ mod tests {
     #[test]
     fn the_line_of_the_example_is_read() {
         let printed = r#"{"name":"pool-fork","tasks":10,"workers":2,"seconds":0.5,
-            "tasks_per_second":20,"one_task_us":5.61,"ping_pong_us":3.84}"#;
+            "tasks_per_second":20,"alone":[{"cores":1,"task_us":5.61,"ping_pong_us":3.84}]}"#;
         let line: PoolLine = serde_json::from_str(printed).unwrap();
-        assert_eq!((line.tasks_per_second, line.one_task_us), (20.0, 5.61));
+        assert_eq!((line.tasks_per_second, line.alone[0].task_us), (20.0, 5.61));
     }
 }
