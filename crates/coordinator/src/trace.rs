@@ -2,37 +2,57 @@
 //!
 //! The format is "Trace Event Format" (Google, catapult project), its JSON object form. Every event
 //! of the report is an instant at its own time; between events of one batch or one start lies a
-//! complete span. Times are microseconds since the coordinator started.
+//! complete span. Times are microseconds since the coordinator started. Tracks of a run over several
+//! machines are grouped by rank, which says its machine.
 
-use report::{Event, Seconds, Sum, What, Worker};
+use report::{Coordinator, Event, Seconds, Sum, What, Worker};
 use serde_json::{Value, json};
 
 /// The whole trace of a run.
 pub fn trace(sum: &Sum) -> Value {
     let mut events = Vec::new();
-    let coordinator = Track(sum.coordinator.pid);
-    events.extend(coordinator.named("MainProcess", 0));
-    events.push(coordinator.span("sum", "process", 0.0, sum.seconds.end_to_end, None));
-    events.extend(
-        phases(sum)
-            .into_iter()
-            .map(|(name, from, to)| coordinator.span(name, "phase", from, to, None)),
-    );
-    events.extend(
-        sum.coordinator
-            .events
-            .iter()
-            .map(|e| coordinator.instant(e)),
-    );
-    for (number, worker) in sum.workers.iter().enumerate() {
-        let track = Track(worker.pid);
-        events.extend(track.named(&worker.name, number + 1));
+    if sum.ranks.is_empty() {
+        let track = |pid| Track { pid, tid: pid };
+        let whole = track(sum.coordinator.pid);
+        events.extend(whole.process("MainProcess", 0));
+        for (number, worker) in sum.workers.iter().enumerate() {
+            events.extend(track(worker.pid).process(&worker.name, number + 1));
+        }
+        let workers: Vec<&Worker> = sum.workers.iter().collect();
+        events.extend(pool(
+            &sum.coordinator,
+            &sum.seconds,
+            &workers,
+            sum.plan.workers,
+            track,
+        ));
+    }
+    for rank in &sum.ranks {
+        // Ids of processes may be the same on two machines: the rank's number is the group's.
+        let track = |tid| Track {
+            pid: rank.rank + 1,
+            tid,
+        };
+        let main = track(rank.coordinator.pid);
+        let name = format!("machine {}, rank {}", rank.machine, rank.rank);
+        events.extend(main.process(&name, rank.rank as usize));
+        events.push(main.thread("MainProcess"));
+        let workers = sum.workers.iter();
+        let workers: Vec<&Worker> = workers
+            .filter(|worker| worker.rank == Some(rank.rank))
+            .collect();
         events.extend(
-            spans(worker)
-                .into_iter()
-                .map(|(name, from, to, batch)| track.span(name, "worker", from, to, batch)),
+            workers
+                .iter()
+                .map(|worker| track(worker.pid).thread(&worker.name)),
         );
-        events.extend(worker.events.iter().map(|event| track.instant(event)));
+        events.extend(pool(
+            &rank.coordinator,
+            &rank.seconds,
+            &workers,
+            rank.workers,
+            track,
+        ));
     }
     json!({
         "traceEvents": events,
@@ -48,29 +68,70 @@ pub fn trace(sum: &Sum) -> Value {
     })
 }
 
-/// The track of one process, by its id: a process with one thread.
-struct Track(u32);
+/// What one coordinator and its workers did.
+fn pool(
+    coordinator: &Coordinator,
+    seconds: &Seconds,
+    workers: &[&Worker],
+    started: u32,
+    track: impl Fn(u32) -> Track,
+) -> Vec<Value> {
+    let main = track(coordinator.pid);
+    let mut events = vec![main.span("sum", "process", 0.0, seconds.end_to_end, None)];
+    let phases = phases(seconds, workers, started).into_iter();
+    events.extend(phases.map(|(name, from, to)| main.span(name, "phase", from, to, None)));
+    events.extend(coordinator.events.iter().map(|event| main.instant(event)));
+    for worker in workers {
+        let track = track(worker.pid);
+        events.extend(
+            spans(worker)
+                .into_iter()
+                .map(|(name, from, to, batch)| track.span(name, "worker", from, to, batch)),
+        );
+        events.extend(worker.events.iter().map(|event| track.instant(event)));
+    }
+    events
+}
+
+/// The track of one process: as the trace has it, a thread `tid` of a process `pid`.
+struct Track {
+    pid: u32,
+    tid: u32,
+}
 
 impl Track {
-    fn named(&self, name: &str, place: usize) -> [Value; 3] {
-        let metadata = |what: &str, args: Value| json!({"name": what, "ph": "M", "pid": self.0, "tid": self.0, "args": args});
+    /// Names the process, and the thread as well.
+    fn process(&self, name: &str, place: usize) -> [Value; 3] {
         [
-            metadata("process_name", json!({ "name": name })),
-            metadata("process_sort_index", json!({ "sort_index": place })),
-            metadata("thread_name", json!({ "name": name })),
+            self.metadata("process_name", json!({ "name": name })),
+            self.metadata("process_sort_index", json!({ "sort_index": place })),
+            self.thread(name),
         ]
+    }
+
+    /// Names the thread.
+    fn thread(&self, name: &str) -> Value {
+        self.metadata("thread_name", json!({ "name": name }))
+    }
+
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "made for it where it is called"
+    )]
+    fn metadata(&self, what: &str, args: Value) -> Value {
+        json!({"name": what, "ph": "M", "pid": self.pid, "tid": self.tid, "args": args})
     }
 
     fn span(&self, name: &str, kind: &str, from: f64, to: f64, batch: Option<u64>) -> Value {
         json!({
-            "name": name, "cat": kind, "ph": "X", "pid": self.0, "tid": self.0,
+            "name": name, "cat": kind, "ph": "X", "pid": self.pid, "tid": self.tid,
             "ts": from * 1e6, "dur": (to - from) * 1e6, "args": args(batch),
         })
     }
 
     fn instant(&self, event: &Event) -> Value {
         json!({
-            "name": event.what, "cat": "event", "ph": "i", "s": "t", "pid": self.0, "tid": self.0,
+            "name": event.what, "cat": "event", "ph": "i", "s": "t", "pid": self.pid, "tid": self.tid,
             "ts": event.t * 1e6, "args": args(event.batch),
         })
     }
@@ -107,9 +168,9 @@ fn spans(worker: &Worker) -> Vec<(&'static str, f64, f64, Option<u64>)> {
 
 /// The coordinator's phases: name, from, to. Only their lengths are measured; their places are those
 /// of the workers' events: `start` ends with the last handshake, `run` with the last result.
-fn phases(sum: &Sum) -> Vec<(&'static str, f64, f64)> {
+fn phases(seconds: &Seconds, workers: &[&Worker], started: u32) -> Vec<(&'static str, f64, f64)> {
     let times = |what: What| -> Vec<f64> {
-        let events = sum.workers.iter().flat_map(|worker| &worker.events);
+        let events = workers.iter().flat_map(|worker| &worker.events);
         let of_it = events.filter(|event| event.what == what);
         let mut times: Vec<f64> = of_it.map(|event| event.t).collect();
         times.sort_by(f64::total_cmp);
@@ -117,14 +178,14 @@ fn phases(sum: &Sum) -> Vec<(&'static str, f64, f64)> {
     };
     let Seconds {
         load, share, start, ..
-    } = sum.seconds;
-    let run = match sum.seconds.repeats.as_slice() {
-        [] => sum.seconds.run,
+    } = *seconds;
+    let run = match seconds.repeats.as_slice() {
+        [] => seconds.run,
         repeats => repeats.iter().sum(),
     };
     // A worker in place of one that died gets ready during the run.
     let handshakes = times(What::Ready);
-    let mut first = handshakes.iter().take(sum.plan.workers as usize);
+    let mut first = handshakes.iter().take(started as usize);
     let ready = first.next_back().copied().unwrap_or(start);
     let done = times(What::Sent).last().copied().unwrap_or(ready + run);
     let start_from = (ready - start).max(0.0);
