@@ -1,20 +1,31 @@
 //! `cargo xtask ci`: everything that has to hold before a change goes in.
 
+mod mpi;
+
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::Context;
+use clap::Args;
 
 use crate::exit;
 use crate::interrupt::Interrupt;
 use crate::workspace::{cargo, root};
+
+/// What is checked.
+#[derive(Debug, Args)]
+pub(crate) struct CiArgs {
+    /// Also build and test crates/cluster, which needs an MPI library and libclang
+    #[arg(long)]
+    mpi: bool,
+}
 
 /// Runs check after check, and stops at the first that fails.
 ///
 /// # Errors
 ///
 /// Where a check cannot be run at all; one that fails is told by the code.
-pub(crate) fn main(interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let before = tree()?;
     let out = tempfile::tempdir().context("cannot make a directory for results")?;
     let mut checks: Vec<(&str, Command)> = Vec::new();
@@ -53,6 +64,9 @@ pub(crate) fn main(interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     ])?;
     matrix.arg("--out").arg(out.path());
     checks.push(("matrix", matrix));
+    if args.mpi {
+        checks.extend(mpi::checks()?);
+    }
 
     let mut passed = Vec::new();
     for (name, mut check) in checks {

@@ -20,6 +20,7 @@ use crate::{ci, compare, limits, matrix, page, peers, test};
 Examples:
   cargo xtask matrix --records 200M      # every way, measured and verified
   cargo xtask ci                         # what every change has to pass
+  cargo xtask ci --mpi                   # and crates/cluster, where there is an MPI library
 
 Exit codes: 0 done, 1 failed, 2 usage, 128+n stopped by signal n."
 )]
@@ -73,7 +74,7 @@ Examples:
   cargo xtask test --release --package pool -- deaths")]
     Test(test::TestArgs),
     /// Run everything that has to hold before a change goes in
-    Ci,
+    Ci(ci::CiArgs),
     #[command(name = limits::PROBE, hide = true)]
     Probe {
         /// What to measure, as JSON
@@ -100,7 +101,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Page(args) => page::main(&args),
         Command::Compare(args) => compare::main(&args),
         Command::Test(args) => test::main(&args, &interrupt),
-        Command::Ci => ci::main(&interrupt),
+        Command::Ci(args) => ci::main(&args, &interrupt),
         Command::Probe { .. } => unreachable!("handled above"),
     }
 }
