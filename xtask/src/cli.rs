@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use report::{StartMethod, Transport};
 
 use crate::interrupt::Interrupt;
-use crate::{ci, compare, limits, matrix, page, peers, test};
+use crate::{chaos, ci, compare, limits, matrix, page, peers, test};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -67,6 +67,15 @@ Examples:
   cargo xtask compare results/before results/after
   cargo xtask compare results/before results/after --format markdown > change.md")]
     Compare(compare::CompareArgs),
+    /// Kill, stop and delay processes, spoil workers and datasets, and judge every answer
+    #[command(after_help = "\
+Examples:
+  cargo xtask chaos --seed 7 --minutes 30 --out /tmp/chaos
+  cargo xtask chaos --seed 7 --round 1234              # that round again, in every detail
+  cargo xtask chaos --rounds 200 --only kill-worker,forkserver
+
+A round ends with the right bits or one clear error, and leaves nothing; else the code is 1.")]
+    Chaos(chaos::ChaosArgs),
     /// Run all tests
     #[command(after_help = "\
 Examples:
@@ -100,6 +109,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Peers(args) => peers::main(&args, &interrupt),
         Command::Page(args) => page::main(&args),
         Command::Compare(args) => compare::main(&args),
+        Command::Chaos(args) => chaos::main(&args, &interrupt),
         Command::Test(args) => test::main(&args, &interrupt),
         Command::Ci(args) => ci::main(&args, &interrupt),
         Command::Probe { .. } => unreachable!("handled above"),

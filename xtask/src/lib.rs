@@ -1,7 +1,9 @@
-//! Handoff's own development commands: the matrix, the machine's limits, the peers, tests and CI.
+//! Handoff's own development commands: the matrix, the machine's limits, the peers, chaos, tests
+//! and CI.
 //!
 //! It runs the programs and shares only the types of their reports with them.
 
+mod chaos;
 mod ci;
 mod cli;
 mod compare;

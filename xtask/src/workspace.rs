@@ -68,6 +68,28 @@ impl Binaries {
     ) -> anyhow::Result<Binaries> {
         let mut names = packages.to_vec();
         names.extend(example.map(|example| example.name));
+        Binaries::build_all(packages, example, &names, interrupt)
+    }
+
+    /// As [`Binaries::build`], where packages have binaries of other names than their own.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn build_programs(
+        packages: &[&str],
+        names: &[&str],
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Binaries> {
+        Binaries::build_all(packages, None, names, interrupt)
+    }
+
+    fn build_all(
+        packages: &[&str],
+        example: Option<Example<'_>>,
+        names: &[&str],
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Binaries> {
         eprintln!("Building {} …", names.join(", "));
         let mut command = cargo();
         command.args([
@@ -92,7 +114,7 @@ impl Binaries {
             bail!("cargo build of {} failed", names.join(", "));
         }
         let binaries = executables(&String::from_utf8_lossy(&output.stdout));
-        binaries.all_of(&names)
+        binaries.all_of(names)
     }
 
     /// The programs of these names in a directory, or where cargo puts examples within it.

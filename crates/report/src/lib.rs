@@ -7,6 +7,7 @@
 //! Units are the same everywhere: seconds and bytes, unless a name ends in another unit.
 
 mod axes;
+mod chaos;
 mod count;
 mod doctor;
 mod limits;
@@ -19,6 +20,7 @@ mod sum;
 mod traits;
 
 pub use axes::{ParseAxisError, StartMethod, Transport};
+pub use chaos::{Chaos, ChaosFailure, ChaosHarm, ChaosRounds};
 pub use count::{ParseCountError, format_count, parse_count};
 pub use doctor::{Doctor, Finding, Grade, PerPages, Trial};
 pub use limits::{Limit, LimitData, Limits, Pages, Touch, Unit, Width};

@@ -1,0 +1,74 @@
+//! What `cargo xtask chaos` saves: what was done to the programs, and what became of their answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Machine;
+
+/// One run of chaos.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Chaos {
+    /// [`crate::SCHEMA`].
+    pub schema: u32,
+    /// When it began, in UTC, as RFC 3339 writes it.
+    pub date: String,
+    /// Where.
+    pub machine: Machine,
+    /// What every round follows from, with its number.
+    pub seed: u64,
+    /// Records of the dataset.
+    pub records: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// How the rounds ended.
+    pub rounds: ChaosRounds,
+    /// What was done, by kind, sorted by name.
+    pub harms: Vec<ChaosHarm>,
+    /// Promises that were broken.
+    pub failures: Vec<ChaosFailure>,
+}
+
+/// How rounds ended. A round that broke a promise is in `failed` alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChaosRounds {
+    /// All of them.
+    pub all: u64,
+    /// Answered, right to the bit.
+    pub right: u64,
+    /// Of those, the ones to which something had been done.
+    pub right_under_harm: u64,
+    /// Ended with one clear error and a documented exit code.
+    pub clear_error: u64,
+    /// Ended by the signal that they were sent.
+    pub signalled: u64,
+    /// Broke a promise.
+    pub failed: u64,
+    /// The longest, in seconds.
+    pub slowest_seconds: f64,
+    /// The longest from a program's end to the end of all that it had started, in seconds.
+    pub slowest_cleanup_seconds: f64,
+}
+
+/// One kind of harm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChaosHarm {
+    /// Its name: `kill-worker`.
+    pub kind: String,
+    /// How often it was due.
+    pub planned: u64,
+    /// How often it was done: a round may be over before.
+    pub done: u64,
+}
+
+/// A promise that was broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChaosFailure {
+    /// The round.
+    pub round: u64,
+    /// Which promise: `wrong-answer`, `hang`, `panic`, `unclear-error`, `unprovoked-error`,
+    /// `left-process`, `left-segment`, `left-file`.
+    pub kind: String,
+    /// What was seen.
+    pub what: String,
+    /// The command that runs the round again.
+    pub replay: String,
+}

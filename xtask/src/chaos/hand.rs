@@ -1,0 +1,168 @@
+//! The hand that does the harm: holds strokes until their moment, and does them.
+
+use std::fs;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::census::{self, Role};
+use super::harm::{Harm, Mark, Stroke};
+use super::plan::Round;
+use super::stage::Scene;
+
+/// Of stderr, what is kept.
+const MOST_KEPT: usize = 1 << 20;
+
+/// Holds the strokes of a round.
+pub(crate) struct Hand<'a> {
+    program: u32,
+    scene: &'a Scene,
+    /// Whose mark has not been reached.
+    waiting: Vec<Stroke>,
+    due: Vec<(Instant, Act)>,
+    done: Vec<Stroke>,
+    stderr: String,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Strike(Stroke),
+    /// Someone was stopped who is to go on.
+    Continue(u32),
+    /// The second of two interrupts.
+    InterruptAgain,
+}
+
+impl<'a> Hand<'a> {
+    pub(crate) fn new(program: u32, round: &Round, scene: &'a Scene) -> Hand<'a> {
+        Hand {
+            program,
+            scene,
+            waiting: round.strokes.clone(),
+            due: Vec::new(),
+            done: Vec::new(),
+            stderr: String::new(),
+        }
+    }
+
+    /// A mark has been reached, for the first time or again.
+    pub(crate) fn reached(&mut self, mark: Mark) {
+        self.arm(|of| of == mark);
+    }
+
+    /// A line has come on stderr.
+    pub(crate) fn read(&mut self, line: String) {
+        self.arm(|of| matches!(of, Mark::Line(text) if line.contains(text)));
+        if self.stderr.len() < MOST_KEPT {
+            self.stderr.push_str(&line);
+            self.stderr.push('\n');
+        }
+    }
+
+    /// How long until something is due.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        let next = self.due.iter().map(|(at, _)| *at).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    pub(crate) fn strike_what_is_due(&mut self) {
+        let now = Instant::now();
+        let (now_due, later) = std::mem::take(&mut self.due)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        self.due = later;
+        let mut now_due: Vec<(Instant, Act)> = now_due;
+        now_due.sort_by_key(|(at, _)| *at);
+        for (_, act) in now_due {
+            match act {
+                Act::Continue(pid) => drop(census::send(pid, libc::SIGCONT)),
+                Act::InterruptAgain => drop(census::send(self.program, libc::SIGINT)),
+                Act::Strike(stroke) => {
+                    if self.strike(stroke.harm) {
+                        self.done.push(stroke);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What has been done.
+    pub(crate) fn done(&self) -> Vec<Stroke> {
+        self.done.clone()
+    }
+
+    /// All that has been read.
+    pub(crate) fn take_stderr(&mut self) -> String {
+        std::mem::take(&mut self.stderr)
+    }
+
+    fn arm(&mut self, is_reached: impl Fn(Mark) -> bool) {
+        let now = Instant::now();
+        let due = &mut self.due;
+        self.waiting.retain(|stroke| {
+            if !is_reached(stroke.mark) {
+                return true;
+            }
+            let at = now + Duration::from_micros(stroke.delay_us);
+            due.push((at, Act::Strike(*stroke)));
+            false
+        });
+    }
+
+    /// Does it; whether there was something to do it to.
+    fn strike(&mut self, harm: Harm) -> bool {
+        match harm {
+            Harm::SignalWorker { pick, signal } => self
+                .pick(Role::Worker, pick)
+                .is_some_and(|pid| census::send(pid, signal)),
+            Harm::KillForkserver => self
+                .pick(Role::Forkserver, 0)
+                .is_some_and(|pid| census::send(pid, libc::SIGKILL)),
+            Harm::StopWorker { pick, millis } => {
+                let pid = self.pick(Role::Worker, pick);
+                self.stop(pid, libc::SIGSTOP, millis)
+            }
+            Harm::StopForkserver { millis } => {
+                let pid = self.pick(Role::Forkserver, 0);
+                self.stop(pid, libc::SIGSTOP, millis)
+            }
+            Harm::StopProgram { signal, millis } => self.stop(Some(self.program), signal, millis),
+            Harm::SignalProgram { signal } => census::send(self.program, signal),
+            Harm::InterruptTwice => {
+                let at = Instant::now() + Duration::from_millis(5);
+                self.due.push((at, Act::InterruptAgain));
+                census::send(self.program, libc::SIGINT)
+            }
+            Harm::TruncateData { per_mille } => self.truncate(per_mille).is_ok(),
+            Harm::RemoveData => fs::remove_file(&self.scene.data).is_ok(),
+            Harm::ReplaceData => self
+                .scene
+                .other
+                .as_ref()
+                .is_some_and(|other| fs::rename(other, &self.scene.data).is_ok()),
+            Harm::TouchData => self.touch().is_ok(),
+        }
+    }
+
+    fn pick(&self, role: Role, pick: u32) -> Option<u32> {
+        let all = census::with_role(self.program, role);
+        let index = (pick as usize).checked_rem(all.len())?;
+        Some(all[index])
+    }
+
+    fn stop(&mut self, pid: Option<u32>, signal: i32, millis: u64) -> bool {
+        let Some(pid) = pid else { return false };
+        let at = Instant::now() + Duration::from_millis(millis);
+        self.due.push((at, Act::Continue(pid)));
+        census::send(pid, signal)
+    }
+
+    fn truncate(&self, per_mille: u64) -> std::io::Result<()> {
+        let file = fs::File::options().write(true).open(&self.scene.data)?;
+        let len = file.metadata()?.len();
+        file.set_len(len / 1000 * per_mille)
+    }
+
+    fn touch(&self) -> std::io::Result<()> {
+        let file = fs::File::options().write(true).open(&self.scene.data)?;
+        file.set_modified(SystemTime::now())
+    }
+}

@@ -1,0 +1,387 @@
+//! A round: what is run and what is done to it, derived from the seed and the round's number alone.
+
+use std::fmt;
+
+use fastrand::Rng;
+use report::{StartMethod, Transport};
+
+use super::harm::{Harm, Mark, Stroke};
+
+/// Lines on which harms wait, of `coordinator sum` and of `mixed-load`.
+const SUM_MARKS: [Mark; 5] = [
+    Mark::Begin,
+    Mark::Line("Loaded "),
+    Mark::Line("Started "),
+    Mark::Line("Hands out."),
+    Mark::Line("Has all results."),
+];
+const LOAD_MARKS: [Mark; 5] = [
+    Mark::Begin,
+    Mark::Line("Started "),
+    Mark::Line("mapped"),
+    Mark::Line("mapped unordered"),
+    Mark::Line("streamed"),
+];
+/// How a program says that all its workers are ready.
+pub(crate) const STARTED: Mark = Mark::Line("Started ");
+
+/// One round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Round {
+    /// Its number, from 0.
+    pub(crate) number: u64,
+    /// What is run.
+    pub(crate) work: Work,
+    /// How its workers misbehave, if they do: the word in `HANDOFF_FAULTS`.
+    pub(crate) dice: Option<Dice>,
+    /// Which of its outputs nobody reads.
+    pub(crate) closed: Option<Closed>,
+    /// Room in `/dev/shm` in MB, where it is small.
+    pub(crate) small_shm_mb: Option<u64>,
+    /// What is done to it.
+    pub(crate) strokes: Vec<Stroke>,
+}
+
+/// What is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// `coordinator sum`.
+    Sum(SumWork),
+    /// `mixed-load`.
+    Load(LoadWork),
+}
+
+/// A run of `coordinator sum`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SumWork {
+    pub(crate) start_method: StartMethod,
+    pub(crate) transport: Transport,
+    pub(crate) workers: u32,
+    pub(crate) batches: u32,
+    pub(crate) repeat: u32,
+    pub(crate) retries: u32,
+    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) json: bool,
+    pub(crate) sandbox: bool,
+}
+
+/// A run of `mixed-load`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LoadWork {
+    pub(crate) start_method: StartMethod,
+    pub(crate) workers: u32,
+    pub(crate) tasks: u32,
+    pub(crate) retries: u32,
+    pub(crate) timeout_ms: u64,
+    pub(crate) seed: u64,
+    pub(crate) background: bool,
+}
+
+/// How workers misbehave: what the package `faults` reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dice {
+    seed: u64,
+    per_mille: u16,
+    /// The names of one or two faults.
+    pub(crate) faults: Vec<&'static str>,
+}
+
+/// An output whose reader is gone from the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    Stdout,
+    Stderr,
+}
+
+impl Round {
+    /// The round of that number.
+    pub(crate) fn derive(seed: u64, number: u64) -> Round {
+        // The generator's own mixing keeps neighbouring seeds apart, once they differ in more than
+        // their last bits.
+        let mut random = Rng::with_seed(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number);
+        random.u64(..);
+        let work = if random.u8(0..4) == 0 {
+            Work::Load(load(&mut random))
+        } else {
+            Work::Sum(sum(&mut random))
+        };
+        let mut round = Round {
+            number,
+            work,
+            dice: None,
+            closed: None,
+            small_shm_mb: None,
+            strokes: Vec::new(),
+        };
+        // One round in ten is left alone: what goes wrong then was not done by us.
+        let harms = [0, 1, 1, 1, 1, 1, 2, 2, 2, 3][random.usize(0..10)];
+        for _ in 0..harms {
+            round.harm(&mut random);
+        }
+        round
+    }
+
+    /// Everything that can be asked for with `--only`: what is run, and how, and what is done.
+    pub(crate) fn tags(&self) -> Vec<&'static str> {
+        let mut tags = match &self.work {
+            Work::Sum(sum) => {
+                let mut tags = vec!["sum", sum.start_method.as_str(), sum.transport.as_str()];
+                tags.extend(sum.sandbox.then_some("sandbox"));
+                tags
+            }
+            Work::Load(load) if load.background => {
+                vec!["load", load.start_method.as_str(), "background"]
+            }
+            Work::Load(load) => vec!["load", load.start_method.as_str()],
+        };
+        tags.extend(self.kinds());
+        tags
+    }
+
+    /// The kinds of all that is done to it, each as often as it is.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        let mut kinds: Vec<_> = self.strokes.iter().map(|one| one.harm.kind()).collect();
+        kinds.extend(self.conditions());
+        kinds
+    }
+
+    /// What is wrong from the start on.
+    pub(crate) fn conditions(&self) -> Vec<&'static str> {
+        let mut kinds = Vec::new();
+        if let Some(dice) = &self.dice {
+            kinds.extend(&dice.faults);
+        }
+        kinds.extend(self.closed.map(|closed| match closed {
+            Closed::Stdout => "closed-stdout",
+            Closed::Stderr => "closed-stderr",
+        }));
+        kinds.extend(self.small_shm_mb.map(|_| "small-shm"));
+        kinds
+    }
+
+    /// Whether something is done to the dataset, which then has to be a copy.
+    pub(crate) fn harms_data(&self) -> bool {
+        self.strokes.iter().any(|stroke| stroke.harm.is_to_data())
+    }
+
+    /// The start method of its workers.
+    pub(crate) fn start_method(&self) -> StartMethod {
+        match &self.work {
+            Work::Sum(sum) => sum.start_method,
+            Work::Load(load) => load.start_method,
+        }
+    }
+
+    /// Adds one harm of a kind that makes sense here; where chance offers none, nothing.
+    fn harm(&mut self, random: &mut Rng) {
+        let is_sum = matches!(self.work, Work::Sum(_));
+        let method = self.start_method();
+        let harm = match random.u8(0..100) {
+            0..18 => Harm::SignalWorker {
+                pick: random.u32(..),
+                signal: [libc::SIGKILL, libc::SIGKILL, libc::SIGTERM, libc::SIGSEGV]
+                    [random.usize(0..4)],
+            },
+            18..28 => Harm::StopWorker {
+                pick: random.u32(..),
+                millis: random.u64(1..300),
+            },
+            28..36 if method == StartMethod::ForkServer => {
+                if random.bool() {
+                    Harm::KillForkserver
+                } else {
+                    let millis = random.u64(1..300);
+                    Harm::StopForkserver { millis }
+                }
+            }
+            28..46 => Harm::SignalProgram {
+                signal: [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGKILL]
+                    [random.usize(0..4)],
+            },
+            46..49 => Harm::InterruptTwice,
+            49..58 => Harm::StopProgram {
+                signal: [libc::SIGSTOP, libc::SIGTSTP][random.usize(0..2)],
+                millis: random.u64(1..300),
+            },
+            58..70 if is_sum => match random.u8(0..4) {
+                0 => Harm::TruncateData {
+                    per_mille: random.u64(0..1000),
+                },
+                1 => Harm::ReplaceData,
+                2 => Harm::RemoveData,
+                _ => Harm::TouchData,
+            },
+            70..76 => {
+                let closed = [Closed::Stdout, Closed::Stderr][random.usize(0..2)];
+                self.closed = Some(closed);
+                return;
+            }
+            76..80 => {
+                self.small_shm_mb = Some(random.u64(1..32));
+                return;
+            }
+            _ => return self.make_faulty(random),
+        };
+        let marks = if is_sum { SUM_MARKS } else { LOAD_MARKS };
+        self.strokes.push(Stroke {
+            mark: marks[random.usize(0..marks.len())],
+            // Mostly at once, at times long after: most phases are short.
+            delay_us: random.u64(0..200) << random.u64(0..11),
+            harm,
+        });
+    }
+
+    fn make_faulty(&mut self, random: &mut Rng) {
+        const FAULTS: [&str; 6] = ["hang", "crash", "truncate", "lie", "flood", "slow"];
+        let is_load = matches!(self.work, Work::Load(_));
+        // The coordinator forks itself, and it has no faults to fork.
+        if !is_load && self.start_method() == StartMethod::Fork {
+            return;
+        }
+        let mut faults = vec![FAULTS[random.usize(0..FAULTS.len())]];
+        if random.bool() {
+            faults.push(FAULTS[random.usize(0..FAULTS.len())]);
+            faults.sort_unstable();
+            faults.dedup();
+        }
+        // A task that never ends is ended by its time limit, each of them: those must be few.
+        let waits = faults
+            .iter()
+            .any(|fault| matches!(*fault, "hang" | "truncate"));
+        let most = match (is_load, waits) {
+            (true, true) => 15,
+            (true, false) => 50,
+            (false, _) => 300,
+        };
+        self.dice = Some(Dice {
+            seed: random.u64(0..1_000_000),
+            per_mille: random.u16(1..=most),
+            faults,
+        });
+        if let (Work::Sum(sum), true) = (&mut self.work, waits) {
+            sum.timeout_ms = Some(random.u64(300..1000));
+        }
+    }
+}
+
+fn sum(random: &mut Rng) -> SumWork {
+    let transport = Transport::ALL[random.usize(0..Transport::ALL.len())];
+    let start_method = match transport {
+        Transport::Inherit => StartMethod::Fork,
+        _ => StartMethod::ALL[random.usize(0..StartMethod::ALL.len())],
+    };
+    SumWork {
+        start_method,
+        transport,
+        workers: [1, 2, 2, 3, 4, 8][random.usize(0..6)],
+        batches: [1, 2, 7, 50, 400][random.usize(0..5)],
+        repeat: [1, 1, 3, 30][random.usize(0..4)],
+        retries: random.u32(0..4),
+        timeout_ms: (random.u8(0..4) == 0).then(|| random.u64(2000..20_000)),
+        json: random.u8(0..4) > 0,
+        sandbox: random.u8(0..6) == 0,
+    }
+}
+
+fn load(random: &mut Rng) -> LoadWork {
+    let background = random.u8(0..3) == 0;
+    LoadWork {
+        start_method: StartMethod::ALL[random.usize(usize::from(background)..3)],
+        workers: random.u32(1..=6),
+        tasks: [20, 100, 400, 2000][random.usize(0..4)],
+        retries: random.u32(0..4),
+        timeout_ms: random.u64(200..600),
+        seed: random.u64(0..1_000_000),
+        background,
+    }
+}
+
+impl fmt::Display for Dice {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seed, per_mille) = (self.seed, self.per_mille);
+        write!(formatter, "{seed}:{per_mille}:{}", self.faults.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_round_is_the_same_again_and_no_other() {
+        for number in 0..200 {
+            assert_eq!(Round::derive(7, number), Round::derive(7, number));
+        }
+        assert_ne!(Round::derive(7, 1).work, Round::derive(8, 1).work);
+        assert_ne!(Round::derive(7, 1).work, Round::derive(7, 2).work);
+    }
+
+    #[test]
+    fn only_what_can_work_is_run() {
+        for number in 0..3000 {
+            let round = Round::derive(1, number);
+            match &round.work {
+                Work::Sum(sum) => {
+                    let fork = sum.start_method == StartMethod::Fork;
+                    assert!(sum.transport != Transport::Inherit || fork, "{round:?}");
+                    assert!(round.dice.is_none() || !fork, "{round:?}");
+                }
+                Work::Load(load) => {
+                    let fork = load.start_method == StartMethod::Fork;
+                    assert!(!load.background || !fork, "{round:?}");
+                    assert!(!round.harms_data(), "{round:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn everything_comes_up_before_long() {
+        let tags: BTreeSet<&str> = (0..1000)
+            .flat_map(|number| Round::derive(3, number).tags())
+            .collect();
+        for tag in [
+            "sum",
+            "load",
+            "background",
+            "fork",
+            "spawn",
+            "forkserver",
+            "bytes",
+            "serde",
+            "shm",
+            "mmap",
+            "inherit",
+            "kill-worker",
+            "terminate-worker",
+            "crash-worker",
+            "stop-worker",
+            "kill-forkserver",
+            "stop-forkserver",
+            "interrupt",
+            "terminate",
+            "hang-up",
+            "kill-program",
+            "interrupt-twice",
+            "suspend-program",
+            "stop-program",
+            "truncate-data",
+            "replace-data",
+            "remove-data",
+            "touch-data",
+            "closed-stdout",
+            "closed-stderr",
+            "small-shm",
+            "sandbox",
+            "hang",
+            "crash",
+            "truncate",
+            "lie",
+            "flood",
+            "slow",
+        ] {
+            assert!(tags.contains(tag), "{tag} never comes up");
+        }
+    }
+}
