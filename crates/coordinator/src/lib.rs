@@ -21,6 +21,7 @@ pub mod trace;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// The whole of `main`: parses the command line, runs the subcommand, and gives the exit code.
@@ -54,7 +55,8 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::from(exit::DONE),
         Err(failure) => {
             if let Some(message) = failure.message() {
-                eprintln!("coordinator: {message}");
+                // A reader that has gone away is no reason for a panic.
+                let _ = writeln!(std::io::stderr(), "coordinator: {message}");
             }
             ExitCode::from(failure.code())
         }

@@ -2,7 +2,7 @@
 
 use crate::{Inherited, Registry, ServeError, child, forkserver, serve};
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -61,7 +61,8 @@ pub fn run(registry: &Registry) -> ExitCode {
     match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("worker: {error}");
+            // A reader that has gone away is no reason for a panic.
+            let _ = writeln!(io::stderr(), "worker: {error}");
             ExitCode::from(if matches!(error, EndpointError::Usage(_)) {
                 2
             } else {

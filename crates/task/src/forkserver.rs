@@ -8,7 +8,7 @@ use crate::channel::{Channel, Incoming, send_all};
 use crate::{Inherited, Registry, child, fork, serve};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use wire::{FromServer, Hello, ToServer};
@@ -142,7 +142,8 @@ fn worker(socket: OwnedFd, stderr: OwnedFd, parent: u32, registry: &Registry) ->
     match served {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("worker: {error}");
+            // A reader that has gone away is no reason for a panic.
+            let _ = writeln!(io::stderr(), "worker: {error}");
             1
         }
     }

@@ -2,6 +2,7 @@
 //! its manual page too.
 
 use clap::{Args, Parser};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use task::Endpoint;
@@ -51,7 +52,8 @@ pub fn main() -> ExitCode {
     match task::run_at(&endpoint, cli.parent, &crate::registry()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("worker: {error}");
+            // A reader that has gone away is no reason for a panic.
+            let _ = writeln!(std::io::stderr(), "worker: {error}");
             ExitCode::FAILURE
         }
     }

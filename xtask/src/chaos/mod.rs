@@ -14,6 +14,7 @@ mod play;
 mod stage;
 mod table;
 mod verdict;
+mod work;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

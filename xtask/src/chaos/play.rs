@@ -23,7 +23,7 @@ pub(crate) const CLEANUP: Duration = Duration::from_secs(1);
 /// How long a signal to xtask may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);
 /// Of an output, what is kept.
-const MOST_KEPT: usize = 1 << 20;
+const MOST_KEPT: usize = 64 << 20;
 
 /// What became of a round.
 #[derive(Debug)]
@@ -141,10 +141,9 @@ fn start(
     let (sender, stdout) = channel();
     if let Some(pipe) = child.stdout.take() {
         thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let _ = BufReader::new(pipe)
-                .take(MOST_KEPT as u64)
-                .read_to_end(&mut bytes);
+            let (mut bytes, mut pipe) = (Vec::new(), BufReader::new(pipe));
+            let _ = (&mut pipe).take(MOST_KEPT as u64).read_to_end(&mut bytes);
+            let _ = std::io::copy(&mut pipe, &mut std::io::sink());
             let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
         });
     }

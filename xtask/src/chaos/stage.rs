@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use report::{Machine, StartMethod, Sum, SumResult, Transport};
 
-use super::plan::{LoadWork, Round, SumWork, Work};
+use super::plan::Round;
+use super::work::{LoadWork, SumWork, Work};
 use crate::dataset::{GENERATED_FIELD, Job};
 use crate::interrupt::Interrupt;
 use crate::process;

@@ -4,8 +4,9 @@
 use report::{Sum, SumResult, parse_count};
 
 use super::harm::{Harm, Stroke};
-use super::plan::{Closed, Round, STARTED, SumWork, Work};
+use super::plan::{Closed, Round, STARTED};
 use super::play::{End, Outcome, was_done};
+use super::work::{SumWork, Work};
 
 /// How a round kept the promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

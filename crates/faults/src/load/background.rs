@@ -2,7 +2,7 @@
 
 use super::tally::{Tally, Wrong};
 use super::tasks::{CountBelow, Digest, Double, digest};
-use super::{Cli, Trouble};
+use super::{Cli, Trouble, say};
 use pool::{Background, Builder, Shared, Shutdown, TaskFailure};
 use std::thread;
 
@@ -11,7 +11,7 @@ const THREADS: u64 = 3;
 
 pub(crate) fn run(builder: Builder, cli: &Cli) -> Result<Tally, Trouble> {
     let pool = builder.background()?;
-    eprintln!("Started {} workers", cli.workers);
+    say(&format!("Started {} workers", cli.workers));
     let numbers: Vec<u64> = (0..100_000).collect();
     let array = pool.share(&numbers)?;
     let mut tally = Tally::default();

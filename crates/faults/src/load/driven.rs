@@ -2,7 +2,7 @@
 
 use super::tally::{Tally, Wrong};
 use super::tasks::{CountBelow, Digest, Double, digest};
-use super::{Cli, Trouble};
+use super::{Cli, Trouble, say};
 use pool::{Builder, Input, Pool, ReduceError, Shutdown, Stream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,16 @@ pub(crate) fn run(builder: Builder, cli: &Cli) -> Result<Tally, Trouble> {
     let mut random = fastrand::Rng::with_seed(cli.seed);
     let mut pool = builder.start()?;
     // A mark for whoever wants to do something to it from here on.
-    eprintln!("Started {} workers", cli.workers);
+    say(&format!("Started {} workers", cli.workers));
     let mut tally = Tally::default();
     tally.add(in_order(&mut pool, cli.tasks)?);
-    eprintln!("mapped");
+    say("mapped");
     tally.add(as_they_come(&mut pool, cli.tasks, &mut random)?);
-    eprintln!("mapped unordered");
+    say("mapped unordered");
     tally.add(streams(&mut pool, cli.tasks.min(40), &mut random)?);
-    eprintln!("streamed");
+    say("streamed");
     tally.add(shared(&mut pool, cli.tasks.min(100), &mut random)?);
-    eprintln!("shared");
+    say("shared");
     tally.add(given_up(&mut pool, cli.tasks.min(100))?);
     pool.shutdown(Shutdown::Drain)?;
     Ok(tally)

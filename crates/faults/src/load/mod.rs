@@ -11,6 +11,7 @@ mod tasks;
 
 use clap::{Parser, ValueEnum};
 use pool::{Builder, Pool, Program, StartMethod};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -68,16 +69,24 @@ pub fn main() -> ExitCode {
         }
     });
     match ran {
-        Ok(tally) => {
-            println!("{tally}");
-            ExitCode::SUCCESS
-        }
+        Ok(tally) => match writeln!(io::stdout(), "{tally}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                say(&format!("mixed-load: cannot print the result: {error}"));
+                ExitCode::from(FAILED)
+            }
+        },
         Err(error) => {
-            eprintln!("mixed-load: {error}");
+            say(&format!("mixed-load: {error}"));
             let wrong = error.downcast_ref::<tally::Wrong>().is_some();
             ExitCode::from(if wrong { WRONG } else { FAILED })
         }
     }
+}
+
+/// A line on stderr, where a reader that has gone away is no reason to stop.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Why there is no tally: a [`Wrong`](tally::Wrong) answer, or what the pool says.

@@ -2,6 +2,7 @@
 
 use super::{Seat, StartError};
 use crate::process::Process;
+use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::{fs, io};
 use task::{Inherited, Registry};
@@ -28,7 +29,8 @@ fn live(seat: Seat, registry: &Registry, inherited: &Inherited, parent: u32) -> 
     match ran {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("worker: {error}");
+            // A reader that has gone away is no reason for a panic.
+            let _ = writeln!(io::stderr(), "worker: {error}");
             1
         }
     }
