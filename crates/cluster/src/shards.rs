@@ -48,8 +48,9 @@ pub(crate) struct Shards {
 /// Why a dataset is not the one that rank 0 has described.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ShardError {
-    #[error("{0}; every rank needs every dataset, under the same path")]
-    Open(#[from] OpenError),
+    // Its words hold those of its cause.
+    #[error("{error}; every rank needs every dataset, under the same path")]
+    Open { error: OpenError },
     #[error(
         "{} has records of {theirs}, the first dataset has {ours}: sum those apart",
         .path.display()
@@ -69,6 +70,12 @@ pub(crate) enum ShardError {
         here: u64,
         there: u64,
     },
+}
+
+impl From<OpenError> for ShardError {
+    fn from(error: OpenError) -> ShardError {
+        ShardError::Open { error }
+    }
 }
 
 impl Shards {

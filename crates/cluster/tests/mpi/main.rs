@@ -7,6 +7,7 @@
 mod bits;
 mod data;
 mod endings;
+mod hosts;
 mod kept;
 mod run;
 mod seen;

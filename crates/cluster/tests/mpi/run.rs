@@ -157,12 +157,29 @@ pub(crate) fn ticks(pid: i32) -> u64 {
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
-fn children(parent: i32) -> Vec<i32> {
-    let pids = fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let mut pids: Vec<i32> = pids
-        .filter(|pid| stat(*pid).is_some_and(|fields| fields[1] == parent.to_string()))
+/// The pids of programs of this name that have `word` on their command line, lowest first.
+pub(crate) fn programs(program: &str, word: &str) -> Vec<i32> {
+    let command_line = |pid: i32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    pids()
+        .into_iter()
+        .filter(|pid| name(*pid) == program)
+        .filter(|pid| String::from_utf8_lossy(&command_line(*pid)).contains(word))
+        .collect()
+}
+
+pub(crate) fn children(parent: i32) -> Vec<i32> {
+    let parent = parent.to_string();
+    pids()
+        .into_iter()
+        .filter(|pid| stat(*pid).is_some_and(|fields| fields[1] == parent))
+        .collect()
+}
+
+/// Of all processes, lowest first.
+fn pids() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").unwrap();
+    let mut pids: Vec<i32> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .collect();
     pids.sort_unstable();
     pids
