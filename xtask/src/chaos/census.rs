@@ -6,6 +6,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
+/// What a guardian calls itself.
+const GUARDIAN: &str = "handoff-guard";
+
 /// A living process below this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Process {
@@ -21,6 +24,8 @@ pub(crate) enum Role {
     Program,
     Forkserver,
     Worker,
+    /// Cleans up after the program where that is killed.
+    Guardian,
     /// Something else that the program started.
     Other,
 }
@@ -52,6 +57,9 @@ pub(crate) fn with_role(program: u32, role: Role) -> Vec<u32> {
     let role_of = |process: &Process| {
         if process.pid == program {
             return Role::Program;
+        }
+        if process.name == GUARDIAN {
+            return Role::Guardian;
         }
         let arguments = command_line(process.pid);
         let says = |word: &str| arguments.iter().any(|argument| argument == word);

@@ -84,6 +84,16 @@ impl<'a> Hand<'a> {
         }
     }
 
+    /// The program has ended. Whoever is still stopped goes on: one that was stopped before it
+    /// could ask to die with the program must not be blamed for living on.
+    pub(crate) fn let_go(&mut self) {
+        for (_, act) in self.due.drain(..) {
+            if let Act::Continue(pid) = act {
+                census::send(pid, libc::SIGCONT);
+            }
+        }
+    }
+
     /// What has been done.
     pub(crate) fn done(&self) -> Vec<Stroke> {
         self.done.clone()
@@ -115,6 +125,9 @@ impl<'a> Hand<'a> {
                 .is_some_and(|pid| census::send(pid, signal)),
             Harm::KillForkserver => self
                 .pick(Role::Forkserver, 0)
+                .is_some_and(|pid| census::send(pid, libc::SIGKILL)),
+            Harm::KillGuardian => self
+                .pick(Role::Guardian, 0)
                 .is_some_and(|pid| census::send(pid, libc::SIGKILL)),
             Harm::StopWorker { pick, millis } => {
                 let pid = self.pick(Role::Worker, pick);

@@ -22,6 +22,8 @@ pub(crate) enum Harm {
     },
     /// SIGKILL to the forkserver.
     KillForkserver,
+    /// SIGKILL to the guardian.
+    KillGuardian,
     /// SIGSTOP to the forkserver, SIGCONT later.
     StopForkserver {
         /// When it goes on.
@@ -65,6 +67,7 @@ impl Harm {
             },
             Harm::StopWorker { .. } => "stop-worker",
             Harm::KillForkserver => "kill-forkserver",
+            Harm::KillGuardian => "kill-guardian",
             Harm::StopForkserver { .. } => "stop-forkserver",
             Harm::SignalProgram { signal } => match signal {
                 libc::SIGINT => "interrupt",

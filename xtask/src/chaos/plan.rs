@@ -165,11 +165,12 @@ impl Round {
                     [random.usize(0..4)],
             },
             46..49 => Harm::InterruptTwice,
-            49..58 => Harm::StopProgram {
+            49..52 => Harm::KillGuardian,
+            52..59 => Harm::StopProgram {
                 signal: [libc::SIGSTOP, libc::SIGTSTP][random.usize(0..2)],
                 millis: random.u64(1..300),
             },
-            58..70 if is_sum => match random.u8(0..4) {
+            59..70 if is_sum => match random.u8(0..4) {
                 0 => Harm::TruncateData {
                     per_mille: random.u64(0..1000),
                 },
@@ -215,7 +216,7 @@ impl Round {
             .iter()
             .any(|fault| matches!(*fault, "hang" | "truncate"));
         let most = match (is_load, waits) {
-            (true, true) => 15,
+            (true, true) => 8,
             (true, false) => 50,
             (false, _) => 300,
         };
@@ -293,6 +294,7 @@ mod tests {
             "crash-worker",
             "stop-worker",
             "kill-forkserver",
+            "kill-guardian",
             "stop-forkserver",
             "interrupt",
             "terminate",

@@ -87,6 +87,7 @@ pub(crate) fn play(
             return Err(interrupted);
         }
     };
+    hand.let_go();
     if end.is_some() {
         kill_all();
     }

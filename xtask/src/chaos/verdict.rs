@@ -52,7 +52,7 @@ pub(crate) fn judge(
     }
     for (kind, left) in [
         ("left-process", outcome.left_processes.clone()),
-        ("left-segment", outcome.left_segments.join(", ")),
+        ("left-segment", left_segments(outcome)),
         ("left-file", outcome.left_files.join(", ")),
     ] {
         if !left.is_empty() {
@@ -64,6 +64,20 @@ pub(crate) fn judge(
     } else {
         Err(broken)
     }
+}
+
+/// Segments that nobody has an excuse for: where program and guardian were both killed, the next
+/// start is to remove them.
+fn left_segments(outcome: &Outcome) -> String {
+    let killed = Harm::SignalProgram {
+        signal: libc::SIGKILL,
+    };
+    let is_excused = was_done(outcome, |harm| harm == killed)
+        && was_done(outcome, |harm| harm == Harm::KillGuardian);
+    if is_excused {
+        return String::new();
+    }
+    outcome.left_segments.join(", ")
 }
 
 fn end(round: &Round, outcome: &Outcome, answers: &[SumResult; 2]) -> Result<Kept, Broken> {
@@ -153,6 +167,7 @@ fn may_not_fail(round: &Round, outcome: &Outcome) -> bool {
         Harm::StopWorker { .. } | Harm::StopForkserver { .. } | Harm::StopProgram { .. } => {
             sum.timeout_ms.is_none()
         }
+        Harm::KillGuardian => true,
         _ => false,
     };
     let killed = outcome
