@@ -74,6 +74,17 @@ pub(crate) fn megabytes(bytes: f64) -> String {
     format!("{} MB", three_digits(bytes / 1e6))
 }
 
+/// Bytes in the unit that suits them, powers of ten: `4.80 GB`, `0.54 MB` as `540 kB`.
+#[expect(clippy::cast_precision_loss, reason = "no memory has 2^53 bytes")]
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes as f64 {
+        b if b < 1e3 => format!("{b} bytes"),
+        b if b < 1e6 => format!("{} kB", three_digits(b / 1e3)),
+        b if b < 1e9 => format!("{} MB", three_digits(b / 1e6)),
+        b => format!("{} GB", three_digits(b / 1e9)),
+    }
+}
+
 /// A multiple: `1.07 ×`.
 pub(crate) fn times(ratio: f64) -> String {
     format!("{} ×", three_digits(ratio))

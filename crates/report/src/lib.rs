@@ -36,7 +36,7 @@ pub use sum::{
     Coordinator, Dataset, Ended, Event, Memory, MemoryReport, Plan, Seconds, Sum, SumResult, What,
     Worker,
 };
-pub use traits::{TraitCell, TraitCells, TraitRow, TraitStatement, Traits, Verdict};
+pub use traits::{StartLatency, TraitCell, TraitCells, TraitRow, TraitStatement, Traits, Verdict};
 
 /// The number that stands as `schema` in every report of this version.
 ///

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Machine;
+use crate::{Machine, Pages, Spread};
 
 /// All claims that were measured in one run. `Seen` is whatever a claim's probe found; each claim
 /// has a shape of its own, so that a reader of all of them takes it as a JSON value.
@@ -63,6 +63,19 @@ pub struct TraitCell<Seen> {
     pub text: String,
     /// In figures; null where the probe failed, and then `text` says how.
     pub seen: Option<Seen>,
+}
+
+/// What the claim `start-latency` has seen of parents of one size.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartLatency {
+    /// What the parent held, bytes.
+    pub parent: u64,
+    /// In which pages, as asked for.
+    pub pages: Pages,
+    /// How much of it was in huge pages, bytes.
+    pub huge: u64,
+    /// From the start call to the first byte of the child's answer.
+    pub seconds: Spread,
 }
 
 /// One thing that a claim says.

@@ -1,6 +1,6 @@
 // A button in every head of the results, which sorts by its column: figures by value, names by text.
 const table = document.getElementById('results');
-const heads = [...table.tHead.rows[0].cells];
+const heads = table ? [...table.tHead.rows[0].cells] : [];
 const key = (row, column) => {
   const cell = row.cells[column];
   if (!cell || cell.matches('.why')) return null;

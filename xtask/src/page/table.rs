@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use report::{CellReport, CellSummary, Limit, Limits, Matrix, Pages, Spread, Touch, Unit};
 
+use super::start_cost::{StartCost, size};
 use crate::grid::{megabytes, seconds, three_digits, times};
 use crate::matrix::limit_name;
 
@@ -21,18 +22,18 @@ struct Figure {
 }
 
 const COLUMNS: [Column; 14] = [
-    column("wall", "seconds from exec to exit", |s| time(&s.wall)),
+    column("wall", "from exec to exit", |s| time(&s.wall)),
     column("total", "start + run", |s| time(&s.total)),
+    column("of limit", "multiple of what the machine needs", |s| {
+        multiple(s.limit_multiple)
+    }),
+    column("speed-up", "total of one worker over this one", |s| {
+        multiple(s.speed_up)
+    }),
     column("load", "opening or reading the dataset", |s| time(&s.load)),
     column("share", "filling a segment", |s| time(&s.share)),
     column("start", "starting the workers", |s| time(&s.start)),
     column("run", "first batch out to last result in", |s| time(&s.run)),
-    column("speed-up", "total of one worker over this one", |s| {
-        multiple(s.speed_up)
-    }),
-    column("of limit", "multiple of what the machine needs", |s| {
-        multiple(s.limit_multiple)
-    }),
     column("share of limit", "multiple of the fastest fill", |s| {
         multiple(s.share_multiple)
     }),
@@ -67,8 +68,8 @@ pub(crate) fn results(matrix: &Matrix) -> Markup {
         table #results {
             thead {
                 tr {
-                    th scope="col" { "transport" }
-                    th scope="col" { "start method" }
+                    th.name scope="col" { "transport" }
+                    th.name scope="col" { "start method" }
                     th scope="col" { "workers" }
                     @for column in &COLUMNS {
                         th scope="col" title=(column.says) { (column.name) }
@@ -88,8 +89,8 @@ pub(crate) fn limits(limits: &Limits) -> Markup {
         table {
             thead {
                 tr {
-                    th scope="col" { "limit" }
-                    th scope="col" { "memory" }
+                    th.name scope="col" { "limit" }
+                    th.name scope="col" { "memory" }
                     th scope="col" { "median" }
                     th scope="col" { "least – greatest" }
                 }
@@ -103,12 +104,19 @@ pub(crate) fn limits(limits: &Limits) -> Markup {
                             td { (three_digits(value.median)) " " (unit(limit.unit)) }
                             td { (three_digits(value.min)) " – " (three_digits(value.max)) }
                         } @else {
-                            td.why colspan="2" { (limit.note.as_deref().unwrap_or("not measured")) }
+                            td.why colspan="2" { (not_measured(limit)) }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+fn not_measured(limit: &Limit) -> String {
+    match &limit.note {
+        Some(why) => format!("not measured: {why}"),
+        None => "not measured".to_owned(),
     }
 }
 
@@ -144,10 +152,7 @@ fn row(cell: &CellReport) -> Markup {
                 (names)
                 @for column in &COLUMNS {
                     @let figure = (column.figure)(summary);
-                    td data-value=[figure.value] {
-                        (figure.text)
-                        @if let Some(spread) = &figure.spread { small { (spread) } }
-                    }
+                    (field(&figure))
                 }
             }
         },
@@ -160,6 +165,42 @@ fn row(cell: &CellReport) -> Markup {
     }
 }
 
+fn field(figure: &Figure) -> Markup {
+    html! {
+        td data-value=[figure.value] {
+            (figure.text)
+            @if let Some(spread) = &figure.spread { small { (spread) } }
+        }
+    }
+}
+
+/// What starting a child costs, by what its parent holds.
+pub(crate) fn starts(cost: &StartCost) -> Markup {
+    html! {
+        table #starts {
+            thead {
+                tr {
+                    th.name scope="col" { "parent" }
+                    @for line in &cost.lines { th scope="col" { (line.name) } }
+                }
+            }
+            tbody {
+                @for parent in cost.parents() {
+                    tr {
+                        th scope="row" { (size(parent)) }
+                        @for line in &cost.lines {
+                            @match line.by(parent) {
+                                Some(spread) => (field(&time(spread))),
+                                None => td { "–" },
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn why(cell: &CellReport) -> String {
     match (&cell.failed, &cell.void) {
         (Some(reason), _) => format!("failed: {reason}"),
@@ -169,12 +210,20 @@ fn why(cell: &CellReport) -> String {
 }
 
 fn time(spread: &Spread) -> Figure {
-    let ends = format!("{} – {}", seconds(spread.min), seconds(spread.max));
     Figure {
         value: Some(spread.median),
         text: seconds(spread.median),
-        spread: (spread.min < spread.max).then_some(ends),
+        spread: (spread.min < spread.max).then(|| ends(seconds(spread.min), &seconds(spread.max))),
     }
+}
+
+/// `1.75 – 3.21 s`: the unit once where both have the same.
+fn ends(mut least: String, most: &str) -> String {
+    let unit = |figure: &str| figure.rfind(' ').unwrap_or(figure.len());
+    if least[unit(&least)..] == most[unit(most)..] {
+        least.truncate(unit(&least));
+    }
+    format!("{least} – {most}")
 }
 
 fn multiple(value: Option<f64>) -> Figure {

@@ -32,6 +32,8 @@ pub(crate) struct Span {
 pub(crate) enum Doing {
     /// A worker, from its start to its handshake.
     Starting,
+    /// A worker, from the handing out of a batch to having its data.
+    Receiving,
     /// A worker, from having a batch's data to having its result.
     Computing,
     /// A worker's result on its way to the coordinator.
@@ -109,9 +111,23 @@ fn before(doing: Doing, to: f64, length: f64) -> Span {
     }
 }
 
-/// What a worker was busy with, by its events. Where it is busy with nothing, it waits.
-pub(crate) fn spans(worker: &Worker) -> Vec<Span> {
-    let mut spans = Vec::new();
+/// What a worker was busy with, by its events and, for what was on its way to it, its coordinator's.
+/// Where it is busy with nothing, it waits. A batch may come while another is computed.
+pub(crate) fn spans(worker: &Worker, coordinator: &Coordinator) -> Vec<Span> {
+    let received = worker.events.iter().filter(|e| e.what == What::Received);
+    let mut spans: Vec<Span> = received
+        .filter_map(|event| {
+            // Handed out more than once where a worker died: the last time is this one's.
+            let handed_out = coordinator.events.iter().rfind(|sent| {
+                sent.what == What::Sent && sent.batch == event.batch && sent.t <= event.t
+            })?;
+            Some(Span {
+                doing: Doing::Receiving,
+                from: handed_out.t,
+                to: event.t,
+            })
+        })
+        .collect();
     for (index, event) in worker.events.iter().enumerate() {
         let (doing, ends_with) = match event.what {
             What::Started => (Doing::Starting, What::Ready),
@@ -176,6 +192,19 @@ mod tests {
         }
     }
 
+    fn coordinator(sent: &[(f64, u64)]) -> Coordinator {
+        let event = |&(t, batch): &(f64, u64)| Event {
+            t,
+            what: What::Sent,
+            batch: Some(batch),
+        };
+        Coordinator {
+            pid: 1,
+            events: sent.iter().map(event).collect(),
+            events_dropped: 0,
+        }
+    }
+
     #[test]
     fn an_answer_may_overlap_the_next_batch() {
         let worker = worker(&[
@@ -188,7 +217,7 @@ mod tests {
             (6.0, What::Sent, Some(0)),
             (6.5, What::Sent, Some(1)),
         ]);
-        let spans: Vec<(Doing, f64, f64)> = spans(&worker)
+        let spans: Vec<(Doing, f64, f64)> = spans(&worker, &coordinator(&[]))
             .into_iter()
             .map(|span| (span.doing, span.from, span.to))
             .collect();
@@ -207,7 +236,19 @@ mod tests {
     #[test]
     fn a_batch_that_was_never_finished_is_no_span() {
         let worker = worker(&[(1.0, What::Received, Some(0)), (2.0, What::Ended, None)]);
-        assert_eq!(spans(&worker), []);
+        assert_eq!(spans(&worker, &coordinator(&[])), []);
+    }
+
+    #[test]
+    fn a_batch_is_on_its_way_from_its_last_handing_out() {
+        let worker = worker(&[(3.0, What::Received, Some(4))]);
+        let handed_out = coordinator(&[(1.0, 4), (1.5, 3), (2.0, 4), (3.5, 4)]);
+        let on_its_way = Span {
+            doing: Doing::Receiving,
+            from: 2.0,
+            to: 3.0,
+        };
+        assert_eq!(spans(&worker, &handed_out), [on_its_way]);
     }
 
     #[test]
@@ -219,11 +260,7 @@ mod tests {
                 start_method: report::StartMethod::Fork,
             },
             position: 0,
-            coordinator: Coordinator {
-                pid: 1,
-                events: Vec::new(),
-                events_dropped: 0,
-            },
+            coordinator: coordinator(&[]),
             workers: vec![worker(&[
                 (1.0, What::Started, None),
                 (2.0, What::Ready, None),

@@ -2,22 +2,13 @@
 
 use report::{CellReport, CellSummary, Matrix, Spread, StartMethod, Transport, format_count};
 
-use crate::grid::{megabytes, seconds, seconds_spread, times};
-
-/// One thing that the figures say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
-    /// What it is about.
-    pub(crate) about: &'static str,
-    /// What is so.
-    pub(crate) text: String,
-}
+use crate::grid::{seconds, seconds_spread, size, times};
 
 /// A cell that has figures.
 type Measured<'a> = (&'a CellReport, &'a CellSummary);
 
-/// What the figures say, the most important first.
-pub(crate) fn findings(matrix: &Matrix) -> Vec<Finding> {
+/// What the figures say and about what, the most important first.
+pub(crate) fn findings(matrix: &Matrix) -> Vec<(&'static str, String)> {
     let measured: Vec<Measured<'_>> = matrix
         .cells
         .iter()
@@ -25,7 +16,7 @@ pub(crate) fn findings(matrix: &Matrix) -> Vec<Finding> {
         .collect();
     let mut findings = Vec::new();
     let mut say = |about, text: Option<String>| {
-        findings.extend(text.map(|text| Finding { about, text }));
+        findings.extend(text.map(|text| (about, text)));
     };
     if let Some(best) = least(&measured, |summary| &summary.wall) {
         say("Fastest", Some(fastest(matrix, best, &measured)));
@@ -74,7 +65,7 @@ fn fastest(matrix: &Matrix, best: Measured<'_>, measured: &[Measured<'_>]) -> St
         name(cell),
         seconds_spread(&summary.wall),
         format_count(matrix.dataset.records),
-        megabytes(float(matrix.dataset.bytes)),
+        size(matrix.dataset.bytes),
     );
     let rivals: Vec<String> = measured
         .iter()
@@ -142,7 +133,7 @@ fn limit(best: Measured<'_>, measured: &[Measured<'_>]) -> String {
         let (multiple, limit) = (summary.limit_multiple?, summary.limit.as_ref()?);
         let (what, probe) = limit.split_once(" / ")?;
         Some(format!(
-            "{} needs {} the time of {probe} (its {what})",
+            "{}: its {what} is {} what {probe} takes on this machine",
             name(cell),
             times(multiple),
         ))
@@ -150,20 +141,25 @@ fn limit(best: Measured<'_>, measured: &[Measured<'_>]) -> String {
     let Some(fastest) = of(best) else {
         return "The machine's limits were not measured in this run.".to_owned();
     };
-    let nearest = measured
+    let mut nearest: Vec<(f64, Measured<'_>)> = measured
         .iter()
-        .copied()
-        .filter(|(_, summary)| summary.limit_multiple.is_some())
-        .min_by(|(_, one), (_, other)| {
-            one.limit_multiple
-                .partial_cmp(&other.limit_multiple)
-                .expect("numbers")
-        })
-        .filter(|(cell, _)| cell.cell != best.0.cell)
-        .and_then(of);
+        .filter_map(|of_it| Some((of_it.1.limit_multiple?, *of_it)))
+        .collect();
+    nearest.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let nearest = nearest
+        .first()
+        .filter(|(_, (cell, _))| cell.cell != best.0.cell)
+        .and_then(|(multiple, nearest)| Some((*multiple, of(*nearest)?)));
     match nearest {
-        Some(nearest) => format!("{fastest}. Nearest to its limit: {nearest}."),
-        None => format!("{fastest}, and is nearest to its limit."),
+        Some((multiple, nearest)) => {
+            let below = if multiple < 1.0 {
+                " (several workers never wait for one reader)"
+            } else {
+                ""
+            };
+            format!("{fastest}. Nearest to its limit is {nearest}{below}.")
+        }
+        None => format!("{fastest}; none is nearer to its limit."),
     }
 }
 
@@ -173,9 +169,9 @@ fn memory(matrix: &Matrix, best: Measured<'_>, measured: &[Measured<'_>]) -> Str
         "{} holds {} at most in its coordinator's heap and {} in that of its greatest worker, for \
          a dataset of {}.",
         name(cell),
-        megabytes(summary.coordinator_heap_peak),
-        megabytes(summary.worker_heap_peak),
-        megabytes(float(matrix.dataset.bytes)),
+        memory_of(summary.coordinator_heap_peak),
+        memory_of(summary.worker_heap_peak),
+        size(matrix.dataset.bytes),
     );
     let most = measured.iter().max_by(|(_, one), (_, other)| {
         one.coordinator_heap_peak
@@ -185,7 +181,7 @@ fn memory(matrix: &Matrix, best: Measured<'_>, measured: &[Measured<'_>]) -> Str
         text += &format!(
             " The most: {} with {} in its coordinator.",
             name(most),
-            megabytes(summary.coordinator_heap_peak)
+            memory_of(summary.coordinator_heap_peak)
         );
     }
     text
@@ -236,7 +232,11 @@ fn missing(matrix: &Matrix) -> Option<String> {
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no dataset has 2^53 bytes")]
-fn float(bytes: u64) -> f64 {
-    bytes as f64
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the median of whole bytes"
+)]
+fn memory_of(bytes: f64) -> String {
+    size(bytes as u64)
 }

@@ -73,23 +73,30 @@ impl Axis {
     }
 
     /// Logarithmic, with exactly these values named.
-    pub(crate) fn counts(title: &str, counts: &[u32]) -> Axis {
-        let positions: Vec<f64> = counts
-            .iter()
-            .map(|count| f64::from(*count).log10())
+    pub(crate) fn named(title: &str, values: impl IntoIterator<Item = (f64, String)>) -> Axis {
+        let ticks: Vec<(f64, String)> = values
+            .into_iter()
+            .map(|(value, name)| (value.log10(), name))
             .collect();
-        let least = positions.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = positions.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let positions = || ticks.iter().map(|(position, _)| *position);
+        let least = positions().fold(f64::INFINITY, f64::min);
+        let most = positions().fold(f64::NEG_INFINITY, f64::max);
+        let margin = 0.15 * (most - least).max(1.0);
         Axis {
             title: title.to_owned(),
-            from: least - 0.15,
-            to: most + 0.15,
-            ticks: positions
-                .into_iter()
-                .zip(counts.iter().map(u32::to_string))
-                .collect(),
+            from: least - margin,
+            to: most + margin,
+            ticks,
             log: true,
         }
+    }
+
+    /// Logarithmic, with exactly these counts named.
+    pub(crate) fn counts(title: &str, counts: &[u32]) -> Axis {
+        let named = counts
+            .iter()
+            .map(|count| (f64::from(*count), count.to_string()));
+        Axis::named(title, named)
     }
 
     /// A row for each name, the first on top; row `n` is centred at [`Axis::row`].

@@ -9,18 +9,20 @@ use plotters::prelude::{Cartesian2d, DrawingArea, IntoDrawingArea, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
 
+use report::Spread;
+
 use super::axis::Axis;
 use super::palette::{self, GRID, INK, MUTED};
 
 /// The width of every figure; its height is its own. Units of the drawing, about a pixel each.
-pub(crate) const WIDTH: u32 = 460;
+pub(crate) const WIDTH: u32 = 400;
 const HEAD: u32 = 26;
 const LEGEND_LINE: u32 = 18;
 const FONT: &str = "sans-serif";
 /// The drawing library writes four fifths of what it is told.
 const FONT_SIZE: u32 = 16;
 /// Generous: without font files a text's width is only known about.
-const CHARACTER: f64 = 7.2;
+const CHARACTER: f64 = 6.5;
 
 /// A drawn figure.
 #[derive(Debug, Clone)]
@@ -109,7 +111,7 @@ impl Figure {
             draw_legend(&root, &lines)?;
             let (_, plot) = root.split_vertically(top);
             let mut chart = ChartBuilder::on(&plot)
-                .margin_right(18)
+                .margin_right(26)
                 .margin_top(6)
                 .x_label_area_size(bottom)
                 .y_label_area_size(frame.left)
@@ -139,7 +141,8 @@ impl Figure {
 
     /// The figure as a file of its own.
     pub(crate) fn file(&self) -> String {
-        self.with(&format!("<style>{}</style>", palette::style("")))
+        let style = palette::style("");
+        self.with(&format!("<style>{style}</style>{}", palette::background()))
     }
 
     /// The figure as a part of a page that has the palette's style.
@@ -219,6 +222,27 @@ impl Canvas<'_, '_> {
         Ok(())
     }
 
+    /// The least and the greatest of several figures, along a row.
+    pub(crate) fn whisker(&mut self, spread: &Spread, middle: f64) -> anyhow::Result<()> {
+        self.line(INK, 2, vec![(spread.min, middle), (spread.max, middle)])?;
+        for end in [spread.min, spread.max] {
+            self.line(INK, 2, vec![(end, middle - 0.2), (end, middle + 0.2)])?;
+        }
+        Ok(())
+    }
+
+    /// A dashed line at a position of the horizontal axis, as high as the figure.
+    pub(crate) fn dashed_rise(&mut self, colour: RGBColor, x: f64, y: &Axis) -> anyhow::Result<()> {
+        let dash = (y.to - y.from) / 30.0;
+        let mut begin = y.from;
+        while begin < y.to {
+            let end = (begin + dash).min(y.to);
+            self.line(colour, 2, vec![(x, begin), (x, end)])?;
+            begin += dash * 2.0;
+        }
+        Ok(())
+    }
+
     /// A small text that begins at a position.
     pub(crate) fn text(&mut self, text: &str, at: (f64, f64)) -> anyhow::Result<()> {
         let style = style(f64::from(FONT_SIZE) * 0.9, INK).pos(Pos::new(HPos::Left, VPos::Center));
@@ -238,7 +262,7 @@ fn legend_lines(legend: &[Key]) -> Vec<Vec<(i32, Key)>> {
     let mut x = f64::INFINITY;
     for key in legend {
         let letters = u32::try_from(key.means.chars().count()).unwrap_or(u32::MAX);
-        let width = 30.0 + f64::from(letters) * CHARACTER;
+        let width = 34.0 + f64::from(letters) * CHARACTER;
         if x + width > f64::from(WIDTH) {
             lines.push(Vec::new());
             x = 14.0;
@@ -259,7 +283,7 @@ fn draw_legend(
     for line in lines {
         for (x, key) in line {
             root.draw(&element(key.mark, key.colour, (*x, y)))?;
-            root.draw_text(key.means, &text, (x + 12, y))?;
+            root.draw_text(key.means, &text, (x + 14, y))?;
         }
         y += i32::try_from(LEGEND_LINE)?;
     }

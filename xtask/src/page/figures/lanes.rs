@@ -12,7 +12,7 @@ use crate::page::words;
 
 const ROW: u32 = 22;
 
-const LEGEND: [(Doing, Key); 7] = [
+const LEGEND: [(Doing, Key); 8] = [
     (Doing::Load, key(Mark::Bar, YELLOW, "load")),
     (Doing::Share, key(Mark::Bar, PURPLE, "share")),
     (Doing::Start, key(Mark::Bar, VERMILION, "start")),
@@ -20,6 +20,10 @@ const LEGEND: [(Doing, Key); 7] = [
     (
         Doing::Starting,
         key(Mark::LowBar, VERMILION, "worker starts"),
+    ),
+    (
+        Doing::Receiving,
+        key(Mark::LowBar, BLUE, "batch on its way"),
     ),
     (Doing::Computing, key(Mark::Bar, BLUE, "computes")),
     (
@@ -61,15 +65,19 @@ fn figure(cell: &CellReport, run: &CellRun, timeline: &Timeline) -> anyhow::Resu
         .phases(&run.seconds)
         .into_iter()
         .map(|phase| (0, phase))
-        .chain(
-            (1..)
-                .zip(&timeline.workers)
-                .flat_map(|(row, worker)| spans(worker).into_iter().map(move |span| (row, span))),
-        )
+        .chain((1..).zip(&timeline.workers).flat_map(|(row, worker)| {
+            let spans = spans(worker, &timeline.coordinator).into_iter();
+            spans.map(move |span| (row, span))
+        }))
         .collect();
+    // What is too short to be seen needs no word.
+    let seen = |span: &Span| span.to - span.from > x.to / 400.0;
     let legend: Vec<Key> = LEGEND
         .iter()
-        .filter(|(doing, _)| busy.iter().any(|(_, span)| span.doing == *doing))
+        .filter(|(doing, _)| {
+            let mut spans = busy.iter().map(|(_, span)| span);
+            spans.any(|span| span.doing == *doing && seen(span))
+        })
         .map(|(_, key)| *key)
         .collect();
     let frame = Frame {
@@ -79,7 +87,7 @@ fn figure(cell: &CellReport, run: &CellRun, timeline: &Timeline) -> anyhow::Resu
         ),
         title: words::name(cell),
         height: ROW * u32::try_from(names.len())?,
-        left: 152,
+        left: 140,
         x: &x,
         y: &y,
         legend: &legend,

@@ -4,19 +4,24 @@ mod axis;
 mod canvas;
 mod lanes;
 mod memory;
+mod overview;
 pub(crate) mod palette;
 mod phases;
+mod start_cost;
 mod totals;
 
 use report::{CellReport, Matrix, Transport};
 
 pub(crate) use canvas::Figure;
+pub(crate) use start_cost::figure as start_cost;
 
 use super::timelines::Timeline;
 
 /// All figures of a matrix, those of a transport together.
 #[derive(Debug)]
 pub(crate) struct Figures {
+    /// The best cell of each transport.
+    pub(crate) overview: Option<Figure>,
     /// Total time by number of workers, one for each transport.
     pub(crate) totals: Vec<Figure>,
     /// Load, share, start and run, one for each transport.
@@ -31,8 +36,9 @@ impl Figures {
     /// Each of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Figure> {
         let lanes = self.lanes.iter().flat_map(|(_, lanes)| lanes);
-        self.totals
+        self.overview
             .iter()
+            .chain(&self.totals)
             .chain(&self.phases)
             .chain(&self.memory)
             .chain(lanes)
@@ -46,6 +52,7 @@ impl Figures {
 /// Those of the drawing library.
 pub(crate) fn all(matrix: &Matrix, timelines: &[Timeline]) -> anyhow::Result<Figures> {
     let mut figures = Figures {
+        overview: overview::figure(matrix)?,
         totals: totals::figures(matrix)?,
         phases: Vec::new(),
         memory: Vec::new(),

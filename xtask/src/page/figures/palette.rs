@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 use plotters::style::RGBColor;
 
+/// Behind a figure that is a file of its own.
+const PAGE: RGBColor = RGBColor(0xFF, 0xFF, 0xFF);
 /// Text and marks of the frame.
 pub(crate) const INK: RGBColor = RGBColor(0x1C, 0x1E, 0x21);
 /// Lesser text.
@@ -27,7 +29,8 @@ pub(crate) const YELLOW: RGBColor = RGBColor(0xA8, 0x7C, 0x00);
 /// Neither.
 pub(crate) const GREY: RGBColor = RGBColor(0x8A, 0x90, 0x97);
 
-const DARK: [(RGBColor, &str); 9] = [
+const DARK: [(RGBColor, &str); 10] = [
+    (PAGE, "#16181B"),
     (INK, "#F1F3F4"),
     (MUTED, "#B4BAC0"),
     (GRID, "#3C4046"),
@@ -38,6 +41,12 @@ const DARK: [(RGBColor, &str); 9] = [
     (YELLOW, "#F0C242"),
     (GREY, "#8A9097"),
 ];
+
+/// A figure's background, for where nobody knows what it is shown on.
+pub(crate) fn background() -> String {
+    let RGBColor(red, green, blue) = PAGE;
+    format!("<rect width=\"100%\" height=\"100%\" fill=\"#{red:02X}{green:02X}{blue:02X}\"/>")
+}
 
 /// The rules that turn the colours dark where the reader prefers that, each behind `scope`.
 pub(crate) fn style(scope: &str) -> String {

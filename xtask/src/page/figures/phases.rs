@@ -1,9 +1,9 @@
 //! Where the time goes: a bar a cell, its phases one after the other.
 
-use report::{CellReport, Seconds, Transport};
+use report::{CellReport, CellSummary, Seconds, Transport};
 
 use super::axis::Axis;
-use super::canvas::{Figure, Frame, Key, Mark};
+use super::canvas::{Canvas, Figure, Frame, Key, Mark};
 use super::palette::{BLUE, INK, PURPLE, VERMILION, YELLOW};
 use super::row_name;
 use crate::grid::seconds;
@@ -11,19 +11,22 @@ use crate::stats::spread;
 
 const ROW: u32 = 24;
 
-const LEGEND: [Key; 5] = [
+/// The phases in their order.
+pub(crate) const PHASES: [Key; 4] = [
     bar("load", YELLOW),
     bar("share", PURPLE),
     bar("start", VERMILION),
     bar("run", BLUE),
-    Key {
-        mark: Mark::Whisker,
-        colour: INK,
-        means: "least – greatest sum",
-    },
 ];
+/// What a whisker means.
+pub(crate) const ENDS: Key = Key {
+    mark: Mark::Whisker,
+    colour: INK,
+    means: "least – greatest",
+};
 
-const fn bar(means: &'static str, colour: plotters::style::RGBColor) -> Key {
+/// A bar in a legend.
+pub(crate) const fn bar(means: &'static str, colour: plotters::style::RGBColor) -> Key {
     Key {
         mark: Mark::Bar,
         colour,
@@ -43,6 +46,8 @@ pub(crate) fn figure(transport: Transport, cells: &[&CellReport]) -> anyhow::Res
     // Room for the figure behind the longest bar.
     let x = Axis::linear("time of the phases", most * 1.22, seconds);
     let y = Axis::rows(&names);
+    let mut legend = PHASES.to_vec();
+    legend.push(ENDS);
     let frame = Frame {
         name: format!("phases-{transport}"),
         title: format!("{transport}: load, share, start, run"),
@@ -50,7 +55,7 @@ pub(crate) fn figure(transport: Transport, cells: &[&CellReport]) -> anyhow::Res
         left: 100,
         x: &x,
         y: &y,
-        legend: &LEGEND,
+        legend: &legend,
     };
     Figure::draw(frame, |canvas| {
         for (row, cell) in cells.iter().enumerate() {
@@ -58,27 +63,34 @@ pub(crate) fn figure(transport: Transport, cells: &[&CellReport]) -> anyhow::Res
                 continue;
             };
             let middle = Axis::row(row, cells.len());
-            let phases = [&summary.load, &summary.share, &summary.start, &summary.run];
-            let mut from = 0.0;
-            for (phase, key) in phases.into_iter().zip(LEGEND) {
-                let to = from + phase.median;
-                if to > from {
-                    canvas.block(key.colour, [(from, middle - 0.36), (to, middle + 0.36)])?;
-                }
-                from = to;
-            }
+            let end = stack(canvas, summary, middle)?;
             let sums = cell.runs.iter().filter(|run| !run.seconds.void);
             if let Some(sums) = spread(sums.map(|run| sum(&run.seconds))) {
-                canvas.line(INK, 2, vec![(sums.min, middle), (sums.max, middle)])?;
-                for end in [sums.min, sums.max] {
-                    canvas.line(INK, 2, vec![(end, middle - 0.2), (end, middle + 0.2)])?;
-                }
+                canvas.whisker(&sums, middle)?;
                 let label = seconds(sums.median);
-                canvas.text(&label, (sums.max.max(from), middle))?;
+                canvas.text(&label, (sums.max.max(end), middle))?;
             }
         }
         Ok(())
     })
+}
+
+/// The medians of the phases, one after the other; where the last one ends.
+pub(crate) fn stack(
+    canvas: &mut Canvas<'_, '_>,
+    summary: &CellSummary,
+    middle: f64,
+) -> anyhow::Result<f64> {
+    let phases = [&summary.load, &summary.share, &summary.start, &summary.run];
+    let mut from = 0.0;
+    for (phase, key) in phases.into_iter().zip(PHASES) {
+        let to = from + phase.median;
+        if to > from {
+            canvas.block(key.colour, [(from, middle - 0.36), (to, middle + 0.36)])?;
+        }
+        from = to;
+    }
+    Ok(from)
 }
 
 fn sum(seconds: &Seconds) -> f64 {

@@ -4,25 +4,11 @@ use crate::experiments::traits::ballast::{self, MIB};
 use crate::experiments::traits::claim::{Claim, Methods, ours, study};
 use crate::experiments::traits::parent::Parent;
 use nix::sys::prctl::set_thp_disable;
-use report::{Pages, Spread, TraitStatement};
-use serde::{Deserialize, Serialize};
+use report::{Pages, Spread, StartLatency as Latency, TraitStatement};
 use shmem::Room;
 use std::time::{Duration, Instant};
 
 pub(in super::super) struct StartLatency;
-
-/// Starts of children of a parent of one size.
-#[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct Latency {
-    /// What the parent held, bytes.
-    parent: u64,
-    /// In which pages, as asked for.
-    pages: Pages,
-    /// How much of it was in huge pages, bytes.
-    huge: u64,
-    /// From the start call to the first byte of the child's answer.
-    seconds: Spread,
-}
 
 /// Sizes of the parent in MiB that are measured wherever there is room; a last one is told.
 const SIZES_MIB: [u64; 4] = [0, 64, 256, 1024];
@@ -59,23 +45,23 @@ impl Claim for StartLatency {
     }
 
     fn cell(seen: &Vec<Latency>) -> String {
-        let words = |pages: Pages| {
+        let all = |pages: Pages| {
             let of = seen.iter().filter(|latency| latency.pages == pages);
-            let words: Vec<String> = of.map(Latency::words).collect();
-            words.join(", ")
+            let all: Vec<String> = of.map(words).collect();
+            all.join(", ")
         };
         format!(
             "ms, base pages: {}; huge pages: {}",
-            words(Pages::Base),
-            words(Pages::Huge)
+            all(Pages::Base),
+            all(Pages::Huge)
         )
     }
 
     fn judge(seen: &Methods<Vec<Latency>>) -> Vec<TraitStatement> {
         let ends = |of: &[Latency]| {
             let mut base = of.iter().filter(|latency| latency.pages == Pages::Base);
-            let first = base.next().map_or(f64::NAN, Latency::least);
-            (first, base.next_back().map_or(f64::NAN, Latency::least))
+            let first = base.next().map_or(f64::NAN, least);
+            (first, base.next_back().map_or(f64::NAN, least))
         };
         let (fork_small, fork_large) = ends(&seen.fork);
         let (spawn_small, spawn_large) = ends(&seen.spawn);
@@ -102,32 +88,31 @@ impl Claim for StartLatency {
     }
 }
 
-impl Latency {
-    fn least(&self) -> f64 {
-        self.seconds.min
-    }
+fn least(latency: &Latency) -> f64 {
+    latency.seconds.min
+}
 
-    /// `0.12 (64 MiB)`; where huge pages were asked for, how many of them were got.
-    fn words(&self) -> String {
-        let (ms, mib) = (self.least() * 1e3, self.parent / MIB);
-        match (self.pages, self.parent) {
-            (Pages::Base, _) | (Pages::Huge, 0) => format!("{ms:.2} ({mib} MiB)"),
-            (Pages::Huge, parent) => {
-                let got = 100 * self.huge / parent;
-                format!("{ms:.2} ({mib} MiB, {got}% got)")
-            }
+/// `0.12 (64 MiB)`; where huge pages were asked for, how many of them were got.
+fn words(latency: &Latency) -> String {
+    let (ms, mib) = (least(latency) * 1e3, latency.parent / MIB);
+    match (latency.pages, latency.parent) {
+        (Pages::Base, _) | (Pages::Huge, 0) => format!("{ms:.2} ({mib} MiB)"),
+        (Pages::Huge, parent) => {
+            let got = 100 * latency.huge / parent;
+            format!("{ms:.2} ({mib} MiB, {got}% got)")
         }
     }
+}
 
-    /// Whether the kernel has given nearly all the huge pages that were asked for.
-    fn is_huge(&self) -> bool {
-        self.pages == Pages::Huge && self.parent > 0 && self.huge >= self.parent / 100 * 95
-    }
+/// Whether the kernel has given nearly all the huge pages that were asked for.
+fn is_huge(latency: &Latency) -> bool {
+    let wanted = latency.parent / 100 * 95;
+    latency.pages == Pages::Huge && latency.parent > 0 && latency.huge >= wanted
 }
 
 /// The largest parent that is wholly in huge pages beside one as large in base pages.
 fn huge_beside_base(fork: &[Latency]) -> Option<TraitStatement> {
-    let huge = fork.iter().rfind(|latency| latency.is_huge())?;
+    let huge = fork.iter().rfind(|latency| is_huge(latency))?;
     let base = fork
         .iter()
         .find(|latency| latency.pages == Pages::Base && latency.parent == huge.parent)?;
@@ -137,7 +122,7 @@ fn huge_beside_base(fork: &[Latency]) -> Option<TraitStatement> {
             "a fork of a parent of {mib} MiB in huge pages takes less than half as long as in base \
              pages"
         ),
-        huge.least() < base.least() / 2.0,
+        least(huge) < least(base) / 2.0,
     ))
 }
 

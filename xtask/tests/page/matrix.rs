@@ -1,68 +1,38 @@
-//! The page and the figures of a matrix that was really run: well formed, complete, and true to the
-//! JSON beside them.
+//! The page of a matrix.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
-use report::{CellReport, Matrix, StartMethod, Transport};
-use roxmltree::Document;
-use scraper::{Html, Selector};
+use report::{CellReport, CellRun, Matrix, StartMethod, Transport};
+use roxmltree::{Document, Node};
+use scraper::Html;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tempfile::TempDir;
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/results")
-}
+use crate::{
+    Scale, assert_stands_alone, assert_well_formed, elements, figures, fixture, near, number, page,
+    seconds_in, select, texts, words,
+};
 
 /// A folder with these files of the fixture, drawn.
 fn drawn(files: &[&str], change: impl FnOnce(&mut Matrix)) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for file in files {
-        fs::copy(fixture().join(file), folder.path().join(file)).unwrap();
+        fs::copy(fixture(file), folder.path().join(file)).unwrap();
     }
     let mut matrix = matrix();
     change(&mut matrix);
     let text = serde_json::to_string(&matrix).unwrap();
     fs::write(folder.path().join("matrix.json"), text).unwrap();
-    let output = draw(folder.path());
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
-    folder
+    crate::drawn(folder)
 }
 
-fn draw(folder: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xtask"))
-        .arg("page")
-        .arg(folder)
-        .output()
-        .unwrap()
+fn json<T: DeserializeOwned>(file: &str) -> T {
+    serde_json::from_str(&fs::read_to_string(fixture(file)).unwrap()).unwrap()
 }
 
 fn matrix() -> Matrix {
-    let text = fs::read_to_string(fixture().join("matrix.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
-}
-
-fn page(folder: &TempDir) -> (String, Html) {
-    let text = fs::read_to_string(folder.path().join("report.html")).unwrap();
-    let html = Html::parse_document(&text);
-    (text, html)
-}
-
-fn figures(folder: &TempDir) -> BTreeMap<String, String> {
-    fs::read_dir(folder.path().join("figures"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .map(|path| {
-            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            (name, fs::read_to_string(path).unwrap())
-        })
-        .collect()
-}
-
-fn select(within: &str) -> Selector {
-    Selector::parse(within).unwrap()
+    json("matrix.json")
 }
 
 const ALL: [&str; 2] = ["limits.json", "timelines.json"];
@@ -71,25 +41,7 @@ const ALL: [&str; 2] = ["limits.json", "timelines.json"];
 fn the_page_is_well_formed_and_needs_no_network() {
     let broken = Html::parse_document("<!DOCTYPE html><p><b></p>");
     assert_ne!(broken.errors, Vec::<String>::new(), "the parser tells");
-    let folder = drawn(&ALL, |_| ());
-    let (text, html) = page(&folder);
-    assert_eq!(html.errors, Vec::<String>::new(), "errors of the parser");
-    for (what, attribute) in [
-        ("a", "href"),
-        ("img", "src"),
-        ("link", "href"),
-        ("script", "src"),
-    ] {
-        for element in html.select(&select(what)) {
-            if let Some(to) = element.value().attr(attribute) {
-                assert!(folder.path().join(to).is_file(), "{what} leads to {to}");
-            }
-        }
-    }
-    assert!(!text.contains("url(") && !text.contains("@import"));
-    let addresses = text.matches("http").count();
-    let namespaces = text.matches("xmlns=\"http://www.w3.org/2000/svg\"").count();
-    assert_eq!(addresses, namespaces, "an address besides the namespaces");
+    assert_stands_alone(&drawn(&ALL, |_| ()), "report.html");
 }
 
 #[test]
@@ -97,7 +49,7 @@ fn figures_are_well_formed_and_each_is_on_the_page() {
     let folder = drawn(&ALL, |_| ());
     let figures = figures(&folder);
     let names: Vec<&str> = figures.keys().map(String::as_str).collect();
-    let mut expected = Vec::new();
+    let mut expected = vec!["overview".to_owned()];
     for transport in ["mmap", "shm"] {
         expected.extend(["total", "phases", "memory"].map(|kind| format!("{kind}-{transport}")));
         for method in ["fork", "spawn"] {
@@ -107,31 +59,17 @@ fn figures_are_well_formed_and_each_is_on_the_page() {
     expected.sort();
     assert_eq!(names, expected);
 
-    let (_, html) = page(&folder);
+    let (_, html) = page(&folder, "report.html");
     assert_eq!(html.select(&select("figure > svg")).count(), names.len());
     for (name, svg) in &figures {
-        let document = Document::parse(svg).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let root = document.root_element();
-        assert_eq!(root.tag_name().name(), "svg", "{name}");
-        let (width, height): (f64, f64) = (
-            root.attribute("width").unwrap().parse().unwrap(),
-            root.attribute("height").unwrap().parse().unwrap(),
-        );
-        for node in document.descendants() {
-            for (side, most) in [("x", width), ("y", height), ("cx", width), ("cy", height)] {
-                if let Some(place) = node.attribute(side) {
-                    let place: f64 = place.parse().unwrap();
-                    assert!((0.0..=most).contains(&place), "{name}: {side} at {place}");
-                }
-            }
-        }
+        assert_well_formed(name, svg);
     }
 }
 
 #[test]
 fn the_table_has_the_figures_of_the_json() {
     let folder = drawn(&ALL, |_| ());
-    let (_, html) = page(&folder);
+    let (_, html) = page(&folder, "report.html");
     let matrix = matrix();
     let heads: Vec<String> = html
         .select(&select("#results thead th"))
@@ -182,28 +120,6 @@ fn the_table_has_the_figures_of_the_json() {
     }
 }
 
-/// The times in a text: `1.50 ms`, `0`.
-fn seconds_in(text: &str) -> impl Iterator<Item = f64> {
-    let spaced = text
-        .replace("µs", "µs ")
-        .replace("ms", "ms ")
-        .replace('–', " ");
-    let words: Vec<String> = spaced.split_whitespace().map(str::to_owned).collect();
-    (0..words.len()).filter_map(move |at| {
-        let figure: f64 = words[at].parse().ok()?;
-        let unit = match words.get(at + 1).map(String::as_str) {
-            Some("µs") => 1e-6,
-            Some("ms") => 1e-3,
-            _ => 1.0,
-        };
-        Some(figure * unit)
-    })
-}
-
-fn near(shown: f64, figure: f64) -> bool {
-    (shown - figure).abs() <= figure * 0.0051
-}
-
 #[test]
 fn marks_stand_where_the_medians_are() {
     let folder = drawn(&ALL, |_| ());
@@ -214,27 +130,12 @@ fn marks_stand_where_the_medians_are() {
     let svg = &figures(&folder)["total-shm"];
     let document = Document::parse(svg).unwrap();
     // The first disc belongs to the legend, the others are fork's medians from left to right.
-    let heights: Vec<f64> = document
-        .descendants()
-        .filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "circle")))
-        .skip(1)
-        .map(|disc| disc.attribute("cy").unwrap().parse().unwrap())
-        .collect();
+    let discs = elements(&document, "circle").skip(1);
+    let heights: Vec<f64> = discs.map(|disc| number(disc, "cy")).collect();
     assert_eq!(heights.len(), 2);
-    // The axis' own names give its scale.
-    let ticks: Vec<(f64, f64)> = document
-        .descendants()
-        .filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "text")))
-        .filter_map(|node| {
-            let seconds = seconds_in(node.text()?).next()?;
-            let unit = node.text()?.contains('s');
-            unit.then_some((node.attribute("y")?.parse().ok()?, seconds.log10()))
-        })
-        .collect();
-    let ((low, from), (high, to)) = (ticks[0], *ticks.last().unwrap());
-    assert!((low - high).abs() > 50.0, "{ticks:?}");
+    let scale = Scale::of(&document, "y");
     for (height, median) in heights.iter().zip(&medians) {
-        let shown = from + (height - low) / (high - low) * (to - from);
+        let shown = scale.log(*height);
         assert!(
             (shown - median.log10()).abs() < 0.02,
             "{shown} is not {median}"
@@ -265,19 +166,125 @@ fn lanes_are_those_of_the_processes() {
             "SpawnProcess-"
         };
         let document = Document::parse(&svg).unwrap();
-        let texts: Vec<&str> = document
-            .descendants()
-            .filter_map(|node| node.text())
-            .map(str::trim)
-            .collect();
-        assert_eq!(
-            texts.iter().filter(|text| text.starts_with(prefix)).count(),
-            // A text node is the child of its element, which gives the same text.
-            workers * 2,
-            "{name}: {texts:?}"
-        );
-        assert!(texts.contains(&"computes"), "{name}");
+        let words = words(&document);
+        let lanes = words.iter().filter(|word| word.starts_with(prefix));
+        assert_eq!(lanes.count(), workers, "{name}: {words:?}");
+        assert!(words.contains(&"computes"), "{name}");
     }
+}
+
+#[test]
+fn bars_of_a_lane_stand_where_its_events_are() {
+    let folder = drawn(&ALL, |_| ());
+    let timelines: Vec<Value> = json("timelines.json");
+    let matrix = matrix();
+    let cell = of(&matrix, StartMethod::Fork, Transport::Mmap)
+        .find(|cell| cell.cell.workers == 2)
+        .unwrap();
+    // The run that is drawn is the nearest to the median.
+    let median = cell.summary.as_ref().unwrap().total.median;
+    let run = cell.runs.iter().min_by(|one, other| {
+        let away = |run: &CellRun| (run.seconds.total - median).abs();
+        away(one).total_cmp(&away(other))
+    });
+    let position = run.unwrap().position;
+    let timeline = timelines
+        .iter()
+        .find(|timeline| timeline["position"] == position)
+        .unwrap();
+    let figures = figures(&folder);
+    let document = Document::parse(&figures["timeline-mmap-fork-2"]).unwrap();
+    let scale = Scale::of(&document, "x");
+    let legend =
+        elements(&document, "text").find(|node| node.text().map(str::trim) == Some("computes"));
+    // The legend's mark stands beside its word; the bars of the lanes are all as high.
+    let blue: Vec<Node<'_, '_>> = elements(&document, "rect")
+        .filter(|bar| bar.attribute("fill") == Some("#006BA8"))
+        .filter(|bar| number(*bar, "y") > number(legend.unwrap(), "y") + 9.0)
+        .collect();
+    let heights = blue.iter().map(|bar| number(*bar, "height"));
+    let highest = heights.fold(0.0, f64::max);
+    let bars: Vec<(f64, f64)> = blue
+        .into_iter()
+        .filter(|bar| (number(*bar, "height") - highest).abs() < 2.0)
+        .map(|bar| {
+            let from = number(bar, "x");
+            (
+                scale.linear(from),
+                scale.linear(from + number(bar, "width")),
+            )
+        })
+        .collect();
+    let at = |worker: &Value, what: &str| {
+        let mut events = worker["events"].as_array().unwrap().iter();
+        events.find(|event| event["what"] == what).unwrap()["t"]
+            .as_f64()
+            .unwrap()
+    };
+    let computed: Vec<(f64, f64)> = timeline["workers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|worker| (at(worker, "received"), at(worker, "computed")))
+        .collect();
+    assert_eq!(bars.len(), computed.len(), "{bars:?} {computed:?}");
+    // Two pixels of the figure.
+    let unit = (scale.linear(1.0) - scale.linear(0.0)) * 2.0;
+    for (bar, events) in bars.iter().zip(&computed) {
+        assert!((bar.0 - events.0).abs() <= unit, "{bars:?} {computed:?}");
+        assert!((bar.1 - events.1).abs() <= unit, "{bars:?} {computed:?}");
+    }
+}
+
+#[test]
+fn at_a_glance_each_transport_shows_its_best_wall() {
+    let folder = drawn(&ALL, |_| ());
+    let figures = figures(&folder);
+    let document = Document::parse(&figures["overview"]).unwrap();
+    let words = words(&document);
+    let matrix = matrix();
+    let mut places = Vec::new();
+    for transport in [Transport::Mmap, Transport::Shm] {
+        let cells = matrix.cells.iter();
+        let (cell, wall) = cells
+            .filter(|cell| cell.cell.transport == transport)
+            .map(|cell| (cell.cell, cell.summary.as_ref().unwrap().wall.median))
+            .min_by(|(_, one), (_, other)| one.total_cmp(other))
+            .unwrap();
+        let name = format!("{transport}, {} × {}", cell.start_method, cell.workers);
+        let row = elements(&document, "text")
+            .find(|node| node.text().map(str::trim) == Some(name.as_str()));
+        let row = row.unwrap_or_else(|| panic!("no {name} in {words:?}"));
+        // The figure behind the bar stands in the same line as the name.
+        let shown = elements(&document, "text")
+            .filter(|node| (number(*node, "y") - number(row, "y")).abs() < 3.0 && *node != row)
+            .find_map(|node| seconds_in(node.text()?).next())
+            .unwrap();
+        assert!(near(shown, wall), "{name}: {shown} is not {wall}");
+        places.push((wall, number(row, "y")));
+    }
+    places.sort_by(|one, other| one.0.total_cmp(&other.0));
+    assert!(places[0].1 < places[1].1, "the fastest on top: {places:?}");
+}
+
+#[test]
+fn the_foot_says_what_was_run() {
+    let command = ["cargo", "xtask", "matrix", "--records", "1M"];
+    let folder = drawn(&ALL, |matrix| {
+        matrix.command = command.map(str::to_owned).into()
+    });
+    let (_, html) = page(&folder, "report.html");
+    assert_eq!(texts(&html, "footer code"), [command.join(" ")]);
+    let foot = texts(&html, "footer").concat();
+    let matrix = matrix();
+    for fact in [&matrix.machine.cpu, &matrix.machine.kernel, &matrix.version] {
+        assert!(foot.contains(fact.as_str()), "no {fact} in {foot}");
+    }
+    assert!(foot.contains(&matrix.date[..10]), "{foot}");
+    // A file of a version that did not keep it.
+    let folder = drawn(&ALL, |matrix| matrix.command.clear());
+    let (_, html) = page(&folder, "report.html");
+    assert!(texts(&html, "footer").concat().contains("not kept"));
 }
 
 #[test]
@@ -289,7 +296,7 @@ fn the_words_are_computed() {
             let spread = &mut matrix.cells[index].summary.as_mut().unwrap().wall;
             (spread.min, spread.median, spread.max) = (least, least, least);
         });
-        let (_, html) = page(&folder);
+        let (_, html) = page(&folder, "report.html");
         let said: String = html
             .select(&select(".findings dd"))
             .next()
@@ -316,7 +323,7 @@ fn a_cell_without_figures_says_why_and_is_escaped() {
         matrix.cells[0].summary = None;
         matrix.cells[0].failed = Some("exit code 1: <b>no room</b>".to_owned());
     });
-    let (text, html) = page(&folder);
+    let (text, html) = page(&folder, "report.html");
     assert_eq!(html.errors, Vec::<String>::new());
     assert!(text.contains("failed: exit code 1: &lt;b&gt;no room"));
     assert!(text.contains("1 failed of 8 cells"));
@@ -325,7 +332,7 @@ fn a_cell_without_figures_says_why_and_is_escaped() {
 #[test]
 fn an_older_folder_is_drawn_without_what_it_lacks() {
     let folder = drawn(&[], |_| ());
-    let (text, _) = page(&folder);
+    let (text, _) = page(&folder, "report.html");
     assert!(!text.contains("Who did what when"));
     assert!(!text.contains("What the machine can do"));
     assert!(
@@ -333,12 +340,4 @@ fn an_older_folder_is_drawn_without_what_it_lacks() {
             .keys()
             .all(|name| !name.starts_with("timeline-"))
     );
-}
-
-#[test]
-fn a_folder_without_a_matrix_is_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = draw(folder.path());
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no matrix.json in"));
 }
