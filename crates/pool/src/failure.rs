@@ -91,8 +91,7 @@ pub struct Certificate {
     pub memory: Option<Memory>,
     /// The most that was ever resident of it, in bytes, as the kernel says at its end. Of a
     /// spawned worker only where it is more than what the coordinator had resident when it started
-    /// it, for the kernel reckons that in; of a forkserver's child never, since only its parent is
-    /// told.
+    /// it, for the kernel reckons that in.
     pub rss_peak: Option<u64>,
     /// Whether the kernel's OOM killer was at work meanwhile.
     pub oom: bool,

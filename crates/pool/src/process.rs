@@ -4,7 +4,6 @@ use nix::errno::Errno;
 use nix::sys::resource::{UsageWho, getrusage};
 use std::fmt;
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// `PIDFD_SIGNAL_PROCESS_GROUP` of pidfd_send_signal(2), since Linux 6.9.
@@ -106,73 +105,41 @@ impl Process {
 
     /// Reaps our own child if it has ended; for another's, gives what has been said of it.
     pub(crate) fn try_reap(&mut self) -> io::Result<Option<Ending>> {
-        self.reap(libc::WNOHANG)
+        self.reap(false)
     }
 
     /// Reaps our own child, waiting for it to end.
     pub(crate) fn wait(&mut self) -> io::Result<Option<Ending>> {
-        self.reap(0)
+        self.reap(true)
     }
 
-    /// The most that was ever resident of our own child, in bytes, once it has been reaped. None
-    /// where that may be what this process had resident itself.
+    /// The most that was ever resident of it, in bytes, once it has been reaped. None where that may
+    /// be what this process had resident itself.
     pub(crate) fn rss_peak(&self) -> Option<u64> {
         self.rss_peak
     }
 
-    fn reap(&mut self, how: libc::c_int) -> io::Result<Option<Ending>> {
+    fn reap(&mut self, wait: bool) -> io::Result<Option<Ending>> {
         if self.ending.is_none()
             && self.ours
-            && let Some((ending, rss_peak)) = waitid(self.pidfd.as_fd(), how)?
+            && let Some(reaped) = task::reap(self.pidfd.as_fd(), wait)?
         {
-            self.ending = Some(ending);
-            self.rss_peak = Some(rss_peak).filter(|&peak| peak > self.rss_floor);
+            self.ending = Some(match reaped.ending {
+                Ok(code) => Ending::Exit(code),
+                Err(signal) => Ending::Signal(signal),
+            });
+            self.rss_peak = Some(reaped.rss_peak).filter(|&peak| peak > self.rss_floor);
         }
         Ok(self.ending)
     }
 
-    /// The forkserver has said how its child ended.
-    pub(crate) fn ended(&mut self, ending: Ending) {
+    /// The forkserver has said how its child ended, and the most that was ever resident of it; or
+    /// it is gone, and its children with it.
+    pub(crate) fn ended(&mut self, ending: Ending, rss_peak: Option<u64>) {
         debug_assert!(!self.ours);
         self.ending = Some(ending);
+        self.rss_peak = rss_peak;
     }
-}
-
-/// How a child ended, and the most that was ever resident of it, in bytes. The C library's
-/// waitid(2) leaves out the latter, which the kernel's gives.
-fn waitid(pidfd: BorrowedFd<'_>, how: libc::c_int) -> io::Result<Option<(Ending, u64)>> {
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    loop {
-        // SAFETY: the kernel writes to two places of the sizes that it expects.
-        let waited = unsafe {
-            libc::syscall(
-                libc::SYS_waitid,
-                libc::P_PIDFD,
-                pidfd.as_raw_fd(),
-                info.as_mut_ptr(),
-                libc::WEXITED | how,
-                usage.as_mut_ptr(),
-            )
-        };
-        match Errno::result(waited) {
-            Ok(_) => break,
-            Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // SAFETY: all zeros are valid values of both, and so is what the kernel has written.
-    let (info, usage) = unsafe { (info.assume_init(), usage.assume_init()) };
-    // SAFETY: these fields are those of a child's end, or zero where none has ended.
-    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-    if pid == 0 {
-        return Ok(None);
-    }
-    let ending = match info.si_code {
-        libc::CLD_EXITED => Ending::Exit(status),
-        _ => Ending::Signal(status),
-    };
-    Ok(Some((ending, usage.ru_maxrss as u64 * 1024)))
 }
 
 impl AsFd for Process {

@@ -5,9 +5,8 @@
 //! a parent may reap.
 
 use crate::channel::{Channel, Incoming, send_all};
-use crate::{Inherited, Registry, child, fork, serve};
+use crate::{Inherited, Registry, child, fork, reap, serve};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -47,7 +46,7 @@ pub(crate) fn run(socket: OwnedFd, registry: &Registry) -> io::Result<()> {
         let due = wait(&channel, &children)?;
         for index in due.children.into_iter().rev() {
             let child = children.swap_remove(index);
-            send(socket.as_fd(), &reap(&child)?, &[])?;
+            send(socket.as_fd(), &bury(&child)?, &[])?;
         }
         if due.requests && channel.receive().map_err(io::Error::other)? == Incoming::End {
             return Ok(());
@@ -108,17 +107,13 @@ fn wait(channel: &Channel, children: &[Child]) -> io::Result<Due> {
     })
 }
 
-fn reap(child: &Child) -> io::Result<FromServer<'static>> {
-    let status = waitid(Id::PIDFd(child.pidfd.as_fd()), WaitPidFlag::WEXITED)?;
-    let (exit, signal) = match status {
-        WaitStatus::Exited(_, code) => (Some(code), None),
-        WaitStatus::Signaled(_, signal, _) => (None, Some(signal as i32)),
-        other => return Err(io::Error::other(format!("waitid said {other:?}"))),
-    };
+fn bury(child: &Child) -> io::Result<FromServer<'static>> {
+    let reaped = reap(child.pidfd.as_fd(), true)?.expect("it was waited for");
     Ok(FromServer::Ended {
         pid: child.pid,
-        exit,
-        signal,
+        exit: reaped.ending.ok(),
+        signal: reaped.ending.err(),
+        rss_peak: reaped.rss_peak,
     })
 }
 

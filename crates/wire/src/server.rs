@@ -39,5 +39,7 @@ pub enum FromServer<'a> {
         exit: Option<i32>,
         /// The signal, where one ended it.
         signal: Option<i32>,
+        /// The most that was ever resident of it, bytes.
+        rss_peak: u64,
     },
 }

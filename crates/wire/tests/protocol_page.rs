@@ -248,7 +248,12 @@ fn forkserver() -> Vec<Example> {
         request: 2,
         reason: "out of memory",
     };
-    let ended = |pid, exit, signal| FromServer::Ended { pid, exit, signal };
+    let ended = |pid, exit, signal| FromServer::Ended {
+        pid,
+        exit,
+        signal,
+        rss_peak: 1 << 20,
+    };
     let forked = FromServer::Forked {
         request: 1,
         pid: 4244,

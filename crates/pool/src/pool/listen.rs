@@ -15,6 +15,10 @@ impl Pool {
             Token::Interrupt => self.interrupted = true,
             Token::Bell => drop(self.bell.as_ref().map(|bell| bell.read())),
             Token::Socket(id) => {
+                if self.is_unforked(id) {
+                    // It speaks already, and who it is is still on the way from the forkserver.
+                    return self.listen_to_server();
+                }
                 self.pump(id);
                 self.with_worker(id, |pool, worker| {
                     pool.listen_to_worker(worker);
@@ -23,6 +27,12 @@ impl Pool {
             Token::Stderr(id) => self.with_worker(id, Pool::listen_to_stderr),
             Token::Process(id) => self.died(id),
         }
+    }
+
+    /// Whether a forkserver has not answered for this worker yet.
+    fn is_unforked(&self, id: WorkerId) -> bool {
+        self.starter.server.is_some()
+            && self.workers.get(&id).is_some_and(|it| it.process.is_none())
     }
 
     /// Takes a worker out while `work` deals with it, so that it may use the pool as well.
@@ -222,11 +232,16 @@ impl Pool {
                     let error = crate::start::StartError::Server(reason);
                     self.break_down(PoolError::Start(Arc::new(error)));
                 }
-                ServerSaid::Ended { pid, ending } => {
+                ServerSaid::Ended {
+                    pid,
+                    ending,
+                    rss_peak,
+                } => {
                     let whose = self.workers.values_mut().find(|worker| worker.pid() == pid);
                     if let Some(worker) = whose {
                         let id = worker.id;
-                        worker.process.as_mut().expect("it has a pid").ended(ending);
+                        let process = worker.process.as_mut().expect("it has a pid");
+                        process.ended(ending, Some(rss_peak));
                         self.died(id);
                     }
                 }
@@ -248,7 +263,7 @@ impl Pool {
                 return;
             };
             match &mut worker.process {
-                Some(process) => process.ended(crate::Ending::Signal(libc::SIGKILL)),
+                Some(process) => process.ended(crate::Ending::Signal(libc::SIGKILL), None),
                 None => worker.doom = Some(Doom::Nonsense(why.to_owned())),
             }
             self.died(id);

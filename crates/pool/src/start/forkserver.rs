@@ -30,6 +30,7 @@ pub(crate) enum ServerSaid {
     Ended {
         pid: u32,
         ending: Ending,
+        rss_peak: u64,
     },
     /// It is gone, and its workers with it.
     Gone {
@@ -121,13 +122,22 @@ impl Server {
                         request,
                         reason: reason.to_owned(),
                     },
-                    FromServer::Ended { pid, exit, signal } => {
+                    FromServer::Ended {
+                        pid,
+                        exit,
+                        signal,
+                        rss_peak,
+                    } => {
                         let ending = match (exit, signal) {
                             (Some(code), None) => Ending::Exit(code),
                             (None, Some(signal)) => Ending::Signal(signal),
                             _ => return Err(format!("worker {pid} ended in no way or in two")),
                         };
-                        ServerSaid::Ended { pid, ending }
+                        ServerSaid::Ended {
+                            pid,
+                            ending,
+                            rss_peak,
+                        }
                     }
                 },
             );

@@ -93,6 +93,10 @@ const CHECKS: &[(&str, Check)] = &[
         maps::an_endless_iterator_is_taken_as_it_is_used,
     ),
     (
+        "maps::memory_is_flat_over_an_endless_iterator",
+        maps::memory_is_flat_over_an_endless_iterator,
+    ),
+    (
         "maps::order_is_kept_or_not_as_asked",
         maps::order_is_kept_or_not_as_asked,
     ),

@@ -23,6 +23,33 @@ pub(crate) fn an_endless_iterator_is_taken_as_it_is_used(method: StartMethod) {
     assert_eq!(pool.wait(handle.unwrap()).unwrap(), 5);
 }
 
+pub(crate) fn memory_is_flat_over_an_endless_iterator(method: StartMethod) {
+    let mut pool = Pool::builder(method)
+        .tasks(registry())
+        .workers(2)
+        .start()
+        .unwrap();
+    let calls = || (0u64..).map(|n| ((), Input::of_elements(&[n])));
+    fn private(mut results: impl Iterator<Item = bool>) -> u64 {
+        assert!(results.all(|right| right));
+        task::memory_in_full().private
+    }
+    let mut ordered = (0..)
+        .zip(pool.map::<Sum>(calls()))
+        .map(|(n, sum)| sum.unwrap() == n);
+    let before = private(ordered.by_ref().take(20_000));
+    let after = private(ordered.by_ref().take(200_000));
+    // Kept, the results alone would be several times as much.
+    assert!(after < before + (2 << 20), "{before} bytes, then {after}");
+    drop(ordered);
+    let mut unordered = pool
+        .map_unordered::<Sum>(calls())
+        .map(|(n, sum)| sum.unwrap() == n);
+    let before = private(unordered.by_ref().take(20_000));
+    let after = private(unordered.by_ref().take(200_000));
+    assert!(after < before + (2 << 20), "{before} bytes, then {after}");
+}
+
 pub(crate) fn order_is_kept_or_not_as_asked(method: StartMethod) {
     let start = || {
         let builder = Pool::builder(method.clone()).tasks(registry()).workers(2);
