@@ -31,7 +31,10 @@ use worker::sum::hex::float_hex;
 
 /// Runs the job and prints its result.
 pub(crate) fn run(args: SumArgs, clock: Clock) -> Result<(), Failure> {
-    let signals = Signals::note()?;
+    let signals = Signals::note().map_err(|error| {
+        let hint = task::limit_hint(&error);
+        anyhow::anyhow!("cannot watch for signals: {error}{hint}")
+    })?;
     let ran = Run::new(args, clock, &signals).and_then(Run::go);
     match (ran, signals.came()) {
         (Ok(()), _) => Ok(()),
@@ -58,6 +61,10 @@ impl<'a> Run<'a> {
         let (trace, quiet) = (args.trace.clone(), args.quiet);
         let began = Instant::now();
         let plan = Plan::resolve(args)?;
+        plan.reserve()?;
+        if let Some(path) = &trace {
+            trace::check_writable(path)?;
+        }
         let load = began.elapsed().as_secs_f64();
         let gauge = Arc::new(Gauge::of(&plan));
         let seconds = report::Seconds {

@@ -5,8 +5,32 @@
 //! complete span. Times are microseconds since the coordinator started. Tracks of a run over several
 //! machines are grouped by rank, which says its machine.
 
+use anyhow::Context;
+use nix::unistd::{AccessFlags, access};
 use report::{Coordinator, Event, Seconds, Sum, What, Worker};
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Checks that a trace could be written to `path`, and leaves what is there as it is: to be known
+/// before a run, which else would lose its result.
+///
+/// # Errors
+/// Where it could not.
+pub fn check_writable(path: &Path) -> anyhow::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let checked = match File::options().append(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            access(directory, AccessFlags::W_OK | AccessFlags::X_OK).map_err(io::Error::from)
+        }
+        opened => opened.map(drop),
+    };
+    checked.with_context(|| format!("--trace: cannot write {}", path.display()))
+}
 
 /// The whole trace of a run.
 pub fn trace(sum: &Sum) -> Value {

@@ -6,8 +6,10 @@ use crate::event::Event;
 use crate::failure::PoolError;
 use crate::heartbeat::Heartbeat;
 use crate::region::Region;
+use crate::reserve;
 use crate::start::StartMethod;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 use task::{Registry, Task};
 use wire::RegionId;
@@ -243,6 +245,18 @@ impl Builder {
     pub fn interrupted_by(mut self, descriptor: OwnedFd) -> Builder {
         self.interrupt = Some(descriptor);
         self
+    }
+
+    /// What [`start`](Self::start) checks before it starts anything: for programs that have other
+    /// work to do before.
+    ///
+    /// # Errors
+    /// [`PoolError::Short`], [`PoolError::NoSandbox`].
+    pub fn check(&self) -> Result<(), PoolError> {
+        if self.sandbox {
+            task::sandbox_available().map_err(|error| PoolError::NoSandbox(Arc::new(error)))?;
+        }
+        reserve::check(self.limits.workers, &self.method).map_err(PoolError::Short)
     }
 
     /// Starts all workers at once and waits until they are ready.

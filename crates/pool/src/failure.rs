@@ -1,6 +1,7 @@
 //! Why a task gave no output, and why a pool cannot go on.
 
 use crate::process::Ending;
+use crate::reserve::ShortError;
 use crate::schedule::TaskId;
 use std::fmt;
 use std::sync::Arc;
@@ -148,6 +149,9 @@ pub enum PoolError {
         /// What the initializer said.
         reason: String,
     },
+    /// There are not enough descriptors or processes for so many workers.
+    #[error(transparent)]
+    Short(ShortError),
     /// This kernel cannot confine workers, which [`Builder::sandbox`](crate::Builder::sandbox) asks
     /// for.
     #[error("workers cannot be confined: {0}")]
@@ -167,6 +171,6 @@ pub enum PoolError {
     #[error("interrupted")]
     Interrupted,
     /// Waiting for events failed.
-    #[error("the pool cannot wait for its workers: {0}")]
+    #[error("the pool cannot wait for its workers: {0}{hint}", hint = task::limit_hint(.0))]
     Wait(Arc<std::io::Error>),
 }

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use task::{ForkError, Inherited, Registry};
+use task::{ForkError, Inherited, Registry, limit_hint};
 use thiserror::Error;
 
 /// Bytes that a worker's socket holds on their way to it. More than the kernel's default, so
@@ -85,7 +85,7 @@ pub enum StartError {
     #[error(transparent)]
     Fork(#[from] ForkError),
     /// The program could not be started.
-    #[error("cannot start {path}: {source}")]
+    #[error("cannot start {path}: {source}{hint}", hint = limit_hint(.source))]
     Program {
         /// The program.
         path: PathBuf,
@@ -93,7 +93,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// Sockets, pipes or descriptors have run out.
-    #[error("cannot start a worker: {0}")]
+    #[error("cannot start a worker: {0}{hint}", hint = limit_hint(.0))]
     Resources(#[from] io::Error),
     /// The forkserver failed, or could not fork.
     #[error("the forkserver could not start a worker: {0}")]

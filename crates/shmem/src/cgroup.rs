@@ -1,4 +1,5 @@
-//! What the memory control groups above this process leave, in version 1 and 2 of the interface.
+//! What the control groups above this process leave of memory and of tasks, in version 1 and 2 of the
+//! interface.
 //!
 //! The limit of every ancestor counts, so the tightest of them is looked for. Parsing is apart from
 //! reading files: every `parse_*` takes the text of one file of /proc or of the control group.
@@ -16,7 +17,7 @@ enum Version {
     V2,
 }
 
-/// Where a hierarchy that can limit memory is mounted.
+/// Where a hierarchy that may have a controller is mounted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mount {
     version: Version,
@@ -25,54 +26,76 @@ struct Mount {
     mount_point: PathBuf,
 }
 
-/// The room that the tightest group leaves; `None` where no group limits the memory.
+/// The memory that the tightest group leaves; `None` where no group limits it.
 pub(crate) fn room() -> Option<CgroupRoom> {
-    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let mounts = parse_mounts(&fs::read_to_string("/proc/self/mountinfo").ok()?);
-    let mut tightest: Option<CgroupRoom> = None;
-    for mount in mounts {
-        let Some(group) = parse_own_group(&own, mount.version) else {
-            continue;
-        };
-        for path in groups(&mount, group) {
-            let Some(available) = available(&path, mount.version) else {
-                continue;
-            };
-            if tightest
-                .as_ref()
-                .is_none_or(|least| available < least.available)
-            {
-                tightest = Some(CgroupRoom { path, available });
-            }
-        }
-    }
-    tightest
+    tightest("memory", available_memory)
 }
 
-fn available(path: &Path, version: Version) -> Option<u64> {
+/// The processes and threads that the tightest group leaves; `None` where no group limits them.
+pub(crate) fn tasks() -> Option<CgroupRoom> {
+    tightest("pids", |path, _| available_tasks(path))
+}
+
+fn tightest(
+    controller: &str,
+    look: impl Fn(&Path, Version) -> Option<CgroupRoom>,
+) -> Option<CgroupRoom> {
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let groups = parse_mounts(&mounts, controller)
+        .into_iter()
+        .filter_map(|mount| {
+            let group = parse_own_group(&own, mount.version, controller)?;
+            Some((groups(&mount, group), mount.version))
+        });
+    groups
+        .flat_map(|(paths, version)| paths.into_iter().map(move |path| (path, version)))
+        .filter_map(|(path, version)| look(&path, version))
+        .min_by_key(|room| room.available)
+}
+
+fn available_memory(path: &Path, version: Version) -> Option<CgroupRoom> {
     let read = |file: &str| fs::read_to_string(path.join(file)).ok();
     let (limit, usage) = match version {
         Version::V1 => ("memory.limit_in_bytes", "memory.usage_in_bytes"),
         Version::V2 => ("memory.max", "memory.current"),
     };
-    parse_available(
-        version,
-        &read(limit)?,
-        &read(usage)?,
-        &read("memory.stat").unwrap_or_default(),
-    )
+    let (file, limit) = (path.join(limit), parse_limit(version, &read(limit)?)?);
+    let stat = read("memory.stat").unwrap_or_default();
+    Some(CgroupRoom {
+        file,
+        limit,
+        available: parse_available(version, limit, &read(usage)?, &stat)?,
+    })
+}
+
+/// The files are the same in both versions.
+fn available_tasks(path: &Path) -> Option<CgroupRoom> {
+    let file = path.join("pids.max");
+    let limit: u64 = fs::read_to_string(&file).ok()?.trim().parse().ok()?;
+    let used = fs::read_to_string(path.join("pids.current")).ok()?;
+    let available = limit.saturating_sub(used.trim().parse().ok()?);
+    Some(CgroupRoom {
+        file,
+        limit,
+        available,
+    })
+}
+
+/// A limit in bytes, if there is one: version 1 says "no limit" as the highest number of whole
+/// pages, version 2 as "max".
+fn parse_limit(version: Version, text: &str) -> Option<u64> {
+    let unlimited = match version {
+        Version::V1 => i64::MAX as u64 / sys::page_size() * sys::page_size(),
+        Version::V2 => u64::MAX,
+    };
+    let limit: u64 = text.trim().parse().ok()?;
+    (limit < unlimited).then_some(limit)
 }
 
 /// Limit less usage; the file pages that the kernel would drop first are not counted as used.
 /// (Pages of shared memory are not among them: they are kept on the lists of anonymous memory.)
-fn parse_available(version: Version, limit: &str, usage: &str, stat: &str) -> Option<u64> {
-    // Version 1 says "no limit" as the highest number of whole pages, version 2 as "max".
-    let unlimited = i64::MAX as u64 / sys::page_size() * sys::page_size();
-    let limit: u64 = limit
-        .trim()
-        .parse()
-        .ok()
-        .filter(|limit| *limit < unlimited)?;
+fn parse_available(version: Version, limit: u64, usage: &str, stat: &str) -> Option<u64> {
     let usage: u64 = usage.trim().parse().ok()?;
     let keys = match version {
         Version::V1 => ["total_inactive_file", "total_active_file"],
@@ -89,30 +112,32 @@ fn parse_available(version: Version, limit: &str, usage: &str, stat: &str) -> Op
 
 /// The group of this process in the hierarchy of that version, from `/proc/self/cgroup`:
 /// `4:memory:/path` or `0::/path`.
-fn parse_own_group(text: &str, version: Version) -> Option<&str> {
+fn parse_own_group<'a>(text: &'a str, version: Version, controller: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':');
         let (id, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
         let found = match version {
-            Version::V1 => controllers.split(',').any(|name| name == "memory"),
+            Version::V1 => controllers.split(',').any(|name| name == controller),
             Version::V2 => id == "0" && controllers.is_empty(),
         };
         found.then_some(path)
     })
 }
 
-/// The mounts that can limit memory, from `/proc/self/mountinfo` (proc_pid_mountinfo(5)): fields
+/// The mounts that may have the controller, from `/proc/self/mountinfo` (proc_pid_mountinfo(5)): fields
 /// 4 and 5 are root and mount point; after a lone hyphen come type, source and super options.
-fn parse_mounts(text: &str) -> Vec<Mount> {
-    text.lines().filter_map(parse_mount).collect()
+fn parse_mounts(text: &str, controller: &str) -> Vec<Mount> {
+    text.lines()
+        .filter_map(|line| parse_mount(line, controller))
+        .collect()
 }
 
-fn parse_mount(line: &str) -> Option<Mount> {
+fn parse_mount(line: &str, controller: &str) -> Option<Mount> {
     let (mount, file_system) = line.split_once(" - ")?;
     let mut fields = file_system.split(' ');
     let version = match fields.next()? {
         "cgroup2" => Version::V2,
-        "cgroup" if fields.nth(1)?.split(',').any(|option| option == "memory") => Version::V1,
+        "cgroup" if fields.nth(1)?.split(',').any(|option| option == controller) => Version::V1,
         _ => return None,
     };
     let mut fields = mount.split(' ').skip(3);
@@ -168,7 +193,7 @@ mod tests {
 
     #[test]
     fn memory_hierarchies_are_found_among_the_mounts() {
-        let mounts = parse_mounts(MOUNTINFO);
+        let mounts = parse_mounts(MOUNTINFO, "memory");
         let found: Vec<_> = mounts
             .iter()
             .map(|m| (m.version, m.root.as_str(), m.mount_point.as_path()))
@@ -189,10 +214,16 @@ mod tests {
     #[test]
     fn the_own_group_is_found_in_either_version() {
         let text = "9:name=systemd:/\n4:cpu,memory:/job/a:b\n1:memoryless:/x\n0::/user/1\n";
-        assert_eq!(parse_own_group(text, Version::V1), Some("/job/a:b"));
-        assert_eq!(parse_own_group(text, Version::V2), Some("/user/1"));
-        assert_eq!(parse_own_group("0::/\n", Version::V1), None);
-        assert_eq!(parse_own_group("nonsense\n", Version::V2), None);
+        assert_eq!(
+            parse_own_group(text, Version::V1, "memory"),
+            Some("/job/a:b")
+        );
+        assert_eq!(
+            parse_own_group(text, Version::V2, "memory"),
+            Some("/user/1")
+        );
+        assert_eq!(parse_own_group("0::/\n", Version::V1, "memory"), None);
+        assert_eq!(parse_own_group("nonsense\n", Version::V2, "memory"), None);
     }
 
     #[test]
@@ -218,21 +249,17 @@ mod tests {
     #[test]
     fn what_a_group_leaves_is_its_limit_less_what_it_cannot_drop() {
         let v1 = "cache 5\ninactive_file 999\ntotal_inactive_file 100\ntotal_active_file 50\n";
-        assert_eq!(
-            parse_available(Version::V1, "1000\n", "700\n", v1),
-            Some(450)
-        );
+        assert_eq!(parse_available(Version::V1, 1000, "700\n", v1), Some(450));
         let v2 = "anon 1\nfile 9\nshmem 9\ninactive_file 30\nactive_file 20\n";
-        assert_eq!(
-            parse_available(Version::V2, "1000\n", "700\n", v2),
-            Some(350)
-        );
-        assert_eq!(
-            parse_available(Version::V2, "1000\n", "1700\n", ""),
-            Some(0)
-        );
-        assert_eq!(parse_available(Version::V2, "max\n", "700\n", v2), None);
-        let unlimited = "9223372036854771712\n";
-        assert_eq!(parse_available(Version::V1, unlimited, "700\n", ""), None);
+        assert_eq!(parse_available(Version::V2, 1000, "700\n", v2), Some(350));
+        assert_eq!(parse_available(Version::V2, 1000, "1700\n", ""), Some(0));
+    }
+
+    #[test]
+    fn a_limit_that_is_none_is_told_from_one() {
+        assert_eq!(parse_limit(Version::V1, "1000\n"), Some(1000));
+        assert_eq!(parse_limit(Version::V1, "9223372036854771712\n"), None);
+        assert_eq!(parse_limit(Version::V2, "1000\n"), Some(1000));
+        assert_eq!(parse_limit(Version::V2, "max\n"), None);
     }
 }

@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
 use thiserror::Error;
 
+use crate::address_space::AddressSpace;
+use crate::limit::Limit;
 use crate::name::SegmentName;
 use crate::segment::Place;
 use crate::sys;
@@ -39,8 +41,16 @@ pub enum MapError {
         /// Bytes asked for.
         wanted: u64,
     },
+    /// The limit on the address space leaves less.
+    #[error("no room to map {len} bytes: {}", .limit.for_bytes(*.len))]
+    NoAddressSpace {
+        /// Bytes to be mapped.
+        len: u64,
+        /// The limit.
+        limit: Limit,
+    },
     /// mmap(2) refused.
-    #[error("cannot map {len} bytes: {source}")]
+    #[error("cannot map {len} bytes: {source}{}", no_address_space(*.len))]
     Map {
         /// Bytes asked for.
         len: u64,
@@ -131,6 +141,21 @@ impl Mapping {
         })
     }
 
+    /// Whether this process, and those that it starts, can map `len` bytes and go on: what a limit
+    /// on the address space leaves is enough.
+    ///
+    /// # Errors
+    /// [`MapError::NoAddressSpace`].
+    pub fn check_room(len: u64) -> Result<(), MapError> {
+        match AddressSpace::now() {
+            Some(space) if space.available < len => Err(MapError::NoAddressSpace {
+                len,
+                limit: Limit::AddressSpace(space),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Bytes mapped.
     pub fn len(&self) -> u64 {
         self.len
@@ -213,6 +238,16 @@ fn map(fd: BorrowedFd<'_>, len: u64) -> Result<Mapping, MapError> {
         raw.advise(Advice::DontDump).map_err(refuse)?;
     }
     Ok(Mapping { raw, len })
+}
+
+/// The limit on the address space, where it leaves too little for `len` bytes.
+fn no_address_space(len: u64) -> String {
+    match AddressSpace::now() {
+        Some(space) if space.available < len => {
+            format!("; {}", Limit::AddressSpace(space).for_bytes(len))
+        }
+        _ => String::new(),
+    }
 }
 
 fn owner_fate(alive: bool) -> &'static str {

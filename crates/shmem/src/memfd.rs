@@ -14,7 +14,8 @@ use nix::sys::memfd::MFdFlags;
 use thiserror::Error;
 
 use crate::fill::{FillError, Filled, Target, fill};
-use crate::room::{Limit, Room};
+use crate::limit::Limit;
+use crate::room::Room;
 
 const NAME: &str = "memfd:handoff-data";
 
@@ -35,7 +36,7 @@ pub struct SealedMemfd {
 #[non_exhaustive]
 pub enum MemfdError {
     /// It would not fit.
-    #[error("no room in memory for a memfd of {wanted} bytes: {limit}")]
+    #[error("no room in memory for a memfd of {wanted} bytes: {}", .limit.for_bytes(*.wanted))]
     NoRoom {
         /// Bytes asked for.
         wanted: u64,

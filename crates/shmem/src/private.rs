@@ -10,8 +10,9 @@ use memmap2::{Advice, MmapOptions, MmapRaw};
 use thiserror::Error;
 
 use crate::chunks::{self, Unfinished};
+use crate::limit::Limit;
 use crate::mapping::{OutOfBounds, check};
-use crate::room::{Limit, Room};
+use crate::room::Room;
 use crate::{heap, smaps, sys};
 
 /// What one thread reads at a time, bytes: whole huge pages, so that no two threads meet in one.
@@ -31,7 +32,7 @@ pub struct PrivateMemory {
 #[non_exhaustive]
 pub enum PrivateError {
     /// It would not fit.
-    #[error("no room for {wanted} bytes of private memory: {limit}")]
+    #[error("no room for {wanted} bytes of private memory: {}", .limit.for_bytes(*.wanted))]
     NoRoom {
         /// Bytes asked for.
         wanted: u64,
@@ -73,9 +74,10 @@ pub enum PrivateError {
 }
 
 impl PrivateMemory {
-    /// Takes `len` bytes, all 0. The pages come at first touch.
-    pub fn zeroed(len: u64) -> Result<PrivateMemory, PrivateError> {
-        let (available, limit) = Room::of_memory().least();
+    /// Whether there is room for `len` bytes, as [`zeroed`](Self::zeroed) will find: to be known
+    /// before there is other work done.
+    pub fn check_room(len: u64) -> Result<(), PrivateError> {
+        let (available, limit) = Room::of_private_memory().least();
         if len > available {
             return Err(PrivateError::NoRoom {
                 wanted: len,
@@ -83,6 +85,12 @@ impl PrivateMemory {
                 limit,
             });
         }
+        Ok(())
+    }
+
+    /// Takes `len` bytes, all 0. The pages come at first touch.
+    pub fn zeroed(len: u64) -> Result<PrivateMemory, PrivateError> {
+        PrivateMemory::check_room(len)?;
         let refuse = |source| PrivateError::Map { len, source };
         // A range that starts in the middle of a huge page gets small ones there: take enough
         // address space to start at a boundary. What is never touched costs nothing.

@@ -1,64 +1,59 @@
 //! How much more shared or private memory this process may take: the least of what the file
-//! system, the machine, the control group and the limit on file sizes leave.
+//! system, the machine, the control group and the limits of the process leave.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::statvfs;
 
+use crate::address_space::AddressSpace;
+use crate::limit::Limit;
 use crate::segment::SHM_DIRECTORY;
 use crate::{cgroup, sys};
 
 /// Bytes that each limit leaves; `None` where that limit does not apply or cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Room {
-    /// Free space of the tmpfs, and its path.
-    pub file_system: Option<(PathBuf, u64)>,
+    /// The tmpfs.
+    pub file_system: Option<FileSystem>,
     /// `MemAvailable` of `/proc/meminfo`: what the machine can give without swapping.
     pub mem_available: Option<u64>,
     /// What the tightest control group above this process leaves.
     pub cgroup: Option<CgroupRoom>,
     /// The longest file this process may write (`ulimit -f`).
     pub file_size: Option<u64>,
+    /// Address space, for memory that this process itself maps.
+    pub address_space: Option<AddressSpace>,
 }
 
-/// What a memory control group leaves: its limit less its usage, where file pages that can be
-/// dropped do not count as used.
+/// A mounted file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CgroupRoom {
-    /// The group's directory.
+pub struct FileSystem {
+    /// A path in it.
     pub path: PathBuf,
-    /// Bytes.
+    /// Bytes in all.
+    pub total: u64,
+    /// Bytes free.
     pub available: u64,
 }
 
-/// The limit that binds; displayed with what it leaves and what moves it.
+/// What a control group leaves: its limit less its usage. Of memory it counts bytes, and file pages
+/// that can be dropped are not used; of tasks it counts processes and threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Limit {
-    /// The tmpfs is (almost) full.
-    FileSystem {
-        /// Where it is mounted.
-        path: PathBuf,
-        /// Bytes free.
-        available: u64,
-    },
-    /// The machine's memory.
-    Memory {
-        /// Bytes available.
-        available: u64,
-    },
-    /// A control group (a container's memory limit, say).
-    Cgroup(CgroupRoom),
-    /// `ulimit -f`.
-    FileSize {
-        /// The longest file, bytes.
-        available: u64,
-    },
-    /// None that could be read.
-    None,
+pub struct CgroupRoom {
+    /// The file that holds the limit.
+    pub file: PathBuf,
+    /// What that file says.
+    pub limit: u64,
+    /// What is left.
+    pub available: u64,
+}
+
+/// The processes and threads that the tightest control group above this process leaves; `None`
+/// where no group limits them.
+pub fn cgroup_tasks() -> Option<CgroupRoom> {
+    cgroup::tasks()
 }
 
 /// The room for a segment in `/dev/shm`.
@@ -71,12 +66,14 @@ impl Room {
     pub fn of(directory: &Path) -> io::Result<Room> {
         let status = statvfs(directory)?;
         // tmpfs without a size limit tells 0 blocks in all.
-        let free = match status.blocks() {
-            0 => None,
-            _ => Some(status.blocks_available() * status.fragment_size()),
-        };
+        let unit = status.fragment_size();
+        let file_system = (status.blocks() > 0).then(|| FileSystem {
+            path: directory.to_owned(),
+            total: status.blocks() * unit,
+            available: status.blocks_available() * unit,
+        });
         Ok(Room {
-            file_system: free.map(|free| (directory.to_owned(), free)),
+            file_system,
             file_size: sys::file_size_limit(),
             ..Room::of_memory()
         })
@@ -91,61 +88,35 @@ impl Room {
                 .and_then(|text| parse_mem_available(&text)),
             cgroup: cgroup::room(),
             file_size: None,
+            address_space: None,
+        }
+    }
+
+    /// The room for private memory, which takes address space of this process too.
+    pub fn of_private_memory() -> Room {
+        Room {
+            address_space: AddressSpace::now(),
+            ..Room::of_memory()
         }
     }
 
     /// The bytes that all limits leave, and the limit that leaves the least.
     pub fn least(&self) -> (u64, Limit) {
-        let file_system = self
-            .file_system
-            .clone()
-            .map(|(path, available)| (available, Limit::FileSystem { path, available }));
+        let file_system = self.file_system.clone().map(Limit::FileSystem);
         let memory = self
             .mem_available
-            .map(|available| (available, Limit::Memory { available }));
-        let cgroup = self
-            .cgroup
-            .clone()
-            .map(|room| (room.available, Limit::Cgroup(room)));
+            .map(|available| Limit::Memory { available });
+        let cgroup = self.cgroup.clone().map(Limit::Cgroup);
         let file_size = self
             .file_size
-            .map(|available| (available, Limit::FileSize { available }));
-        [file_system, memory, cgroup, file_size]
+            .map(|available| Limit::FileSize { available });
+        let address_space = self.address_space.map(Limit::AddressSpace);
+        [file_system, memory, cgroup, file_size, address_space]
             .into_iter()
             .flatten()
+            .map(|limit| (limit.available(), limit))
             .min_by_key(|(available, _)| *available)
             .unwrap_or((u64::MAX, Limit::None))
-    }
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Limit::FileSystem { path, available } => {
-                let path = path.display();
-                write!(
-                    f,
-                    "{path} has {available} bytes free; remove what fills it, or enlarge it \
-                     (mount -o remount,size=SIZE {path}; for a container --shm-size)"
-                )
-            }
-            Limit::Memory { available } => write!(
-                f,
-                "the machine has {available} bytes of memory available (MemAvailable); end other \
-                 programs or take less at a time"
-            ),
-            Limit::Cgroup(CgroupRoom { path, available }) => write!(
-                f,
-                "the memory limit of control group {} leaves {available} bytes; raise it or take \
-                 less at a time",
-                path.display()
-            ),
-            Limit::FileSize { available } => write!(
-                f,
-                "files may have {available} bytes at most; raise the limit (ulimit -f unlimited)"
-            ),
-            Limit::None => f.write_str("no limit is known"),
-        }
     }
 }
 
@@ -172,27 +143,41 @@ mod tests {
     #[test]
     fn the_least_limit_binds_and_says_how_to_move_it() {
         let mut room = Room {
-            file_system: Some(("/dev/shm".into(), 300)),
+            file_system: Some(FileSystem {
+                path: "/dev/shm".into(),
+                total: 64 << 20,
+                available: 300,
+            }),
             mem_available: Some(200),
             cgroup: Some(CgroupRoom {
-                path: "/sys/fs/cgroup/a".into(),
+                file: "/sys/fs/cgroup/a/memory.max".into(),
+                limit: 5000,
                 available: 100,
             }),
             file_size: None,
+            address_space: None,
         };
-        assert_eq!(room.least().0, 100);
-        assert!(room.least().1.to_string().contains("/sys/fs/cgroup/a"));
+        let least = |room: &Room| {
+            let (available, limit) = room.least();
+            (available, limit.for_bytes(1 << 20).to_string())
+        };
+        let (available, text) = least(&room);
+        assert_eq!(available, 100);
+        // What is used and what is wanted.
+        let command = format!("echo {} > /sys/fs/cgroup/a/memory.max", 4900 + (1 << 20));
+        assert!(text.contains(&command), "{text}");
         room.cgroup = None;
         assert_eq!(room.least(), (200, Limit::Memory { available: 200 }));
         room.mem_available = None;
-        assert!(
-            room.least()
-                .1
-                .to_string()
-                .contains("remount,size=SIZE /dev/shm")
-        );
+        let (_, text) = least(&room);
+        assert!(text.contains("remount,size=65M /dev/shm"), "{text}");
         room.file_size = Some(7);
-        assert!(room.least().1.to_string().contains("ulimit -f"));
+        let (_, text) = least(&room);
+        assert!(text.contains("ulimit -f 1024"), "{text}");
+        let (limit, available) = (1 << 30, 5);
+        room.address_space = Some(AddressSpace { limit, available });
+        let (_, text) = least(&room);
+        assert!(text.contains("ulimit -v 1065984"), "{text}");
         assert_eq!(Room::default().least(), (u64::MAX, Limit::None));
     }
 

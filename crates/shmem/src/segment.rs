@@ -14,8 +14,9 @@ use nix::sys::stat::Mode;
 use thiserror::Error;
 
 use crate::fill::{FillError, Filled, Target, fill};
+use crate::limit::Limit;
 use crate::name::SegmentName;
-use crate::room::{Limit, Room};
+use crate::room::Room;
 
 pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
 
@@ -41,7 +42,7 @@ pub struct Segment {
 #[non_exhaustive]
 pub enum CreateError {
     /// It would not fit.
-    #[error("no room in {place} for a segment of {wanted} bytes: {limit}", place = .place.display())]
+    #[error("no room in {place} for a segment of {wanted} bytes: {}", .limit.for_bytes(*.wanted), place = .place.display())]
     NoRoom {
         /// The file system that would hold it.
         place: PathBuf,
@@ -85,6 +86,12 @@ impl Segment {
             len,
             SegmentName::fresh,
         )
+    }
+
+    /// Whether there is room for a segment of `len` bytes, as [`create`](Self::create) will find: to
+    /// be known before there is other work done.
+    pub fn check_room(len: u64) -> Result<(), CreateError> {
+        check_room(Path::new(SHM_DIRECTORY), len)
     }
 
     /// Creates a segment in another tmpfs, one mounted with huge pages, say. It cannot be attached
@@ -177,6 +184,23 @@ impl Drop for Segment {
     }
 }
 
+fn check_room(directory: &Path, wanted: u64) -> Result<(), CreateError> {
+    let place = directory.to_owned();
+    let (available, limit) = match Room::of(directory) {
+        Ok(room) => room.least(),
+        Err(source) => return Err(CreateError::Room { place, source }),
+    };
+    if wanted > available {
+        return Err(CreateError::NoRoom {
+            place,
+            wanted,
+            available,
+            limit,
+        });
+    }
+    Ok(())
+}
+
 fn create(
     place: Place,
     directory: &Path,
@@ -191,19 +215,7 @@ fn create(
             source,
         }
     };
-    let room = Room::of(directory).map_err(|source| CreateError::Room {
-        place: directory.to_owned(),
-        source,
-    })?;
-    let (available, limit) = room.least();
-    if len > available {
-        return Err(CreateError::NoRoom {
-            place: directory.to_owned(),
-            wanted: len,
-            available,
-            limit,
-        });
-    }
+    check_room(directory, len)?;
     let name = name().map_err(failed("name"))?;
     let file = File::from(place.create(&name).map_err(failed("create"))?);
     // From here on dropping it unlinks it.

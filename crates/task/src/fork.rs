@@ -4,6 +4,7 @@
 //! instant; the allocator's may be among those that nobody will ever open again.
 
 use crate::child::reset_signals;
+use crate::limits::limit_hint;
 use nix::errno::Errno;
 use nix::unistd::{ForkResult, Pid};
 use std::fs;
@@ -28,7 +29,7 @@ pub enum ForkError {
         threads: usize,
     },
     /// The kernel refused.
-    #[error("fork failed: {0}")]
+    #[error("fork failed: {0}{hint}", hint = limit_hint(.0))]
     Kernel(#[from] io::Error),
 }
 

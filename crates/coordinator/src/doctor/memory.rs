@@ -159,15 +159,16 @@ fn mib(bytes: u64) -> String {
 
 /// What loading a dataset may take.
 fn room(dataset: Option<u64>) -> Finding {
-    let (available, limit) = shmem::Room::of_memory().least();
+    let (available, limit) = shmem::Room::of_private_memory().least();
     let topic = "memory to load into";
     match dataset {
         Some(needed) if available < needed => bad(
             topic,
             size(available),
             format!(
-                "the dataset's {} cannot be loaded (transport inherit); mmap and bytes load nothing. {limit}",
-                size(needed)
+                "the dataset's {} cannot be loaded (transport inherit); mmap and bytes load nothing. {}",
+                size(needed),
+                limit.for_bytes(needed)
             ),
         ),
         Some(needed) => good(

@@ -5,7 +5,7 @@ use crate::cli::{Format, SumArgs};
 use crate::exit::Failure;
 use crate::programs;
 use dataset::Dataset;
-use pool::{MAX_WORKERS, StartMethod};
+use pool::{MAX_WORKERS, Pool, StartMethod};
 use report::Transport;
 use std::time::Duration;
 use worker::records::StudyField;
@@ -76,6 +76,17 @@ impl Plan {
             sandbox: args.sandbox,
             format: args.format,
         })
+    }
+}
+
+impl Plan {
+    /// Checks that there is room for what the run will take, before any of it is taken.
+    pub(super) fn reserve(&self) -> Result<(), Failure> {
+        Pool::builder(self.start_method.clone())
+            .workers(self.workers)
+            .sandbox(self.sandbox)
+            .check()?;
+        Ok(self.source.reserve()?)
     }
 }
 

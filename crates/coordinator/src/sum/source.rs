@@ -1,7 +1,9 @@
 //! What is summed: the values of one field of some records of a dataset.
 
+use super::transport::shm;
 use dataset::{Column, Dataset, FieldError};
 use report::Transport;
+use shmem::PrivateMemory;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -49,6 +51,16 @@ impl Source {
             transport,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
         })
+    }
+
+    /// Checks that there is room for what the transport takes.
+    pub(super) fn reserve(&self) -> anyhow::Result<()> {
+        match self.transport {
+            Transport::Shm => Ok(shm::reserve(self.len())?),
+            Transport::Inherit => Ok(PrivateMemory::check_room(self.len())?),
+            // Two take a batch's part at a time, the third reads what it cannot map.
+            Transport::Bytes | Transport::Serde | Transport::Mmap => Ok(()),
+        }
     }
 
     /// Bytes from the start of the file to the first of the records.

@@ -7,7 +7,7 @@ mod bytes;
 mod inherit;
 mod mmap;
 mod serde;
-mod shm;
+pub(super) mod shm;
 
 use super::source::Source;
 use crate::exit::Failure;

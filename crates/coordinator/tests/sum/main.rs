@@ -8,6 +8,7 @@ mod conformance;
 mod endings;
 mod failures;
 mod fixtures;
+mod limits;
 mod processes;
 mod programs;
 mod sandbox;

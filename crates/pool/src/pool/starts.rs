@@ -48,9 +48,7 @@ impl Pool {
     pub(crate) fn start(builder: Builder) -> Result<Pool, PoolError> {
         let wait = |error: io::Error| PoolError::Wait(Arc::new(error));
         let start = |error: StartError| PoolError::Start(Arc::new(error));
-        if builder.sandbox {
-            task::sandbox_available().map_err(|error| PoolError::NoSandbox(Arc::new(error)))?;
-        }
+        builder.check()?;
         let regions: HashMap<RegionId, Region> = (1..).zip(builder.regions).collect();
         let inherited = regions
             .iter()

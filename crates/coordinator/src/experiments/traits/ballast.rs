@@ -29,6 +29,7 @@ pub(super) fn grow_to(bytes: u64) -> anyhow::Result<Result<(), String>> {
     }
     let (available, limit) = Room::of_memory().least();
     if more + SPARE > available {
+        let limit = limit.for_bytes(more + SPARE);
         return Ok(Err(format!("a parent of {} MiB: {limit}", bytes / MIB)));
     }
     let mut memory = PrivateMemory::zeroed(more).context("ballast")?;

@@ -6,6 +6,7 @@
 use crate::exit::Failure;
 use crate::sum::source::Source;
 use pool::{Access, Pool, Region, RegionId};
+use shmem::Mapping;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -17,7 +18,10 @@ pub(super) fn attach(source: &Source, pool: &mut Pool) -> Result<(RegionId, u64)
     let before = source.offset();
     let file = source.dataset.file().try_clone()?;
     let access = match cached_share(&file, before, source.len()) {
-        cached if cached >= MAPPED_FROM => Access::Map,
+        // A worker that may not have so much address space reads too.
+        cached if cached >= MAPPED_FROM && Mapping::check_room(before + source.len()).is_ok() => {
+            Access::Map
+        }
         _ => Access::Read,
     };
     let file = Arc::new(file);

@@ -4,8 +4,17 @@ use super::Progress;
 use crate::exit::Failure;
 use crate::sum::source::Source;
 use pool::{Pool, Region, RegionId};
-use shmem::Segment;
+use shmem::{Mapping, Segment};
 use std::sync::Arc;
+
+/// Checks that there is room for the segment, and for workers to map it.
+pub(in crate::sum) fn reserve(len: u64) -> anyhow::Result<()> {
+    // What a crash of everything at once has left is in nobody's way but takes room. Where it
+    // cannot be removed, the segment says so if there is no room.
+    let _ = shmem::remove_leftovers();
+    Segment::check_room(len)?;
+    Ok(Mapping::check_room(len)?)
+}
 
 /// Makes and fills the segment; says how.
 pub(super) fn share(
@@ -13,8 +22,6 @@ pub(super) fn share(
     pool: &mut Pool,
     progress: &mut Progress<'_>,
 ) -> Result<(RegionId, String), Failure> {
-    // What a crash of everything at once has left is in nobody's way but takes room. Where it
-    // cannot be removed, the segment says so if there is no room.
     let _ = shmem::remove_leftovers();
     let mut segment = Segment::create(source.len())?;
     let (file, offset) = (source.dataset.file(), source.offset());
