@@ -7,9 +7,7 @@ use super::census::{self, Role};
 use super::harm::{Harm, Mark, Stroke};
 use super::plan::Round;
 use super::stage::Scene;
-
-/// Of stderr, what is kept.
-const MOST_KEPT: usize = 1 << 20;
+use super::tail::Tail;
 
 /// Holds the strokes of a round.
 pub(crate) struct Hand<'a> {
@@ -19,7 +17,7 @@ pub(crate) struct Hand<'a> {
     waiting: Vec<Stroke>,
     due: Vec<(Instant, Act)>,
     done: Vec<Stroke>,
-    stderr: String,
+    stderr: Tail,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +37,7 @@ impl<'a> Hand<'a> {
             waiting: round.strokes.clone(),
             due: Vec::new(),
             done: Vec::new(),
-            stderr: String::new(),
+            stderr: Tail::default(),
         }
     }
 
@@ -49,12 +47,9 @@ impl<'a> Hand<'a> {
     }
 
     /// A line has come on stderr.
-    pub(crate) fn read(&mut self, line: String) {
+    pub(crate) fn read(&mut self, line: &str) {
         self.arm(|of| matches!(of, Mark::Line(text) if line.contains(text)));
-        if self.stderr.len() < MOST_KEPT {
-            self.stderr.push_str(&line);
-            self.stderr.push('\n');
-        }
+        self.stderr.push(line);
     }
 
     /// How long until something is due.
@@ -99,8 +94,8 @@ impl<'a> Hand<'a> {
         self.done.clone()
     }
 
-    /// All that has been read.
-    pub(crate) fn take_stderr(&mut self) -> String {
+    /// The end of what has been read.
+    pub(crate) fn take_stderr(&mut self) -> Tail {
         std::mem::take(&mut self.stderr)
     }
 

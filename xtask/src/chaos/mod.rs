@@ -13,6 +13,7 @@ mod plan;
 mod play;
 mod stage;
 mod table;
+mod tail;
 mod verdict;
 mod work;
 

@@ -16,13 +16,14 @@ use super::hand::Hand;
 use super::harm::{Harm, Mark, Stroke};
 use super::plan::{Closed, Round};
 use super::stage::{Scene, Stage};
+use super::tail::Tail;
 use crate::interrupt::Interrupt;
 
 /// How long after a program's end something of it may be left.
 pub(crate) const CLEANUP: Duration = Duration::from_secs(1);
 /// How long a signal to xtask may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);
-/// Of an output, what is kept.
+/// Of stdout, what is kept.
 const MOST_KEPT: usize = 64 << 20;
 
 /// What became of a round.
@@ -185,7 +186,7 @@ fn wait(
         }
         let wait = hand.next_due().unwrap_or(TICK).min(TICK).min(left);
         match news.recv_timeout(wait) {
-            Ok(News::Line(line)) => hand.read(line),
+            Ok(News::Line(line)) => hand.read(&line),
             Ok(News::Exited(at)) => return Ok(Some(at)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => unreachable!("the watcher sends before it ends"),
@@ -225,15 +226,12 @@ fn kill_all() {
     }
 }
 
-fn rest_of_stderr(mut stderr: String, news: &Receiver<News>) -> String {
+fn rest_of_stderr(mut stderr: Tail, news: &Receiver<News>) -> String {
     // Ends at once: nobody is left who could hold the pipe.
     while let Ok(News::Line(line)) = news.recv_timeout(CLEANUP) {
-        if stderr.len() < MOST_KEPT {
-            stderr.push_str(&line);
-            stderr.push('\n');
-        }
+        stderr.push(&line);
     }
-    stderr
+    stderr.into_text()
 }
 
 fn end_of(status: ExitStatus) -> End {

@@ -150,7 +150,7 @@ fn clear_error(round: &Round, outcome: &Outcome) -> Result<Kept, Broken> {
     if said.count() != 1 || !last_line(outcome).starts_with(name) {
         return unclear(&format!(
             "not one line that says why, but {:?}",
-            outcome.stderr
+            last_lines(outcome, 5)
         ));
     }
     Ok(Kept::ClearError)
@@ -162,26 +162,25 @@ fn may_not_fail(round: &Round, outcome: &Outcome) -> bool {
         // Whether single tasks fail is for it to count.
         return round.kinds().is_empty();
     };
-    let gotten_over = |stroke: &Stroke| match stroke.harm {
-        Harm::SignalWorker { .. } => stroke.mark != super::harm::Mark::Begin,
+    // A worker that dies before it was ready is an error of the start.
+    let is_death = |stroke: &&Stroke| {
+        matches!(
+            stroke.harm,
+            Harm::SignalWorker { .. } | Harm::KillForkserver
+        )
+    };
+    let is_gotten_over = |stroke: &Stroke| match stroke.harm {
+        Harm::SignalWorker { .. } | Harm::KillForkserver => stroke.mark == STARTED,
         Harm::StopWorker { .. } | Harm::StopForkserver { .. } | Harm::StopProgram { .. } => {
             sum.timeout_ms.is_none()
         }
         Harm::KillGuardian => true,
         _ => false,
     };
-    let killed = outcome
-        .done
-        .iter()
-        .filter(|stroke| matches!(stroke.harm, Harm::SignalWorker { .. }))
-        .count();
-    let is_after_start = |stroke: &Stroke| {
-        stroke.mark == STARTED || !matches!(stroke.harm, Harm::SignalWorker { .. })
-    };
+    let deaths = outcome.done.iter().filter(is_death).count();
     round.conditions().is_empty()
-        && killed <= sum.retries as usize
-        && outcome.done.iter().all(gotten_over)
-        && outcome.done.iter().all(is_after_start)
+        && deaths <= sum.retries as usize
+        && outcome.done.iter().all(is_gotten_over)
 }
 
 /// The result on stdout, in either format.
@@ -201,6 +200,11 @@ fn result(sum: &SumWork, stdout: &str) -> Option<SumResult> {
         count: parse_count(field("count")?).ok()?,
         nan_count: parse_count(field("nan")?).ok()?,
     })
+}
+
+fn last_lines(outcome: &Outcome, most: usize) -> Vec<&str> {
+    let lines: Vec<&str> = outcome.stderr.lines().collect();
+    lines[lines.len().saturating_sub(most)..].to_vec()
 }
 
 fn last_line(outcome: &Outcome) -> &str {
@@ -298,7 +302,7 @@ mod tests {
         let killed = Harm::SignalWorker { pick: 0, signal: 9 };
         failed.done = vec![stroke(killed, STARTED)];
         assert_eq!(kind(judge(&round, &failed, &answers())), "unprovoked-error");
-        failed.done = vec![stroke(Harm::KillForkserver, STARTED)];
+        failed.done = vec![stroke(killed, Mark::Begin)];
         assert_eq!(judge(&round, &failed, &answers()), Ok(Kept::ClearError));
         failed.stderr = format!("{line}and more\n");
         assert_eq!(kind(judge(&round, &failed, &answers())), "unclear-error");
