@@ -56,10 +56,11 @@ Examples:
 
 Peers that are not installed are left out, and the table says so.")]
     Peers(peers::PeersArgs),
-    /// Draw report.html and the figures of a matrix again, from the files beside them
+    /// Draw the pages of results again: report.html of a matrix, traits.html of start methods
     #[command(after_help = "\
 Examples:
-  cargo xtask page results/*")]
+  cargo xtask page results/*
+  target/release/coordinator traits --format json > DIR/traits.json && cargo xtask page DIR")]
     Page(page::PageArgs),
     /// Show two matrices side by side, and what changed beyond the noise
     #[command(after_help = "\
