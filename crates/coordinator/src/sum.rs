@@ -129,11 +129,18 @@ impl<'a> Run<'a> {
     }
 
     fn start(&mut self, handover: &Handover) -> Result<Pool, Failure> {
+        if let pool::StartMethod::Listen(path) = &self.plan.start_method {
+            let (workers, path) = (self.plan.workers, path.display());
+            self.say(&format!(
+                "Waits for {workers} workers: worker --connect {path}"
+            ));
+        }
         let timeline = Arc::clone(&self.timeline);
         let mut builder = Pool::builder(self.plan.start_method.clone())
             .tasks(worker::registry())
             .workers(self.plan.workers)
             .retries(self.plan.retries)
+            .start_timeout(self.plan.start_timeout)
             .timeline(true)
             .sandbox(self.plan.sandbox)
             .interrupted_by(self.signals.descriptor()?)

@@ -189,10 +189,11 @@ impl Timeline {
             What::Log(record) => self.line(event.name, at, record.message),
             What::Memory(memory) => life.memory = Some(*memory),
             What::Ended(ending) => {
-                life.worker.ended = Some(match *ending {
-                    pool::Ending::Exit(code) => Ended::Exit(code),
-                    pool::Ending::Signal(signal) => Ended::Signal(signal),
-                });
+                life.worker.ended = match *ending {
+                    pool::Ending::Exit(code) => Some(Ended::Exit(code)),
+                    pool::Ending::Signal(signal) => Some(Ended::Signal(signal)),
+                    pool::Ending::Left => None,
+                };
                 life.keep(at, report::What::Ended, None);
             }
         }

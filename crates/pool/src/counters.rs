@@ -23,6 +23,9 @@ pub struct Counters {
     pub respawned: u64,
     /// Workers that died without having been told to leave.
     pub died: u64,
+    /// Peers that came to the pool's path and were turned away: strangers, and those that did not
+    /// get ready.
+    pub refused: u64,
     /// Bytes of input streamed through sockets.
     pub streamed: u64,
     /// Resident memory of all workers now, in bytes; pages that they share count for each.

@@ -146,6 +146,6 @@ pub use region::{Access, Region, RegionError};
 pub use reserve::ShortError;
 pub use schedule::{TaskId, WorkerId};
 pub use shared::Shared;
-pub use start::{Program, StartError, StartMethod};
+pub use start::{ListenError, Program, StartError, StartMethod};
 pub use task::{Forwarding, PROTOCOL, VERSION};
 pub use wire::{FailureKind, LogRecord, Memory, RegionId};

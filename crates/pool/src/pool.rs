@@ -2,6 +2,7 @@
 
 mod closing;
 mod deaths;
+mod guests;
 mod listen;
 mod send;
 mod starts;
@@ -80,6 +81,10 @@ pub struct Pool {
     /// Whether any task ever had a time limit.
     has_timeouts: bool,
     oom_kills: Option<u64>,
+    /// Where workers come by themselves, if they do.
+    lobby: Option<guests::Lobby>,
+    /// Guests whose sockets have ended, to be buried.
+    gone: Vec<WorkerId>,
     /// Keeps the pool where it was made: its workers die with that thread.
     _not_send: std::marker::PhantomData<*const ()>,
 }
@@ -225,8 +230,9 @@ impl Pool {
         }
     }
 
-    /// Asks all workers for their memory and waits until each has told or died; for `pss` and
-    /// `private` they read smaps, so no clock should be running. By worker.
+    /// Asks all workers for their memory and waits until each has told or died, though no longer
+    /// than the grace period: who is busy or does not tell is left out. For `pss` and `private` they
+    /// read smaps, so no clock should be running. By worker.
     ///
     /// # Errors
     /// [`PoolError`].
@@ -242,6 +248,7 @@ impl Pool {
                 .expect("a short frame");
         }
         self.pump_all();
+        let deadline = after(now_ns(), self.limits.grace);
         loop {
             let told: BTreeMap<WorkerId, Memory> = asked
                 .iter()
@@ -252,10 +259,11 @@ impl Pool {
                     .get(id)
                     .is_some_and(|worker| worker.phase == Phase::Serving)
             });
-            if alive.count() <= told.len() {
+            let left = deadline.saturating_sub(now_ns());
+            if alive.count() <= told.len() || left == 0 {
                 return Ok(told);
             }
-            self.drive(None)?;
+            self.drive(Some(Duration::from_nanos(left)))?;
         }
     }
 
@@ -266,7 +274,9 @@ impl Pool {
     /// [`PoolError`] once the pool cannot go on; every open task has failed with it.
     pub fn drive(&mut self, timeout: Option<Duration>) -> Result<(), PoolError> {
         self.check_broken()?;
+        self.bury_guests();
         self.hand_out();
+        self.expect_guests();
         let wait = match (timeout, self.next_deadline()) {
             (Some(timeout), Some(deadline)) => Some(timeout.min(deadline)),
             (one, other) => one.or(other),
@@ -287,6 +297,7 @@ impl Pool {
         if self.next_deadline_ns().is_some_and(|at| at <= now_ns()) {
             self.enforce_deadlines();
         }
+        self.bury_guests();
         self.hand_out();
         self.beat();
         self.check_broken()

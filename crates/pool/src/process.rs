@@ -16,11 +16,14 @@ pub enum Ending {
     Exit(i32),
     /// This signal ended it.
     Signal(i32),
+    /// It went as it came, by itself: nobody here is told how it ended, if it has.
+    Left,
 }
 
 impl fmt::Display for Ending {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
+            Ending::Left => write!(formatter, "left"),
             Ending::Exit(code) => write!(formatter, "exited with code {code}"),
             Ending::Signal(number) => match nix::sys::signal::Signal::try_from(number) {
                 Ok(signal) => write!(formatter, "was killed by signal {number} ({signal})"),

@@ -2,9 +2,12 @@
 
 mod fork;
 mod forkserver;
+mod listen;
 mod spawn;
 
 pub(crate) use forkserver::{Server, ServerSaid};
+pub use listen::ListenError;
+pub(crate) use listen::{Door, Guest};
 
 use crate::process::Process;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt};
@@ -28,15 +31,20 @@ pub enum StartMethod {
     Spawn(Program),
     /// A small process, started afresh once, forks the workers.
     ForkServer(Program),
+    /// Workers come by themselves: programs that [`task::run`], started by hand with
+    /// `--connect` and this path. The socket is made in a directory that is the user's own
+    /// (mode 0700), made with it where it is not there, and both go with the pool.
+    Listen(PathBuf),
 }
 
 impl StartMethod {
-    /// The stem of its workers' names: `Fork`, `Spawn` or `ForkServer`.
+    /// The stem of its workers' names: `Fork`, `Spawn`, `ForkServer` or `Listen`.
     pub fn stem(&self) -> &'static str {
         match self {
             StartMethod::Fork => "Fork",
             StartMethod::Spawn(_) => "Spawn",
             StartMethod::ForkServer(_) => "ForkServer",
+            StartMethod::Listen(_) => "Listen",
         }
     }
 }
@@ -98,6 +106,9 @@ pub enum StartError {
     /// The forkserver failed, or could not fork.
     #[error("the forkserver could not start a worker: {0}")]
     Server(String),
+    /// No socket could be opened for workers.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
 }
 
 /// A worker's end of what joins it with its coordinator.
@@ -179,6 +190,7 @@ impl Starter {
                 server.ask(seat, request)?;
                 Ok(Started::Soon)
             }
+            StartMethod::Listen(_) => unreachable!("workers come by themselves"),
         }
     }
 }

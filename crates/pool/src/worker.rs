@@ -3,23 +3,27 @@
 use crate::link::Link;
 use crate::process::{Ending, Process};
 use crate::schedule::WorkerId;
-use crate::start::Wiring;
+use crate::start::Guest;
 use crate::stderr::Stderr;
+use nix::sys::socket::{Shutdown, shutdown};
 use std::collections::HashSet;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use wire::{Memory, RegionId};
 
 pub(crate) struct Worker {
     pub(crate) id: WorkerId,
     pub(crate) name: String,
-    /// None while a forkserver has not answered.
+    /// None while a forkserver has not answered, and of a guest.
     pub(crate) process: Option<Process>,
+    /// Where it came by itself: not ours to signal, or to read the stderr of.
+    pub(crate) guest: Option<Guest>,
     pub(crate) link: Link,
-    pub(crate) stderr: Stderr,
+    pub(crate) stderr: Option<Stderr>,
     pub(crate) phase: Phase,
     /// It has closed its socket, or its process has ended; how is not known yet.
     pub(crate) dying: bool,
-    /// Its word on the board.
-    pub(crate) slot: u32,
+    /// Its word on the board; guests have none, since all workers write to one board.
+    pub(crate) slot: Option<u32>,
     pub(crate) greeted: bool,
     /// The regions that it has been told of.
     pub(crate) knows: HashSet<RegionId>,
@@ -73,16 +77,17 @@ impl Doom {
 }
 
 impl Worker {
-    pub(crate) fn new(id: WorkerId, name: String, wiring: Wiring, slot: u32) -> Worker {
+    pub(crate) fn new(id: WorkerId, name: String, socket: OwnedFd) -> Worker {
         Worker {
             id,
             name,
             process: None,
-            link: Link::new(wiring.socket),
-            stderr: Stderr::new(wiring.stderr),
+            guest: None,
+            link: Link::new(socket),
+            stderr: None,
             phase: Phase::Starting,
             dying: false,
-            slot,
+            slot: None,
             greeted: false,
             knows: HashSet::new(),
             output: Vec::new(),
@@ -95,13 +100,18 @@ impl Worker {
         }
     }
 
+    /// Its process; 0 where it has none yet, or none that can be seen from here.
     pub(crate) fn pid(&self) -> u32 {
-        self.process.as_ref().map_or(0, Process::pid)
+        let guest = || self.guest.as_ref().map_or(0, |guest| guest.pid);
+        self.process.as_ref().map_or_else(guest, Process::pid)
     }
 
+    /// Signals it, with its group; a guest is disconnected instead, whatever the signal.
     pub(crate) fn signal(&self, signal: i32) {
         if let Some(process) = &self.process {
             process.signal(signal);
+        } else if self.guest.is_some() {
+            let _ = shutdown(self.link.as_fd().as_raw_fd(), Shutdown::Both);
         }
     }
 

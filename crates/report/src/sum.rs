@@ -58,8 +58,8 @@ pub struct Dataset {
 /// How a run was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// How workers came to be.
-    pub start_method: StartMethod,
+    /// How workers came to be; null where they came by themselves (`--listen`).
+    pub start_method: Option<StartMethod>,
     /// How batches reached them.
     pub transport: Transport,
     /// Number of workers.

@@ -8,7 +8,7 @@ const SAMPLE: &str = include_str!("sum.json");
 fn every_key_reads_and_is_written_back() {
     let sum: Sum = serde_json::from_str(SAMPLE).unwrap();
     assert_eq!(sum.schema, report::SCHEMA);
-    assert_eq!(sum.plan.start_method, StartMethod::ForkServer);
+    assert_eq!(sum.plan.start_method, Some(StartMethod::ForkServer));
     assert_eq!(sum.plan.transport, Transport::Shm);
     assert_eq!(sum.workers[0].ended, Some(Ended::Exit(0)));
     assert_eq!(sum.workers[1].ended, Some(Ended::Signal(9)));

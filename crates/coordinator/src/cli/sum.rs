@@ -13,6 +13,7 @@ use std::time::Duration;
   coordinator sum data/records.npy --field val --start-method spawn --transport bytes --workers 8
   coordinator sum data/records.npy --workers 4 --batches 64 --repeat 5
   coordinator sum plain.npy --format json | jq .result
+  coordinator sum plain.npy --workers 2 --listen /run/user/1000/handoff/sum
 
 The timeline goes to stderr, the result to stdout. Exit codes: 0 done, 1 failed, 2 usage,
 128+n ended by signal n.")]
@@ -26,6 +27,14 @@ pub struct SumArgs {
     /// How workers come to be
     #[arg(long, value_name = "METHOD", default_value = "fork", value_parser = start_method())]
     pub start_method: StartMethod,
+    /// Start no workers: wait at this socket for those that are started by hand with
+    /// `worker --connect PATH`; its directory has to be yours alone
+    #[arg(long, value_name = "PATH", conflicts_with = "start_method")]
+    pub listen: Option<PathBuf>,
+    /// With --listen, seconds to wait until all workers are there, and for another one once all have
+    /// left
+    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds, requires = "listen")]
+    pub wait: Duration,
     /// How a batch's bytes reach a worker
     #[arg(long, default_value = "mmap", value_parser = transport())]
     pub transport: Transport,

@@ -10,12 +10,18 @@ use report::Transport;
 use std::time::Duration;
 use worker::records::StudyField;
 
+/// How long a worker that was started may take to be ready.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What is to be done, and how.
 pub(super) struct Plan {
     pub(super) source: Source,
     pub(super) field: Option<String>,
     pub(super) start_method: StartMethod,
-    pub(super) start_word: report::StartMethod,
+    /// None where workers come by themselves.
+    pub(super) start_word: Option<report::StartMethod>,
+    /// How long a worker may take to be ready.
+    pub(super) start_timeout: Duration,
     pub(super) workers: usize,
     pub(super) batches: u64,
     pub(super) repeat: u64,
@@ -31,6 +37,13 @@ impl Plan {
     pub(super) fn resolve(args: SumArgs) -> Result<Plan, Failure> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let start_word = args.start_method;
+        if let (Some(path), Transport::Inherit) = (&args.listen, args.transport) {
+            return Err(Failure::usage(format!(
+                "--transport inherit needs workers that the coordinator forks itself: one that comes \
+                 to {} does not have its memory; use mmap or shm instead",
+                path.display()
+            )));
+        }
         if args.transport == Transport::Inherit && start_word != report::StartMethod::Fork {
             return Err(Failure::usage(format!(
                 "--transport inherit needs --start-method fork: a worker started by {start_word} \
@@ -44,12 +57,13 @@ impl Plan {
                  (--batches {workers}) may be what you want"
             )));
         }
-        let start_method = match start_word {
-            report::StartMethod::Fork => StartMethod::Fork,
-            report::StartMethod::Spawn => {
+        let start_method = match (&args.listen, start_word) {
+            (Some(path), _) => StartMethod::Listen(path.clone()),
+            (None, report::StartMethod::Fork) => StartMethod::Fork,
+            (None, report::StartMethod::Spawn) => {
                 StartMethod::Spawn(programs::worker(args.worker_bin.as_deref())?)
             }
-            report::StartMethod::ForkServer => {
+            (None, report::StartMethod::ForkServer) => {
                 StartMethod::ForkServer(programs::worker(args.worker_bin.as_deref())?)
             }
         };
@@ -67,7 +81,12 @@ impl Plan {
             source,
             field,
             start_method,
-            start_word,
+            start_word: args.listen.is_none().then_some(start_word),
+            start_timeout: if args.listen.is_some() {
+                args.wait
+            } else {
+                START_TIMEOUT
+            },
             workers: workers as usize,
             batches: batches as u64,
             repeat: args.repeat,

@@ -25,7 +25,10 @@ pub(crate) fn report_of(ended: &Ended, asked: Asked<'_>) -> Sum {
     assert_keys(&object);
     let report: Sum = serde_json::from_value(object).unwrap();
     assert_eq!(report.coordinator.pid, ended.pid, "{context}");
-    assert_eq!(report.plan.start_method.as_str(), asked.start_method);
+    assert_eq!(
+        report.plan.start_method.unwrap().as_str(),
+        asked.start_method
+    );
     assert_eq!(report.plan.transport.as_str(), asked.transport);
     assert_eq!(report.plan.workers as usize, asked.workers);
     assert_eq!(report.plan.batches, asked.batches, "{context}");

@@ -35,6 +35,7 @@ impl Pool {
             self.interrupted = false;
         }
         self.fail_all(|| TaskFailure::ShutDown);
+        self.close_door();
         for id in self.workers.keys().copied().collect::<Vec<_>>() {
             match how {
                 Shutdown::Drain => self.dismiss(id),

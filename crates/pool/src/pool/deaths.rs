@@ -3,6 +3,7 @@
 use super::*;
 use crate::failure::Certificate;
 use crate::process::Ending;
+use crate::stderr::Stderr;
 use std::fs;
 use std::sync::atomic::Ordering;
 
@@ -18,7 +19,12 @@ impl Pool {
         }
         // What it had said before it died still counts.
         while self.broken.is_none() && self.listen_to_worker(&mut worker) {}
-        let Some(ending) = ending.or_else(|| worker.process.is_none().then_some(NEVER_WAS)) else {
+        let elsewhere = match (&worker.process, &worker.guest) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some(Ending::Left),
+            (None, None) => Some(NEVER_WAS),
+        };
+        let Some(ending) = ending.or(elsewhere) else {
             // A forkserver's child: the forkserver will tell.
             worker.dying = true;
             worker.deadline_ns = None;
@@ -27,7 +33,9 @@ impl Pool {
             return;
         };
         let mut lines = Vec::new();
-        worker.stderr.read_rest(|line| lines.push(line.to_owned()));
+        if let Some(stderr) = &mut worker.stderr {
+            stderr.read_rest(|line| lines.push(line.to_owned()));
+        }
         for line in lines {
             self.tell(&worker, now_ns(), What::Stderr(&line));
         }
@@ -36,9 +44,12 @@ impl Pool {
 
     fn bury(&mut self, mut worker: Box<Worker>, ending: Ending) {
         let id = worker.id;
+        if worker.guest.is_some() && worker.phase == Phase::Starting {
+            return self.turn_away(&worker);
+        }
         self.tell(&worker, now_ns(), What::Ended(ending));
         self.counters.streamed += worker.link.outbox.streamed();
-        self.free_slots.push(worker.slot);
+        self.free_slots.extend(worker.slot);
         if self.closing {
             for task in self.scheduler.window(id).collect::<Vec<_>>() {
                 self.fail(task, TaskFailure::ShutDown);
@@ -65,18 +76,17 @@ impl Pool {
     /// that is among those it had not answered. One that ended between tasks, or broke the protocol
     /// and was ended some time after, may have done so because of any of them.
     fn running(&mut self, worker: &Worker, ending: Ending) -> Option<TaskId> {
-        let word = self
-            .board
-            .word(worker.slot as usize)
-            .load(Ordering::Acquire);
-        let marked = word.checked_sub(1);
+        let marked = worker.slot.and_then(|slot| {
+            let word = self.board.word(slot as usize);
+            word.load(Ordering::Acquire).checked_sub(1)
+        });
         let running = marked.filter(|&task| self.scheduler.window(worker.id).any(|t| t == task));
         match &worker.doom {
             Some(Doom::Nonsense(_)) => self.scheduler.suspect(worker.id, true),
             // It is none of these tasks' fault.
             Some(Doom::TimedOut | Doom::Cancelled) => None,
             Some(Doom::Late(_)) | None => {
-                let unbidden = matches!(ending, Ending::Exit(_));
+                let unbidden = matches!(ending, Ending::Exit(_) | Ending::Left);
                 running.or_else(|| self.scheduler.suspect(worker.id, unbidden))
             }
         }
@@ -97,7 +107,7 @@ impl Pool {
             deaths: running.map_or(0, |task| self.scheduler.deaths(task) + 1),
             ending,
             reason: worker.doom.as_ref().map(Doom::reason),
-            stderr: worker.stderr.last_lines(),
+            stderr: worker.stderr.as_ref().map_or(vec![], Stderr::last_lines),
             memory: worker.memory,
             rss_peak: worker.process.as_ref().and_then(|it| it.rss_peak()),
             oom: killed && self.oom_kills > oom_before,

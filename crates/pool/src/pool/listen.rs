@@ -13,6 +13,7 @@ impl Pool {
         match Token::decode(data) {
             Token::Server => self.listen_to_server(),
             Token::Interrupt => self.interrupted = true,
+            Token::Door => self.let_in(),
             Token::Bell => drop(self.bell.as_ref().map(|bell| bell.read())),
             Token::Socket(id) => {
                 if self.is_unforked(id) {
@@ -51,9 +52,12 @@ impl Pool {
 
     pub(super) fn listen_to_stderr(&mut self, worker: &mut Worker) {
         let mut lines = Vec::new();
-        if !worker.stderr.read(|line| lines.push(line.to_owned())) {
+        let Some(stderr) = &mut worker.stderr else {
+            return;
+        };
+        if !stderr.read(|line| lines.push(line.to_owned())) {
             // Its end is told by the pidfd; a closed pipe would be readable for ever.
-            let _ = self.epoll.delete(&worker.stderr);
+            let _ = self.epoll.delete(&*stderr);
         }
         for line in lines {
             self.tell(worker, now_ns(), What::Stderr(&line));
@@ -87,6 +91,8 @@ impl Pool {
                 }
                 worker.dying = true;
                 self.scheduler.retire(worker.id);
+                self.gone
+                    .extend(worker.guest.is_some().then_some(worker.id));
                 false
             }
             Err(nonsense) => {
@@ -94,6 +100,8 @@ impl Pool {
                 let _ = self.epoll.delete(&worker.link);
                 self.scheduler.retire(worker.id);
                 worker.signal(libc::SIGKILL);
+                self.gone
+                    .extend(worker.guest.is_some().then_some(worker.id));
                 false
             }
         }
@@ -104,10 +112,16 @@ impl Pool {
         if !worker.greeted {
             Hello::accept(body).map_err(|error| error.to_string())?;
             worker.greeted = true;
+            self.greeted(worker);
             return Ok(());
         }
         match wire::decode(body).map_err(|error| error.to_string())? {
             FromWorker::Ready { .. } if worker.phase == Phase::Starting => self.ready(worker),
+            FromWorker::Refused { reason, .. }
+                if worker.phase == Phase::Starting && worker.guest.is_some() =>
+            {
+                return Err(format!("it refused its set-up: {reason}"));
+            }
             FromWorker::Refused { step, reason } if worker.phase == Phase::Starting => {
                 let (worker, reason) = (worker.name.clone(), reason.to_owned());
                 self.refused = Some(match step {
@@ -121,6 +135,9 @@ impl Pool {
                 self.tell(worker, at_ns, What::Received { task: id, memory });
             }
             FromWorker::OutputPart(part) => {
+                if self.scheduler.due(worker.id).is_none() {
+                    return Err("a part of an output, when none was due".to_owned());
+                }
                 let length = worker.output.len() + part.len();
                 if length > self.limits.output {
                     let bound = self.limits.output;
@@ -273,13 +290,14 @@ impl Pool {
     /// Deals with what is late.
     pub(super) fn enforce_deadlines(&mut self) {
         let now = now_ns();
+        self.give_up_on_guests(now);
         for id in self.workers.keys().copied().collect::<Vec<_>>() {
             let Some(worker) = self.workers.get_mut(&id) else {
                 // It went with its forkserver.
                 continue;
             };
             if worker.deadline_ns.is_some_and(|deadline| deadline <= now) {
-                if worker.process.is_none() {
+                if worker.process.is_none() && worker.guest.is_none() {
                     self.server_gone("it did not answer in time");
                     continue;
                 }
@@ -338,7 +356,9 @@ impl Pool {
                 .keys()
                 .filter_map(|&id| Some(self.due_by(id)?.0))
         });
+        let guests = self.lobby.iter().filter_map(|lobby| lobby.deadline_ns);
         let heartbeat = self.heartbeat.as_ref().map(Heartbeat::due_ns);
-        starts_and_ends.chain(tasks).chain(heartbeat).min()
+        let waits = starts_and_ends.chain(tasks).chain(guests);
+        waits.chain(heartbeat).min()
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::failure::PoolError;
 use crate::start::{StartError, Started, wire_up};
+use crate::stderr::Stderr;
 use wire::{Hello, Setup, ToWorker};
 
 /// Starts that may fail in a row before the pool gives up.
@@ -17,6 +18,7 @@ pub(super) enum Token {
     Server,
     Interrupt,
     Bell,
+    Door,
 }
 
 impl Token {
@@ -28,6 +30,7 @@ impl Token {
             Token::Server => 3,
             Token::Interrupt => 7,
             Token::Bell => 11,
+            Token::Door => 15,
         }
     }
 
@@ -39,7 +42,8 @@ impl Token {
             2 => Token::Stderr(id),
             _ if id == 0 => Token::Server,
             _ if id == 1 => Token::Interrupt,
-            _ => Token::Bell,
+            _ if id == 2 => Token::Bell,
+            _ => Token::Door,
         }
     }
 }
@@ -98,12 +102,19 @@ impl Pool {
             to_pump: Vec::new(),
             has_timeouts: false,
             oom_kills: super::deaths::oom_kills(),
+            lobby: None,
+            gone: Vec::new(),
             _not_send: std::marker::PhantomData,
         };
         pool.timeline |= pool.limits.recycle_bytes.is_some();
         if let Some(interrupt) = builder.interrupt {
             pool.watch_fd(&interrupt, Token::Interrupt).map_err(wait)?;
             pool.interrupt = Some(interrupt);
+        }
+        if let crate::StartMethod::Listen(path) = &pool.starter.method {
+            let path = path.clone();
+            pool.receive_guests(&path)?;
+            return Ok(pool);
         }
         for _ in 0..workers {
             pool.start_worker().map_err(start)?;
@@ -123,30 +134,14 @@ impl Pool {
         let name = format!("{}Process-{id}", self.starter.method.stem());
         let (wiring, seat) = wire_up()?;
         let slot = self.free_slots.pop().expect("a slot for every worker");
-        let mut worker = Worker::new(id, name, wiring, slot);
+        let mut worker = Worker::new(id, name, wiring.socket);
+        worker.slot = Some(slot);
+        let stderr = worker.stderr.insert(Stderr::new(wiring.stderr));
+        self.watch_fd(stderr, Token::Stderr(id))?;
         self.board
             .word(slot as usize)
             .store(0, std::sync::atomic::Ordering::Release);
-        let hello = worker.link.outbox.push(&Hello::ours());
-        let setup = ToWorker::Setup(Setup {
-            name: &worker.name,
-            events: self.timeline,
-            log_level: self.log_level,
-            board: Some(slot),
-            initializer: self
-                .initializer
-                .as_ref()
-                .map(|(task, args)| (*task, &args[..])),
-            sandbox: self.sandbox,
-        });
-        hello
-            .and_then(|()| {
-                worker
-                    .link
-                    .outbox
-                    .push_with(&setup, vec![Arc::clone(&self.board_fd)])
-            })
-            .map_err(|error| StartError::Resources(io::Error::other(error)))?;
+        self.set_up(&mut worker)?;
 
         let had_server = self.starter.server.is_some();
         let at_ns = now_ns();
@@ -162,7 +157,6 @@ impl Pool {
             worker.process = Some(process);
         }
         self.watch_fd(&worker.link, Token::Socket(id))?;
-        self.watch_fd(&worker.stderr, Token::Stderr(id))?;
         worker.deadline_ns = Some(after(at_ns, self.limits.start_timeout));
         self.counters.started += 1;
         self.tell(&worker, at_ns, What::Started);
@@ -171,7 +165,31 @@ impl Pool {
         Ok(())
     }
 
-    fn watch_fd(&self, fd: &impl AsFd, token: Token) -> io::Result<()> {
+    /// Greets a worker and tells it how to behave.
+    pub(super) fn set_up(&self, worker: &mut Worker) -> Result<(), StartError> {
+        let setup = ToWorker::Setup(Setup {
+            name: &worker.name,
+            events: self.timeline,
+            log_level: self.log_level,
+            board: worker.slot,
+            initializer: self
+                .initializer
+                .as_ref()
+                .map(|(task, args)| (*task, &args[..])),
+            sandbox: self.sandbox,
+        });
+        let board = worker.slot.map(|_| Arc::clone(&self.board_fd));
+        let outbox = &mut worker.link.outbox;
+        outbox
+            .push(&Hello::ours())
+            .and_then(|()| match board {
+                Some(board) => outbox.push_with(&setup, vec![board]),
+                None => outbox.push(&setup),
+            })
+            .map_err(|error| StartError::Resources(io::Error::other(error)))
+    }
+
+    pub(super) fn watch_fd(&self, fd: &impl AsFd, token: Token) -> io::Result<()> {
         Ok(self
             .epoll
             .add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token.encode()))?)
@@ -213,6 +231,10 @@ impl Pool {
 
     /// Starts as many workers as are missing.
     pub(super) fn replace_missing(&mut self) {
+        if self.lobby.is_some() {
+            // They come or they do not.
+            return;
+        }
         while !self.closing && self.workers.len() < self.limits.workers {
             match self.start_worker() {
                 Ok(()) => self.counters.respawned += 1,

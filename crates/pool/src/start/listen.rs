@@ -1,0 +1,344 @@
+//! `listen`: workers come by themselves, to a socket in the file system.
+//!
+//! Who may come is decided three times: only the owner reaches into the directory, only the owner
+//! may connect to the socket, and the kernel says whose process has connected. What is let in is a
+//! guest: no child of ours, so it is never signalled, only disconnected.
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, accept4, bind, connect, getsockopt,
+    listen, setsockopt, socket, sockopt,
+};
+use nix::unistd::geteuid;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use thiserror::Error;
+
+/// `SO_PEERPIDFD` of unix(7), which the C library does not name yet; the same number on x86-64 and
+/// aarch64.
+const SO_PEERPIDFD: libc::c_int = 77;
+/// How long a coordinator waits for another that is opening a socket in the same directory.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why a socket could not be opened for workers.
+#[derive(Debug, Error)]
+pub enum ListenError {
+    /// The path has no name for a socket in it, or is longer than an address may be.
+    #[error("{} cannot be a socket's path: {why}", .path.display())]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Others can reach into the directory.
+    #[error(
+        "directory {} belongs to user {owner} and has mode {mode:04o}: a socket for workers needs a \
+         directory of your own that nobody else can enter (chmod 700, or name one that does not exist)",
+        .path.display()
+    )]
+    NotPrivate {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner's user id.
+        owner: u32,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A coordinator is alive and listens there.
+    #[error("another coordinator listens at {}: choose another path", .0.display())]
+    InUse(PathBuf),
+    /// Something that is no socket lies there, and is left alone.
+    #[error("{} is there and is no socket: choose another path", .0.display())]
+    Occupied(PathBuf),
+    /// The file system or the kernel refused.
+    #[error("cannot listen at {}: {source}", .path.display())]
+    Refused {
+        /// The directory or the socket.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+}
+
+/// A socket that workers connect to; its path goes when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Door {
+    socket: OwnedFd,
+    path: PathBuf,
+    /// The directory, where it was made for the socket.
+    made: Option<PathBuf>,
+    /// Device and inode of the socket's path: another's is never removed.
+    place: (u64, u64),
+    /// Who opened it: what is forked from it does not close it.
+    pid: u32,
+}
+
+/// A worker that came by itself.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    /// Its process, as the kernel says; 0 where that is not visible from here.
+    pub(crate) pid: u32,
+    /// Tells its end, where the kernel gives one; the end of its socket does as well.
+    pub(crate) pidfd: Option<OwnedFd>,
+}
+
+impl Door {
+    /// Opens a socket at `path`, in a directory of our own, which is made if it is not there. What
+    /// a dead coordinator has left is replaced, a live one's never.
+    pub(crate) fn open(path: &Path) -> Result<Door, ListenError> {
+        let bad = |why| ListenError::Path {
+            path: path.to_owned(),
+            why,
+        };
+        if path.file_name().is_none() {
+            return Err(bad("it names no file"));
+        }
+        let address = UnixAddr::new(path).map_err(|_| bad("it is longer than 107 bytes"))?;
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let refused_at = |at: &Path, source| ListenError::Refused {
+            path: at.to_owned(),
+            source,
+        };
+        let made = match DirBuilder::new().mode(0o700).create(directory) {
+            Ok(()) => Some(directory.to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
+            Err(source) => return Err(refused_at(directory, source)),
+        };
+        let _lock = enter(directory)?;
+        remove_stale(path, &address)?;
+        let refused = |error: Errno| refused_at(path, error.into());
+        let socket = new_socket().map_err(refused)?;
+        // Linux gives the path the socket's own mode: it is never open to others, not for a moment.
+        nix::sys::stat::fchmod(
+            &socket,
+            nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR,
+        )
+        .map_err(refused)?;
+        bind(socket.as_raw_fd(), &address).map_err(refused)?;
+        listen(&socket, Backlog::MAXCONN).map_err(refused)?;
+        let found = fs::symlink_metadata(path).map_err(|source| refused_at(path, source))?;
+        Ok(Door {
+            socket,
+            path: path.to_owned(),
+            made,
+            place: (found.dev(), found.ino()),
+            pid: std::process::id(),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The next peer at the door: a guest with its socket, which does not block, or `Err(())` for a
+    /// stranger, who has been sent away without a byte. `None` where nobody waits.
+    pub(crate) fn admit(&self) -> io::Result<Option<Result<(OwnedFd, Guest), Stranger>>> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = match accept4(self.socket.as_raw_fd(), flags) {
+            // SAFETY: the kernel has just made this descriptor for us.
+            Ok(raw) => unsafe { OwnedFd::from_raw_fd(raw) },
+            Err(Errno::EAGAIN) => return Ok(None),
+            // It has gone away meanwhile.
+            Err(Errno::EINTR | Errno::ECONNABORTED) => return Ok(Some(Err(Stranger))),
+            Err(error) => return Err(error.into()),
+        };
+        let Ok(peer) = getsockopt(&socket, sockopt::PeerCredentials) else {
+            return Ok(Some(Err(Stranger)));
+        };
+        if peer.uid() != 0 && peer.uid() != geteuid().as_raw() {
+            return Ok(Some(Err(Stranger)));
+        }
+        // The kernel grants as much of it as its own limit allows.
+        let _ = setsockopt(&socket, sockopt::SndBuf, &super::SEND_BUFFER);
+        let guest = Guest {
+            pid: u32::try_from(peer.pid()).unwrap_or(0),
+            pidfd: peer_pidfd(socket.as_fd()),
+        };
+        Ok(Some(Ok((socket, guest))))
+    }
+}
+
+/// A peer that is another user's process.
+#[derive(Debug)]
+pub(crate) struct Stranger;
+
+impl AsFd for Door {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == self.place);
+        if self.pid != std::process::id() || !ours {
+            return;
+        }
+        let _ = fs::remove_file(&self.path);
+        if let Some(directory) = &self.made {
+            // It stays where something else was put into it.
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+/// Sees that the directory is private, and locks it, so that no two coordinators find the same
+/// socket stale.
+fn enter(directory: &Path) -> Result<Flock<File>, ListenError> {
+    let refused = |source| ListenError::Refused {
+        path: directory.to_owned(),
+        source,
+    };
+    let mut opened = File::options()
+        .read(true)
+        .custom_flags(OFlag::O_DIRECTORY.bits())
+        .open(directory)
+        .map_err(refused)?;
+    let found = opened.metadata().map_err(refused)?;
+    if found.uid() != geteuid().as_raw() || found.mode() & 0o077 != 0 {
+        return Err(ListenError::NotPrivate {
+            path: directory.to_owned(),
+            owner: found.uid(),
+            mode: found.mode() & 0o7777,
+        });
+    }
+    let began = std::time::Instant::now();
+    loop {
+        opened = match Flock::lock(opened, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((file, Errno::EAGAIN | Errno::EINTR)) if began.elapsed() < LOCK_PATIENCE => file,
+            Err((_, error)) => return Err(refused(error.into())),
+        };
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Removes a socket at `path` that nobody listens to.
+fn remove_stale(path: &Path, address: &UnixAddr) -> Result<(), ListenError> {
+    let refused = |source| ListenError::Refused {
+        path: path.to_owned(),
+        source,
+    };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(refused(error)),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(ListenError::Occupied(path.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    let probe = new_socket().map_err(|error| refused(error.into()))?;
+    match connect(probe.as_raw_fd(), address) {
+        // A full queue has an owner as well.
+        Ok(()) | Err(Errno::EAGAIN) => Err(ListenError::InUse(path.to_owned())),
+        Err(Errno::ECONNREFUSED) => fs::remove_file(path).map_err(refused),
+        Err(error) => Err(refused(error.into())),
+    }
+}
+
+fn new_socket() -> nix::Result<OwnedFd> {
+    socket(
+        AddressFamily::Unix,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        None,
+    )
+}
+
+/// A descriptor of the very process that connected (Linux 6.5).
+fn peer_pidfd(socket: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let mut raw: libc::c_int = -1;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel writes a descriptor to a place of the size that it is told.
+    let got = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PEERPIDFD,
+            (&raw mut raw).cast(),
+            &raw mut len,
+        )
+    };
+    // SAFETY: the kernel has just made this descriptor for us.
+    (got == 0 && raw >= 0).then(|| unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    fn private() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        directory
+    }
+
+    #[test]
+    fn the_socket_and_its_directory_are_private_and_go() {
+        let above = private();
+        let directory = above.path().join("made");
+        let path = directory.join("socket");
+        let door = Door::open(&path).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
+        assert_eq!((mode(&directory), mode(&path)), (0o700, 0o600));
+        assert!(door.admit().unwrap().is_none());
+        let _peer = UnixStream::connect(&path).unwrap();
+        let (_, guest) = door.admit().unwrap().unwrap().unwrap();
+        assert_eq!(guest.pid, std::process::id());
+        drop(door);
+        assert!(!directory.exists());
+    }
+
+    #[test]
+    fn a_directory_that_others_can_enter_is_refused() {
+        let directory = private();
+        for mode in [0o750, 0o701, 0o1777] {
+            fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let error = Door::open(&directory.path().join("socket")).unwrap_err();
+            assert!(matches!(error, ListenError::NotPrivate { .. }), "{error}");
+            assert!(error.to_string().contains("chmod 700"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_dead_ones_socket_is_replaced_a_live_ones_never() {
+        let directory = private();
+        let path = directory.path().join("socket");
+        let dead = UnixListener::bind(&path).unwrap();
+        assert!(matches!(Door::open(&path), Err(ListenError::InUse(_))));
+        drop(dead);
+        assert!(path.exists(), "a dead one leaves its socket");
+        let door = Door::open(&path).unwrap();
+        assert!(matches!(Door::open(&path), Err(ListenError::InUse(_))));
+        // What another has put in its place is not removed.
+        fs::remove_file(&path).unwrap();
+        let other = Door::open(&path).unwrap();
+        drop(door);
+        assert!(path.exists());
+        drop(other);
+        assert!(!path.exists() && directory.path().exists());
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let directory = private();
+        let path = directory.path().join("file");
+        fs::write(&path, "precious").unwrap();
+        assert!(matches!(Door::open(&path), Err(ListenError::Occupied(_))));
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+        let long = directory.path().join("x".repeat(120));
+        assert!(matches!(Door::open(&long), Err(ListenError::Path { .. })));
+    }
+}
