@@ -43,6 +43,16 @@ impl Link {
         self.channel = Some(channel);
     }
 
+    /// How many reads take up all that lies in the socket now. A frame may take two, and one more
+    /// finds the end.
+    pub(crate) fn reads_waiting(&self) -> usize {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the kernel writes a number to a place of its size.
+        let asked = unsafe { libc::ioctl(self.socket.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+        let bytes = if asked == 0 { bytes.max(0) as usize } else { 0 };
+        4 * (bytes / READ_SIZE + 1)
+    }
+
     /// Sends as much as the socket takes now.
     pub(crate) fn pump(&mut self) -> io::Result<Pumped> {
         self.outbox.pump(self.socket.as_fd())

@@ -2,7 +2,7 @@
 
 use crate::link::Link;
 use crate::process::{Ending, Process};
-use crate::schedule::WorkerId;
+use crate::schedule::{TaskId, WorkerId};
 use crate::start::Guest;
 use crate::stderr::Stderr;
 use nix::sys::socket::{Shutdown, shutdown};
@@ -31,6 +31,10 @@ pub(crate) struct Worker {
     pub(crate) output: Vec<u8>,
     /// Tasks that it has answered.
     pub(crate) answered: u64,
+    /// The task that it answered last.
+    pub(crate) last_answered: Option<TaskId>,
+    /// It has answered that one again.
+    pub(crate) answered_twice: bool,
     pub(crate) memory: Option<Memory>,
     /// Why the pool is ending it, if it is.
     pub(crate) doom: Option<Doom>,
@@ -92,6 +96,8 @@ impl Worker {
             knows: HashSet::new(),
             output: Vec::new(),
             answered: 0,
+            last_answered: None,
+            answered_twice: false,
             memory: None,
             doom: None,
             deadline_ns: None,

@@ -9,6 +9,7 @@ mod endings;
 mod failures;
 mod fixtures;
 mod limits;
+mod listen;
 mod processes;
 mod programs;
 mod sandbox;

@@ -58,6 +58,8 @@ impl Pool {
         self.fail_all(|| TaskFailure::Pool(error.clone()));
         self.workers.clear();
         self.starter.server = None;
+        // Whoever waits at the door is told by its end.
+        self.lobby = None;
         self.broken = Some(error);
     }
 

@@ -17,8 +17,13 @@ impl Pool {
         if let Some(process) = &worker.process {
             let _ = self.epoll.delete(process);
         }
-        // What it had said before it died still counts.
-        while self.broken.is_none() && self.listen_to_worker(&mut worker) {}
+        // What it had said before it died still counts, and lies in its socket. Whoever else holds
+        // the socket may go on for ever.
+        for _ in 0..worker.link.reads_waiting() {
+            if self.broken.is_some() || !self.listen_to_worker(&mut worker) {
+                break;
+            }
+        }
         let elsewhere = match (&worker.process, &worker.guest) {
             (Some(_), _) => None,
             (None, Some(_)) => Some(Ending::Left),
@@ -82,6 +87,8 @@ impl Pool {
         });
         let running = marked.filter(|&task| self.scheduler.window(worker.id).any(|t| t == task));
         match &worker.doom {
+            // It answered the same task twice, which has its result; those sent since are innocent.
+            Some(Doom::Nonsense(_)) if worker.answered_twice => None,
             Some(Doom::Nonsense(_)) => self.scheduler.suspect(worker.id, true),
             // It is none of these tasks' fault.
             Some(Doom::TimedOut | Doom::Cancelled) => None,

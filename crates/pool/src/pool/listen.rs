@@ -197,7 +197,8 @@ impl Pool {
         Ok(())
     }
 
-    fn check_due(&self, worker: &Worker, id: TaskId) -> Result<(), String> {
+    fn check_due(&self, worker: &mut Worker, id: TaskId) -> Result<(), String> {
+        worker.answered_twice = worker.last_answered == Some(id);
         match self.scheduler.due(worker.id) {
             Some(due) if due == id => Ok(()),
             Some(due) => Err(format!("an answer to task {id}, when {due} was due")),
@@ -211,6 +212,7 @@ impl Pool {
         self.tell(worker, at_ns, What::Sent { task: id });
         self.scheduler.answered(worker.id, took_ns);
         worker.answered += 1;
+        worker.last_answered = Some(id);
         worker.due_since_ns = at_ns;
         let limits = &self.limits;
         let worn = limits

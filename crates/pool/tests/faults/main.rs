@@ -7,6 +7,7 @@
 mod cases;
 mod escapes;
 mod harness;
+mod hostile;
 mod pools;
 mod tasks;
 
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("--fd" | "--forkserver") => task::run(&tasks::registry()),
+        Some("--hostile") => hostile::main(args),
         Some("--case") => {
             let (name, method) = (args.next().unwrap(), args.next().unwrap());
             harness::run_case(cases::named(&name), &method);

@@ -24,6 +24,10 @@ impl Pools {
         self.method == "fork"
     }
 
+    pub(crate) fn is_spawn(&self) -> bool {
+        self.method == "spawn"
+    }
+
     /// How the names of workers begin.
     pub(crate) fn stem(&self) -> &'static str {
         self.with_program(Program::new("any")).stem()

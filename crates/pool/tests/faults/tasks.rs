@@ -24,6 +24,9 @@ pub(crate) fn registry() -> Registry {
         .with::<DieOnce>()
         .with::<CloseSocket>()
         .with::<Babble>()
+        .with::<Stall>()
+        .with::<Flood>()
+        .with::<LeaveFlood>()
         .with::<FloodStderr>()
         .with::<LeaveGrandchild>()
         .with::<Deaf>()
@@ -139,6 +142,39 @@ task! {
     }
 }
 task! {
+    /// Writes bytes to its worker's socket and does nothing more.
+    Stall(Vec<u8>, _) -> (), |bytes| {
+        socket(|socket| {
+            nix::unistd::write(socket, &bytes).expect("room in the socket");
+        });
+        loop {
+            std::thread::park();
+        }
+    }
+}
+task! {
+    /// Writes the same bytes to its worker's socket as long as anybody reads them.
+    Flood(Vec<u8>, _) -> (), |bytes| {
+        flood(&bytes);
+        Ok(())
+    }
+}
+task! {
+    /// Leaves a process behind that writes the same bytes to the socket as long as anybody reads
+    /// them, and dies.
+    LeaveFlood(Vec<u8>, _) -> (), |bytes| {
+        let forked = task::fork(false, move || {
+            flood(&bytes);
+            0
+        });
+        let forked = forked.expect("a worker has one thread");
+        std::mem::forget(forked.pidfd);
+        std::thread::sleep(Duration::from_millis(100));
+        Way::Exit(7).die();
+        Ok(())
+    }
+}
+task! {
     /// Writes so many lines to stderr and dies.
     FloodStderr(u64, _) -> (), |lines| {
         let mut stderr = std::io::stderr().lock();
@@ -233,6 +269,12 @@ impl Way {
 fn recurse(depth: u64) -> u64 {
     let frame = std::hint::black_box([depth; 64]);
     recurse(depth + 1) + frame[(depth % 64) as usize]
+}
+
+/// Writes without end; a full socket waits for its reader.
+fn flood(bytes: &[u8]) {
+    let bytes = bytes.repeat(1000);
+    socket(|socket| while nix::unistd::write(socket, &bytes).is_ok() {});
 }
 
 /// Hands the worker's socket to `then`: its lowest, since workers have no other descriptors but

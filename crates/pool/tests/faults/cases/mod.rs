@@ -3,6 +3,7 @@
 mod deaths;
 mod ends;
 mod failures;
+mod hostile;
 mod limits;
 mod privileges;
 mod starts;
@@ -44,6 +45,9 @@ pub(crate) const ALL: &[Case] = cases! {
         a_sandbox_has_its_inputs an_initializer_is_not_confined
         threads_of_an_initializer_cannot_be_confined only_descriptors_that_were_given
         no_new_privileges;
+    hostile: lies_about_lengths a_stall_mid_frame a_flood answers_twice answers_for_others
+        programs_that_go_wrong programs_that_do_not_greet a_worker_that_hides_its_memory
+        a_flooding_grandchild;
     starts: an_initializer_that_fails an_initializer_that_dies no_such_program
         programs_that_quit_at_once a_program_that_says_nothing no_fork_beside_threads;
     ends: drain_answers_everything now_resolves_all dropped_while_busy dropped_with_a_grandchild

@@ -1,0 +1,227 @@
+//! Workers that lie, flood, stall and interfere: each costs its own task only.
+
+use crate::hostile::{AFTER_READY, BEFORE_READY, HIDES_MEMORY};
+use crate::pools::{Pools, assert_works, died};
+use crate::tasks::{Babble, Die, Double, Flood, LeaveFlood, Sleep, Stall, Way};
+use pool::{Ending, Handle, Pool, Program, TaskFailure};
+use std::time::Duration;
+use wire::{FromWorker, Memory};
+
+/// How long a task may take: what stalls or floods is ended by this alone.
+const LIMIT: Duration = Duration::from_millis(500);
+
+fn frame(message: &FromWorker<'_>) -> Vec<u8> {
+    let mut frame = Vec::new();
+    wire::encode(message, &mut frame).unwrap();
+    frame
+}
+
+fn done(id: u64) -> Vec<u8> {
+    frame(&FromWorker::Done {
+        id,
+        output: &[],
+        began_ns: 1,
+        computed_ns: 2,
+        memory: None,
+    })
+}
+
+fn doubles(pool: &mut Pool, count: u64) -> Vec<Handle<u64>> {
+    (0..count)
+        .map(|number| pool.submit::<Double>(&number, ()).unwrap())
+        .collect()
+}
+
+/// Asserts that all were answered, and right.
+fn assert_doubled(pool: &mut Pool, handles: Vec<Handle<u64>>) {
+    for (number, handle) in (0..).zip(handles) {
+        assert_eq!(pool.wait(handle).unwrap(), 2 * number);
+    }
+}
+
+pub(crate) fn lies_about_lengths(pools: &Pools) {
+    let mut pool = pools.builder(2).retries(0).start().unwrap();
+    let lies: [&[u8]; 6] = [
+        // A frame of 4 GiB, and one that is a byte too long.
+        &[0xff, 0xff, 0xff, 0xff],
+        &[1, 0, 0x11, 0],
+        // An output, and a list, that are longer than their body.
+        &[7, 0, 0, 0, 4, 0, 0xff, 0xff, 0xff, 0xff, 0x0f],
+        &[6, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f],
+        // A length of more than 64 bits.
+        &[
+            12, 0, 0, 0, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1,
+        ],
+        // Bytes behind the end of a message.
+        &[9, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0],
+    ];
+    for (number, lie) in (1..).zip(lies) {
+        let harmless = doubles(&mut pool, 30);
+        let liar = pool.submit::<Babble>(&lie.to_vec(), ()).unwrap();
+        let certificate = died(pool.wait(liar));
+        let reason = certificate.reason.as_deref().unwrap_or_default();
+        assert!(reason.contains("nonsense"), "{lie:?}: {certificate}");
+        assert_doubled(&mut pool, harmless);
+        assert_eq!(pool.counters().failed, number, "nobody else's task");
+    }
+    assert_works(&mut pool);
+}
+
+pub(crate) fn a_stall_mid_frame(pools: &Pools) {
+    let mut pool = pools.builder(2).task_timeout(LIMIT).start().unwrap();
+    let half = done(0)[..5].to_vec();
+    let stalled = pool.submit::<Stall>(&half, ()).unwrap();
+    let harmless = doubles(&mut pool, 100);
+    let result = pool.wait(stalled);
+    assert!(
+        matches!(result, Err(TaskFailure::TimedOut(_))),
+        "{result:?}"
+    );
+    assert_doubled(&mut pool, harmless);
+    assert_works(&mut pool);
+    assert_eq!(pool.counters().failed, 1);
+}
+
+pub(crate) fn a_flood(pools: &Pools) {
+    let messages = [
+        FromWorker::Memory(Memory::default()),
+        FromWorker::OutputPart(&[]),
+    ];
+    for message in messages {
+        let mut pool = pools.builder(2).task_timeout(LIMIT).start().unwrap();
+        let flood = pool.submit::<Flood>(&frame(&message), ()).unwrap();
+        let harmless = doubles(&mut pool, 100);
+        let result = pool.wait(flood);
+        assert!(
+            matches!(result, Err(TaskFailure::TimedOut(_))),
+            "{result:?}"
+        );
+        assert_doubled(&mut pool, harmless);
+        assert_works(&mut pool);
+        assert_eq!(pool.counters().failed, 1);
+    }
+}
+
+/// The first answer counts. The second may come when another task is due, which is innocent.
+pub(crate) fn answers_twice(pools: &Pools) {
+    let mut pool = pools.builder(2).retries(0).start().unwrap();
+    for _ in 0..5 {
+        let bytes = done(pool.next_task_id());
+        let twice = pool.submit::<Babble>(&bytes, ()).unwrap();
+        pool.wait(twice).unwrap();
+        let harmless = doubles(&mut pool, 50);
+        assert_doubled(&mut pool, harmless);
+    }
+    assert_works(&mut pool);
+    let counters = pool.counters();
+    assert_eq!((counters.failed, counters.died), (0, 5));
+}
+
+pub(crate) fn answers_for_others(pools: &Pools) {
+    let mut pool = pools.builder(2).retries(0).start().unwrap();
+    let victim = pool.submit::<Sleep>(&300, ()).unwrap();
+    pool.drive(Some(Duration::ZERO)).unwrap();
+    let liar = pool.submit::<Babble>(&done(victim.id()), ()).unwrap();
+    let certificate = died(pool.wait(liar));
+    let reason = certificate.reason.as_deref().unwrap_or_default();
+    assert!(
+        reason.contains(&format!("task {}", victim.id())),
+        "{reason}"
+    );
+    assert_ne!(pool.wait(victim).unwrap(), certificate.pid);
+    assert_works(&mut pool);
+    assert_eq!(pool.counters().failed, 1);
+}
+
+/// One of two workers is a program that speaks for itself.
+fn with_hostile(pools: &Pools, mode: &str, start: u32) -> (Pool, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::current()
+        .unwrap()
+        .arg("--hostile")
+        .arg(mode)
+        .arg(start.to_string())
+        .arg(directory.path());
+    let pool = Pool::builder(pools.with_program(program))
+        .workers(2)
+        .retries(1)
+        .task_timeout(LIMIT)
+        .start_timeout(Duration::from_secs(2))
+        .output_bound(1 << 20)
+        .grace(Duration::from_millis(500))
+        .start()
+        .unwrap();
+    (pool, directory)
+}
+
+pub(crate) fn programs_that_go_wrong(pools: &Pools) {
+    if !pools.is_spawn() {
+        return;
+    }
+    for mode in AFTER_READY {
+        let (mut pool, _directory) = with_hostile(pools, mode, 1);
+        // More than a socket holds, for the one that does not read.
+        let large = vec![1; 16 << 20];
+        let streamed = ["stops-reading"].contains(mode).then(|| {
+            (0..2)
+                .map(|_| pool.submit::<Double>(&0, large.clone()).unwrap())
+                .collect::<Vec<_>>()
+        });
+        let handles = doubles(&mut pool, 100);
+        let mut wrong = 0;
+        for (number, handle) in (0..).zip(handles) {
+            match pool.wait(handle) {
+                Ok(doubled) if doubled == 2 * number => {}
+                // The answer to its own task is a worker's to give.
+                Ok(99) => wrong += 1,
+                Err(TaskFailure::TimedOut(_)) => wrong += 1,
+                other => panic!("{mode}: task {number}: {other:?}"),
+            }
+        }
+        for handle in streamed.into_iter().flatten() {
+            wrong += u32::from(pool.wait(handle).is_err());
+        }
+        assert!(wrong <= 1, "{mode}: {wrong} tasks lost");
+        while pool.counters().died < 1 {
+            pool.drive(Some(Duration::from_millis(50))).unwrap();
+        }
+        assert_works(&mut pool);
+    }
+}
+
+/// The pool is up when one of them is started in place of another.
+pub(crate) fn programs_that_do_not_greet(pools: &Pools) {
+    if !pools.is_spawn() {
+        return;
+    }
+    for mode in BEFORE_READY {
+        let (mut pool, _directory) = with_hostile(pools, mode, 3);
+        let deadly = pool.submit::<Die>(&Way::Exit(1), ()).unwrap();
+        assert_eq!(died(pool.wait(deadly)).deaths, 2, "{mode}");
+        let harmless = doubles(&mut pool, 100);
+        assert_doubled(&mut pool, harmless);
+        while pool.counters().died < 3 {
+            pool.drive(Some(Duration::from_millis(50))).unwrap();
+        }
+        assert_works(&mut pool);
+        assert_eq!(pool.counters().failed, 1, "{mode}");
+    }
+}
+
+pub(crate) fn a_worker_that_hides_its_memory(pools: &Pools) {
+    if !pools.is_spawn() {
+        return;
+    }
+    let (mut pool, _directory) = with_hostile(pools, HIDES_MEMORY, 1);
+    assert_eq!(pool.memory().unwrap().len(), 1);
+}
+
+/// What a dead worker leaves behind may hold its socket and talk for ever.
+pub(crate) fn a_flooding_grandchild(pools: &Pools) {
+    let mut pool = pools.builder(1).retries(0).start().unwrap();
+    let bytes = frame(&FromWorker::Memory(Memory::default()));
+    let handle = pool.submit::<LeaveFlood>(&bytes, ()).unwrap();
+    let certificate = died(pool.wait(handle));
+    assert_eq!(certificate.ending, Ending::Exit(7), "{certificate}");
+    assert_works(&mut pool);
+}
