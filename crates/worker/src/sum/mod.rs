@@ -26,8 +26,9 @@ use self::kernel::{AddBlock, LaneCount, Levels};
 pub use self::partial::Partial;
 
 /// Bytes of records that stand or fall together: what did not fit the lanes is read once more, and
-/// should then still be in the L1 or L2 cache.
-const BLOCK_BYTES: usize = 32 << 10;
+/// should then still be in the L2 cache. A quarter of a block, one of the parts that are read side by
+/// side, ends between pages and between groups of the study's records alike.
+const BLOCK_BYTES: usize = 48 << 10;
 
 /// Blocks, at most, that go straight to the bins before the lanes are tried again.
 const MAX_PATIENCE: u32 = 64;

@@ -176,30 +176,61 @@ impl<L: Layout> Work for AddBlock<'_, L> {
             records,
             layout,
         } = self;
-        let mut sum = simd.load(&levels[0]);
-        let mut errors = simd.load(&levels[1]);
-        let mut errors_of_errors = simd.load(&levels[2]);
-        let mut left_over = simd.load(&[0.0; MAX_LANES]);
-        let mut nans = simd.no_counts();
-        for group in records.chunks_exact(S::LANES * layout.stride()) {
-            layout.prefetch(group);
-            let values = simd.drop_nans(layout.read(simd, group), &mut nans);
-            let error;
-            (sum, error) = two_sum(simd, sum, values);
-            let error_of_error;
-            (errors, error_of_error) = two_sum(simd, errors, error);
-            let rest;
-            (errors_of_errors, rest) = two_sum(simd, errors_of_errors, error_of_error);
-            // An overflow, an infinity or a NaN anywhere above has made this a NaN.
-            left_over = simd.or(left_over, rest);
+        let mut running = Running {
+            sums: levels.each_ref().map(|level| simd.load(level)),
+            left_over: simd.load(&[0.0; MAX_LANES]),
+            nans: simd.no_counts(),
+        };
+        let group_bytes = S::LANES * layout.stride();
+        // Four parts side by side: the looks into the page table of each overlap, where pages are
+        // small, and so do the hardware's own prefetches.
+        let part = records.len() / group_bytes / 4 * group_bytes;
+        let (first, rest) = records.split_at(part);
+        let (second, rest) = rest.split_at(part);
+        let (third, rest) = rest.split_at(part);
+        let (fourth, rest) = rest.split_at(part);
+        let groups = |part| <[u8]>::chunks_exact(part, group_bytes);
+        for (((a, b), c), d) in groups(first)
+            .zip(groups(second))
+            .zip(groups(third))
+            .zip(groups(fourth))
+        {
+            running.add(simd, layout, a);
+            running.add(simd, layout, b);
+            running.add(simd, layout, c);
+            running.add(simd, layout, d);
         }
-        if !simd.is_zero(left_over) {
+        for group in groups(rest) {
+            running.add(simd, layout, group);
+        }
+        if !simd.is_zero(running.left_over) {
             return None;
         }
-        simd.store(sum, &mut levels[0]);
-        simd.store(errors, &mut levels[1]);
-        simd.store(errors_of_errors, &mut levels[2]);
-        Some(simd.total(nans))
+        for (level, sum) in levels.iter_mut().zip(running.sums) {
+            simd.store(sum, level);
+        }
+        Some(simd.total(running.nans))
+    }
+}
+
+/// What the loop carries in registers.
+struct Running<S: Simd> {
+    sums: [S::Doubles; 3],
+    /// Nothing, as long as the sums are exact.
+    left_over: S::Doubles,
+    nans: S::Counts,
+}
+
+impl<S: Simd> Running<S> {
+    #[inline(always)]
+    fn add<L: Layout>(&mut self, simd: S, layout: L, group: &[u8]) {
+        layout.prefetch(group);
+        let mut values = simd.drop_nans(layout.read(simd, group), &mut self.nans);
+        for sum in &mut self.sums {
+            (*sum, values) = two_sum(simd, *sum, values);
+        }
+        // An overflow, an infinity or a NaN anywhere above has made this a NaN.
+        self.left_over = simd.or(self.left_over, values);
     }
 }
 

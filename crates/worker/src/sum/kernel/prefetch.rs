@@ -6,8 +6,11 @@
 //! Each line is asked for twice: from far, which is what hides the latency, into the roomier second
 //! cache, and from near into the first. Distances and stages were found by measuring.
 
-/// Bytes ahead of the records being summed at which a line is asked into the second cache.
-const FAR: usize = 16 << 10;
+use crate::sum::BLOCK_BYTES;
+
+/// Bytes ahead of the records being summed at which a line is asked into the second cache: the
+/// same place in the next block, since the parts of a block are read side by side.
+const FAR: usize = BLOCK_BYTES;
 
 /// The same for the first cache.
 const NEAR: usize = 2 << 10;
