@@ -192,6 +192,7 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
                 pid: 1,
                 exit: None,
                 signal: Some(9),
+                rss_peak: 4096,
             },
         ),
         kind(4, &Hello::ours()),
