@@ -219,7 +219,7 @@ impl Pool {
         Counters {
             queued: self.scheduler.queued() as u64,
             running: self.scheduler.sent() as u64,
-            workers: self.workers.len() as u64,
+            workers: self.workers.values().filter(|it| !it.is_strange()).count() as u64,
             streamed: self.counters.streamed
                 + self
                     .workers

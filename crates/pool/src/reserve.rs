@@ -103,6 +103,8 @@ pub(crate) fn check(workers: usize, method: &StartMethod) -> Result<(), ShortErr
     let helpers = match method {
         StartMethod::Fork | StartMethod::Spawn(_) => PROCESSES_BESIDE - 1,
         StartMethod::ForkServer(_) => PROCESSES_BESIDE,
+        // Their processes are somebody else's affair.
+        StartMethod::Listen(_) => return Ok(()),
     };
     processes(workers, workers + helpers)?;
     tasks(workers, workers + helpers)

@@ -106,6 +106,11 @@ impl Worker {
         }
     }
 
+    /// Whether it came by itself and has not shown yet that it is a worker at all.
+    pub(crate) fn is_strange(&self) -> bool {
+        self.guest.is_some() && self.phase == Phase::Starting
+    }
+
     /// Its process; 0 where it has none yet, or none that can be seen from here.
     pub(crate) fn pid(&self) -> u32 {
         let guest = || self.guest.as_ref().map_or(0, |guest| guest.pid);

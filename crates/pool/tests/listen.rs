@@ -67,9 +67,15 @@ impl Place {
     fn honest(&self) -> JoinHandle<Result<(), EndpointError>> {
         let path = self.path();
         thread::spawn(move || {
-            drop(Place::connect(&path));
             let registry = Registry::new().with::<Double>();
-            task::run_at(&Endpoint::Connect(path), None, &registry)
+            let began = Instant::now();
+            loop {
+                match task::run_at(&Endpoint::Connect(path.clone()), None, &registry) {
+                    Err(EndpointError::Connect { .. }) if began.elapsed() < DEADLINE => {}
+                    served => return served,
+                }
+                thread::sleep(Duration::from_millis(2));
+            }
         })
     }
 
@@ -179,7 +185,7 @@ fn peers_that_say_nothing_hold_nobody_up() {
     assert!(driven.counters().refused >= 80, "the oldest had to go");
     assert_eq!(driven.counters().failed, 0);
     // The rest have a deadline.
-    while driven.counters().workers > 1 {
+    while driven.counters().refused < 152 {
         assert!(began.elapsed() < DEADLINE, "they are still there");
         driven.drive(Some(Duration::from_millis(100))).unwrap();
     }

@@ -49,7 +49,7 @@ impl Pool {
 
     fn bury(&mut self, mut worker: Box<Worker>, ending: Ending) {
         let id = worker.id;
-        if worker.guest.is_some() && worker.phase == Phase::Starting {
+        if worker.is_strange() {
             return self.turn_away(&worker);
         }
         self.tell(&worker, now_ns(), What::Ended(ending));

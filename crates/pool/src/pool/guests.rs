@@ -162,8 +162,7 @@ impl Pool {
     /// Nobody is let in any more, and who is not ready has to go.
     pub(super) fn close_door(&mut self) {
         if self.lobby.take().is_some() {
-            self.workers
-                .retain(|_, worker| worker.guest.is_none() || worker.phase != Phase::Starting);
+            self.workers.retain(|_, worker| !worker.is_strange());
         }
     }
 }
