@@ -157,9 +157,12 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
     };
     let (matrix, stopped) = run::all(matrix, &job, interrupt)?;
 
-    page::draw(&results)?;
+    let pages = page::draw(&results)?;
     print!("{}", table::terminal(&matrix));
     eprintln!("Saved in {}", results.directory().display());
+    for page in pages {
+        eprintln!("To look at: {}", results.directory().join(page).display());
+    }
     if let Some(stopped) = stopped {
         eprintln!("{stopped}; the runs made so far are kept");
         return Ok(exit::stopped_by(stopped.0));

@@ -64,7 +64,7 @@ fn glance(figures: &Figures, start_cost: Option<&Figure>) -> Markup {
                     "Of each transport the cell with the least wall: medians of its phases, and \
                      what starting and ending the program adds."
                     @if start_cost.is_some() {
-                        " Beside it, what one child costs, by the memory of its parent: "
+                        " Then what one child costs, by the memory of its parent: "
                         a href=(TRAITS_PAGE) { "more on start methods" } "."
                     }
                 }

@@ -115,7 +115,11 @@ pub(crate) fn limits(limits: &Limits) -> Markup {
 
 fn not_measured(limit: &Limit) -> String {
     match &limit.note {
-        Some(why) => format!("not measured: {why}"),
+        // Of a probe's error the reader needs the reason alone.
+        Some(why) => {
+            let reason = why.rsplit("error: ").next().unwrap_or(why);
+            format!("not measured: {reason}")
+        }
         None => "not measured".to_owned(),
     }
 }
