@@ -37,6 +37,7 @@ pub(crate) fn page(
             (times(limits, figures))
             (memory(figures))
             (lanes(figures))
+            (machines(figures))
             (machine(limits))
         },
         foot: foot(&made),
@@ -122,6 +123,22 @@ fn memory(figures: &Figures) -> Markup {
                  had, hollow the private memory that it had after the run. The scale is logarithmic."
             }
             (grid(&figures.memory))
+        }
+    }
+}
+
+fn machines(figures: &Figures) -> Markup {
+    html! {
+        @if let Some(machines) = &figures.machines {
+            section {
+                h2 { "Over several machines" }
+                p {
+                    "A run of the cluster, the lanes of a machine together. All times are those of \
+                     rank 0's clock; those of other machines are off by at most what cluster.json \
+                     says of each rank."
+                }
+                (grid([machines]))
+            }
         }
     }
 }

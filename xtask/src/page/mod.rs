@@ -2,8 +2,9 @@
 //! `traits.html` of what `coordinator traits --format json` printed.
 //!
 //! Everything shown is read back from the files beside the page (`matrix.json`, `limits.json`,
-//! `timelines.json`, `traits.json`), so that the page cannot say what they do not, and an old folder
-//! can be drawn again with `cargo xtask page`.
+//! `timelines.json`, `traits.json`, and `cluster.json` where a run over several machines was put), so
+//! that the page cannot say what they do not, and an old folder can be drawn again with `cargo xtask
+//! page`.
 
 mod claims;
 mod figures;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use report::{Limits, Matrix, Traits};
+use report::{Limits, Matrix, Sum, Traits};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -42,6 +43,8 @@ const TRAITS_PAGE: &str = "traits.html";
 const FIGURES: &str = "figures";
 /// The file of the runs' timelines.
 const TIMELINES: &str = "timelines.json";
+/// The file that `cluster sum --format json` was saved in, if one was put there.
+const CLUSTER: &str = "cluster.json";
 
 /// Which folders to draw.
 #[derive(Debug, Args)]
@@ -138,7 +141,8 @@ fn draw_matrix(
 ) -> anyhow::Result<()> {
     let limits = read::<Limits>(results.directory(), "limits.json")?;
     let timelines: Vec<Timeline> = read(results.directory(), TIMELINES)?.unwrap_or_default();
-    let figures = figures::all(matrix, &timelines)?;
+    let cluster: Option<Sum> = read(results.directory(), CLUSTER)?;
+    let figures = figures::all(matrix, &timelines, cluster.as_ref())?;
     save(figures.iter(), results)?;
     let page = matrix::page(matrix, limits.as_ref(), &figures, start_cost);
     results.text(MATRIX_PAGE, &page)

@@ -1,6 +1,6 @@
 //! What every process of a run did and when, as it is kept beside the matrix.
 
-use report::{Cell, CellReport, CellRun, Coordinator, Event, Seconds, Sum, What, Worker};
+use report::{Cell, CellReport, CellRun, Coordinator, Event, Rank, Seconds, Sum, What, Worker};
 use serde::{Deserialize, Serialize};
 
 /// The processes of one measured run.
@@ -56,6 +56,22 @@ impl Timeline {
             position,
             coordinator: sum.coordinator.clone(),
             workers: sum.workers.clone(),
+        }
+    }
+
+    /// What one rank of a run over several machines tells of its processes.
+    pub(crate) fn of_rank(sum: &Sum, rank: &Rank) -> Timeline {
+        let workers = sum.workers.iter();
+        let workers = workers.filter(|worker| worker.rank == Some(rank.rank));
+        Timeline {
+            cell: Cell {
+                transport: sum.plan.transport,
+                workers: rank.workers,
+                start_method: sum.plan.start_method,
+            },
+            position: 0,
+            coordinator: rank.coordinator.clone(),
+            workers: workers.cloned().collect(),
         }
     }
 

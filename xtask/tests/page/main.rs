@@ -1,6 +1,7 @@
 //! The pages and the figures of what was really measured: well formed, complete, and true to the JSON
 //! beside them.
 
+mod machines;
 mod matrix;
 mod traits;
 

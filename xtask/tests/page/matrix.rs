@@ -35,7 +35,7 @@ fn matrix() -> Matrix {
     json("matrix.json")
 }
 
-const ALL: [&str; 2] = ["limits.json", "timelines.json"];
+const ALL: [&str; 3] = ["limits.json", "timelines.json", "cluster.json"];
 
 #[test]
 fn the_page_is_well_formed_and_needs_no_network() {
@@ -49,7 +49,7 @@ fn figures_are_well_formed_and_each_is_on_the_page() {
     let folder = drawn(&ALL, |_| ());
     let figures = figures(&folder);
     let names: Vec<&str> = figures.keys().map(String::as_str).collect();
-    let mut expected = vec!["overview".to_owned()];
+    let mut expected = vec!["overview".to_owned(), "timeline-cluster".to_owned()];
     for transport in ["mmap", "shm"] {
         expected.extend(["total", "phases", "memory"].map(|kind| format!("{kind}-{transport}")));
         for method in ["fork", "spawn"] {
@@ -159,6 +159,9 @@ fn lanes_are_those_of_the_processes() {
         let Some(cell) = name.strip_prefix("timeline-") else {
             continue;
         };
+        if cell == "cluster" {
+            continue;
+        }
         let workers: usize = cell.rsplit('-').next().unwrap().parse().unwrap();
         let prefix = if cell.contains("fork") {
             "ForkProcess-"

@@ -1,7 +1,7 @@
 //! A cell's timeline: one lane a process, what it was busy with and when.
 
 use plotters::style::RGBColor;
-use report::{CellReport, CellRun, Event, What};
+use report::{CellReport, CellRun, Event, Rank, Seconds, Sum, What};
 
 use super::axis::Axis;
 use super::canvas::{Canvas, Figure, Frame, Key, Mark};
@@ -53,23 +53,78 @@ pub(crate) fn figures(
 }
 
 fn figure(cell: &CellReport, run: &CellRun, timeline: &Timeline) -> anyhow::Result<Figure> {
-    let mut names = vec!["coordinator".to_owned()];
-    names.extend(timeline.workers.iter().map(|worker| worker.name.clone()));
+    let name = format!(
+        "timeline-{}-{}-{}",
+        cell.cell.transport, cell.cell.start_method, cell.cell.workers
+    );
+    let pool = Pool {
+        coordinator: "coordinator".to_owned(),
+        timeline,
+        seconds: &run.seconds,
+    };
+    lanes(name, words::name(cell), &[pool])
+}
+
+/// The timelines of the ranks of a run over several machines, those of a machine together.
+pub(crate) fn machines(sum: &Sum) -> anyhow::Result<Figure> {
+    let mut ranks: Vec<(&Rank, Timeline)> = sum
+        .ranks
+        .iter()
+        .map(|rank| (rank, Timeline::of_rank(sum, rank)))
+        .collect();
+    ranks.sort_by_key(|(rank, _)| (rank.machine, rank.rank));
+    let pools: Vec<Pool<'_>> = ranks
+        .iter()
+        .map(|(rank, timeline)| Pool {
+            coordinator: format!("machine {}, rank {}", rank.machine, rank.rank),
+            timeline,
+            seconds: &rank.seconds,
+        })
+        .collect();
+    let title = format!("{} + {}", sum.plan.start_method, sum.plan.transport);
+    lanes("timeline-cluster".to_owned(), title, &pools)
+}
+
+/// A coordinator and its workers.
+struct Pool<'a> {
+    /// What the coordinator's lane is called.
+    coordinator: String,
+    timeline: &'a Timeline,
+    seconds: &'a Seconds,
+}
+
+/// Lanes of these pools, one below the other.
+fn lanes(name: String, title: String, pools: &[Pool<'_>]) -> anyhow::Result<Figure> {
+    let mut names = Vec::new();
+    // Of each pool, its coordinator's row; its workers have the rows below.
+    let mut first = Vec::new();
+    for pool in pools {
+        first.push(names.len());
+        names.push(pool.coordinator.clone());
+        let workers = pool.timeline.workers.iter();
+        names.extend(workers.map(|worker| worker.name.clone()));
+    }
+    let ends = pools
+        .iter()
+        .map(|pool| pool.timeline.end().max(pool.seconds.end_to_end));
     let x = Axis::linear(
         "since the coordinator started",
-        timeline.end().max(run.seconds.end_to_end),
+        ends.fold(0.0, f64::max),
         seconds,
     );
     let y = Axis::rows(&names);
-    let busy: Vec<(usize, Span)> = timeline
-        .phases(&run.seconds)
-        .into_iter()
-        .map(|phase| (0, phase))
-        .chain((1..).zip(&timeline.workers).flat_map(|(row, worker)| {
-            let spans = spans(worker, &timeline.coordinator).into_iter();
-            spans.map(move |span| (row, span))
-        }))
-        .collect();
+    let mut busy: Vec<(usize, Span)> = Vec::new();
+    for (pool, &row) in pools.iter().zip(&first) {
+        let phases = pool.timeline.phases(pool.seconds);
+        busy.extend(phases.into_iter().map(|phase| (row, phase)));
+        for (row, worker) in (row + 1..).zip(&pool.timeline.workers) {
+            busy.extend(
+                spans(worker, &pool.timeline.coordinator)
+                    .into_iter()
+                    .map(|span| (row, span)),
+            );
+        }
+    }
     // What is too short to be seen needs no word.
     let seen = |span: &Span| span.to - span.from > x.to / 400.0;
     let legend: Vec<Key> = LEGEND
@@ -81,11 +136,8 @@ fn figure(cell: &CellReport, run: &CellRun, timeline: &Timeline) -> anyhow::Resu
         .map(|(_, key)| *key)
         .collect();
     let frame = Frame {
-        name: format!(
-            "timeline-{}-{}-{}",
-            cell.cell.transport, cell.cell.start_method, cell.cell.workers
-        ),
-        title: words::name(cell),
+        name,
+        title,
         height: ROW * u32::try_from(names.len())?,
         left: 140,
         x: &x,
@@ -93,20 +145,22 @@ fn figure(cell: &CellReport, run: &CellRun, timeline: &Timeline) -> anyhow::Resu
         legend: &legend,
     };
     Figure::draw(frame, |canvas| {
-        let middle = Axis::row(0, names.len());
-        canvas.line(
-            GREY,
-            1,
-            vec![(0.0, middle), (x.at(run.seconds.end_to_end), middle)],
-        )?;
-        for (row, worker) in timeline.workers.iter().enumerate() {
-            let middle = Axis::row(row + 1, names.len());
-            if let Some((from, to)) = life(&worker.events) {
-                canvas.line(GREY, 1, vec![(x.at(from), middle), (x.at(to), middle)])?;
-            }
-            if let Some(end) = worker.events.iter().find(|event| event.what == What::Ended) {
-                let at = x.at(end.t);
-                canvas.line(GREY, 2, vec![(at, middle - 0.3), (at, middle + 0.3)])?;
+        for (pool, &row) in pools.iter().zip(&first) {
+            let middle = Axis::row(row, names.len());
+            canvas.line(
+                GREY,
+                1,
+                vec![(0.0, middle), (x.at(pool.seconds.end_to_end), middle)],
+            )?;
+            for (row, worker) in (row + 1..).zip(&pool.timeline.workers) {
+                let middle = Axis::row(row, names.len());
+                if let Some((from, to)) = life(&worker.events) {
+                    canvas.line(GREY, 1, vec![(x.at(from), middle), (x.at(to), middle)])?;
+                }
+                if let Some(end) = worker.events.iter().find(|event| event.what == What::Ended) {
+                    let at = x.at(end.t);
+                    canvas.line(GREY, 2, vec![(at, middle - 0.3), (at, middle + 0.3)])?;
+                }
             }
         }
         for (row, span) in busy {

@@ -10,7 +10,7 @@ mod phases;
 mod start_cost;
 mod totals;
 
-use report::{CellReport, Matrix, Transport};
+use report::{CellReport, Matrix, Sum, Transport};
 
 pub(crate) use canvas::Figure;
 pub(crate) use start_cost::figure as start_cost;
@@ -30,6 +30,8 @@ pub(crate) struct Figures {
     pub(crate) memory: Vec<Figure>,
     /// The lanes of every cell whose run is known.
     pub(crate) lanes: Vec<(Transport, Vec<Figure>)>,
+    /// The lanes of a run over several machines.
+    pub(crate) machines: Option<Figure>,
 }
 
 impl Figures {
@@ -42,6 +44,7 @@ impl Figures {
             .chain(&self.phases)
             .chain(&self.memory)
             .chain(lanes)
+            .chain(&self.machines)
     }
 }
 
@@ -50,13 +53,18 @@ impl Figures {
 /// # Errors
 ///
 /// Those of the drawing library.
-pub(crate) fn all(matrix: &Matrix, timelines: &[Timeline]) -> anyhow::Result<Figures> {
+pub(crate) fn all(
+    matrix: &Matrix,
+    timelines: &[Timeline],
+    cluster: Option<&Sum>,
+) -> anyhow::Result<Figures> {
     let mut figures = Figures {
         overview: overview::figure(matrix)?,
         totals: totals::figures(matrix)?,
         phases: Vec::new(),
         memory: Vec::new(),
         lanes: Vec::new(),
+        machines: cluster.map(lanes::machines).transpose()?,
     };
     for transport in Transport::ALL {
         let cells = measured(matrix, transport);
