@@ -63,8 +63,8 @@ pub(crate) struct ChaosArgs {
     /// Play this round alone, and tell all about it
     #[arg(long, value_name = "K", conflicts_with_all = ["minutes", "rounds", "only"])]
     round: Option<u64>,
-    /// Play only rounds with one of these: sum, load, a start method, a transport, or a harm as the
-    /// table names it
+    /// Play only rounds with one of these: sum, load, a start method, a transport, a harm as the
+    /// table names it, or calm
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// Records of the dataset

@@ -100,7 +100,9 @@ impl Round {
             }
             Work::Load(load) => vec!["load", load.start_method.as_str()],
         };
-        tags.extend(self.kinds());
+        let kinds = self.kinds();
+        tags.extend(kinds.is_empty().then_some("calm"));
+        tags.extend(kinds);
         tags
     }
 
