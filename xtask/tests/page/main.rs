@@ -1,6 +1,7 @@
 //! The pages and the figures of what was really measured: well formed, complete, and true to the JSON
 //! beside them.
 
+mod bars;
 mod machines;
 mod matrix;
 mod traits;
@@ -134,16 +135,23 @@ fn words<'a>(document: &'a Document<'a>) -> Vec<&'a str> {
     texts.map(str::trim).collect()
 }
 
-/// What an axis' own names say: places along `side` with the seconds that they stand for.
+/// What an axis' own names say: places along `side` with the values that they stand for.
 struct Scale(Vec<(f64, f64)>);
 
 impl Scale {
+    /// Of an axis with times.
     fn of(document: &Document<'_>, side: &str) -> Scale {
-        let ends = |text: &str| text == "0" || text.ends_with('s');
+        let time = |text: &str| text == "0" || text.ends_with('s');
+        Scale::named(document, side, |text| {
+            seconds_in(text).next().filter(|_| time(text))
+        })
+    }
+
+    /// Of an axis whose names are read by a function.
+    fn named(document: &Document<'_>, side: &str, read: impl Fn(&str) -> Option<f64>) -> Scale {
         let named = elements(document, "text").filter_map(|node| {
-            let text = node.text()?.trim();
-            let seconds = seconds_in(text).next().filter(|_| ends(text))?;
-            Some((node, seconds))
+            let value = read(node.text()?.trim())?;
+            Some((node, value))
         });
         let ticks: Vec<(Node<'_, '_>, f64)> = named.collect();
         // Names of one axis stand in a line, across the side along which they grow.
@@ -163,12 +171,12 @@ impl Scale {
         Scale(places)
     }
 
-    /// The seconds at a place of a linear axis.
+    /// The value at a place of a linear axis.
     fn linear(&self, place: f64) -> f64 {
         self.between(place, |seconds| seconds)
     }
 
-    /// The decimal logarithm of the seconds at a place of a logarithmic axis.
+    /// The decimal logarithm of the value at a place of a logarithmic axis.
     fn log(&self, place: f64) -> f64 {
         self.between(place, f64::log10)
     }
