@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use report::{StartMethod, Transport};
 
 use crate::interrupt::Interrupt;
-use crate::{chaos, ci, compare, limits, matrix, page, peers, test};
+use crate::{chaos, ci, compare, dist, limits, matrix, page, peers, test};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -83,6 +83,12 @@ Examples:
   cargo xtask test
   cargo xtask test --release --package pool -- deaths")]
     Test(test::TestArgs),
+    /// Build the programs, with their manual pages and completions, into one directory
+    #[command(after_help = "\
+Examples:
+  cargo xtask dist                       # into target/dist
+  cargo xtask dist --out ~/.local        # then ~/.local/bin/coordinator sum ...")]
+    Dist(dist::DistArgs),
     /// Run everything that has to hold before a change goes in
     Ci(ci::CiArgs),
     #[command(name = limits::PROBE, hide = true)]
@@ -109,6 +115,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Limits(args) => limits::main(&args, &interrupt),
         Command::Peers(args) => peers::main(&args, &interrupt),
         Command::Page(args) => page::main(&args),
+        Command::Dist(args) => dist::main(&args, &interrupt),
         Command::Compare(args) => compare::main(&args),
         Command::Chaos(args) => chaos::main(&args, &interrupt),
         Command::Test(args) => test::main(&args, &interrupt),

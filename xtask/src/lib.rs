@@ -8,6 +8,7 @@ mod ci;
 mod cli;
 mod compare;
 mod dataset;
+mod dist;
 mod exit;
 mod grid;
 mod interrupt;

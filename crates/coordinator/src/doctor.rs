@@ -14,6 +14,7 @@ mod programs;
 mod trial;
 
 use crate::cli::{DoctorArgs, Format};
+use crate::datasets;
 use crate::exit::Failure;
 use crate::machine::machine;
 use ::dataset::Dataset;
@@ -23,7 +24,7 @@ use std::io::{self, Write};
 
 /// Looks, and prints what was found.
 pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
-    let dataset = args.data.as_deref().map(Dataset::open).transpose()?;
+    let dataset = args.data.as_deref().map(datasets::open).transpose()?;
     let trial = args.try_it.then(trial::run).transpose();
     let machine = machine();
     let mut findings: Vec<Finding> = Vec::new();

@@ -5,10 +5,25 @@
 //! about sockets, frames, processes and retries is the pool's; everything about records is the
 //! dataset's and the worker's.
 //!
+//! ```text
+//! cli::SumArgs ──▶ Plan ──▶ load ──▶ start ──▶ share ──▶ run ──▶ report::Sum ──▶ stdout
+//!   what was       checked   inherit  workers   shm       batches     │
+//!   typed          first     reads                                    └─▶ trace file
+//!                              └────── timeline and progress ──────▶ stderr
+//! ```
+//!
+//! | command | where |
+//! | --- | --- |
+//! | `sum` | [`sum`]; a transport is a file of `sum/transport` |
+//! | `module-scope`, `logger`, `traits` | `experiments` |
+//! | `doctor` | `doctor`; a subject is a file |
+//! | `completions`, `man` | made from [`cli`] |
+//!
 //! The parts that another program with the same job needs are public: what is summed and how it gets
 //! to the workers ([`sum`]), and what happened meanwhile ([`timeline`], [`trace`]).
 
 pub mod cli;
+mod datasets;
 mod doctor;
 pub mod exit;
 mod experiments;

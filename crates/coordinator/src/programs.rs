@@ -19,7 +19,8 @@ pub(crate) fn worker_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
             Ok(path.to_owned())
         } else {
             Err(Failure::usage(format!(
-                "no worker program at {} (from --worker-bin or HANDOFF_WORKER)",
+                "no worker program at {} (from --worker-bin or HANDOFF_WORKER): name the program 'worker' \
+                 that `cargo build --release -p worker` makes",
                 path.display()
             )))
         };

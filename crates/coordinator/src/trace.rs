@@ -29,7 +29,12 @@ pub fn check_writable(path: &Path) -> anyhow::Result<()> {
         }
         opened => opened.map(drop),
     };
-    checked.with_context(|| format!("--trace: cannot write {}", path.display()))
+    checked.with_context(|| {
+        format!(
+            "--trace: cannot write {}; name a file in a directory that is there and can be written",
+            path.display()
+        )
+    })
 }
 
 /// The whole trace of a run.

@@ -35,7 +35,7 @@ pub(crate) fn looks_like(start: &[u8]) -> &'static str {
         (b"{", "it looks like JSON"),
     ];
     if start.is_empty() {
-        return "it is empty";
+        return "it is empty, so its writer failed or has not begun: write it again";
     }
     if let Some((_, what)) = known.iter().find(|(magic, _)| start.starts_with(magic)) {
         return what;

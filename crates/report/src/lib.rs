@@ -4,6 +4,24 @@
 //! program) shares the writer's types and nothing else of it. There is no logic here: gathering the
 //! figures, and deciding what they mean, belongs to the programs.
 //!
+//! | type | printed or saved by |
+//! | --- | --- |
+//! | [`Sum`] | `coordinator sum --format json` |
+//! | [`Traits`] | `coordinator traits --format json` |
+//! | [`Doctor`] | `coordinator doctor --format json` |
+//! | [`Matrix`], [`Limits`], [`Peers`] | `cargo xtask matrix`, `limits`, `peers` |
+//! | [`Machine`] | all of them: where it was measured |
+//!
+//! ```
+//! use report::{StartMethod, Transport, format_count, parse_count};
+//!
+//! assert_eq!(parse_count("200M")?, 200_000_000);
+//! assert_eq!(format_count(200_000_000), "200_000_000");
+//! assert_eq!("forkserver".parse::<StartMethod>()?, StartMethod::ForkServer);
+//! assert_eq!(Transport::Mmap.to_string(), "mmap");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Units are the same everywhere: seconds and bytes, unless a name ends in another unit.
 
 mod axes;

@@ -1,6 +1,31 @@
 //! Memory that processes share or inherit: mapped files, named segments, sealed memfds, boards of
 //! shared atomics, private huge-page memory, and what the kernel and the allocator say it costs.
 //!
+//! | what | who can have it | made by |
+//! | --- | --- | --- |
+//! | [`Segment`] | whoever knows its name | a copy of a file, by all processors |
+//! | [`SealedMemfd`] | whoever was handed its descriptor, read-only for ever | bytes, or a file |
+//! | [`Mapping`] | this process: a segment, a memfd or a file, read-only | [`Mapping::attach`], [`Mapping::map_fd`], [`Mapping::map_file`] |
+//! | [`PrivateMemory`] | this process, and children that it forks | reading a file into huge pages |
+//! | [`Board`] | this process and those it hands the memfd to | a word for each, written by one and read by all |
+//!
+//! ```
+//! use shmem::{Mapping, Segment};
+//!
+//! let segment = Segment::create(5)?;
+//! segment.write_all_at(b"hello", 0)?;
+//! // Another process does this, with the name and the length that it was told:
+//! let mapping = Mapping::attach(segment.name(), segment.len())?;
+//! assert_eq!(mapping.slice(1, 3)?, b"ell");
+//! // Whoever made the segment takes the name away; mappings stay.
+//! drop(segment);
+//! assert_eq!(mapping.slice(0, 5)?, b"hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`room()`] tells before how much there is room for, and [`resident`] how much of a file is in the
+//! page cache; [`CountingAllocator`], [`ProcessMemory`] and [`ResidentMemory`] tell what was taken.
+//!
 //! All mapping `unsafe` of the project lives in this crate. It knows no records and no messages:
 //! a region is bytes, addressed by offset and length, and every offset is checked before it is
 //! read.

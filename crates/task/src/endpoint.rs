@@ -35,7 +35,7 @@ pub enum EndpointError {
         source: io::Error,
     },
     /// Nobody listens at the path.
-    #[error("cannot connect to {path}: {source}")]
+    #[error("cannot connect to {path}: {source}; a coordinator has to listen there first")]
     Connect {
         /// The path.
         path: PathBuf,

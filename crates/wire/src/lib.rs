@@ -5,6 +5,27 @@
 //! ([`write_frame`], [`read_frame`]). Descriptors that travel beside a frame (SCM_RIGHTS) are the
 //! business of whoever owns the socket; the messages only say that one is expected.
 //!
+//! ```text
+//! coordinator                                  worker
+//!      ├── Hello, ToWorker::Setup ───────────────▶│     version and protocol first, both ways
+//!      │◀─────────────────────────────── Hello ───┤
+//!      ├── ToWorker::Attach, Call, Chunk… ───────▶│
+//!      │◀── FromWorker::Received, Done | Failed ──┤
+//! ```
+//!
+//! ```
+//! use wire::{Hello, encode, read_frame};
+//!
+//! // A frame is a length and a body; the body is one message.
+//! let mut sent = Vec::new();
+//! encode(&Hello::ours(), &mut sent)?;
+//! let mut body = Vec::new();
+//! assert!(read_frame(&mut &sent[..], &mut body)?);
+//! let hello = Hello::accept(&body)?;
+//! assert_eq!(hello.protocol, wire::PROTOCOL);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! `PROTOCOL.md` beside this crate describes the same bytes for writers of other languages.
 #![forbid(unsafe_code)]
 

@@ -9,7 +9,8 @@ use task::Endpoint;
 
 /// Serves Handoff's built-in tasks on a socket until the coordinator closes it
 #[derive(Debug, Parser)]
-#[command(name = "worker", version = task::VERSION, max_term_width = 100, after_help = "\
+#[command(name = "worker", version = task::VERSION, max_term_width = 100,
+    override_usage = "worker --fd <N>\n       worker --connect <PATH>", after_help = "\
 Examples:
   coordinator sum data/records.npy --start-method spawn    # starts its workers itself
   worker --connect /run/user/1000/handoff.sock             # serves whoever listens there

@@ -2,6 +2,7 @@
 
 use super::source::{Source, default_field};
 use crate::cli::{Format, SumArgs};
+use crate::datasets;
 use crate::exit::Failure;
 use crate::programs;
 use dataset::Dataset;
@@ -67,7 +68,7 @@ impl Plan {
                 StartMethod::ForkServer(programs::worker(args.worker_bin.as_deref())?)
             }
         };
-        let dataset = Dataset::open(&args.data)?;
+        let dataset = datasets::open(&args.data)?;
         let field = args.field.or_else(|| default_field(&dataset));
         let records = 0..dataset.records();
         let mut source = Source::new(dataset, field.as_deref(), records, args.transport)
