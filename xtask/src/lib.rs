@@ -3,6 +3,31 @@
 //!
 //! It runs the programs and shares only the types of their reports with them.
 
+/// As the standard library's, but without a panic where the terminal or pipe is gone: a command goes
+/// on when its reader has had enough.
+macro_rules! println {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
+/// As [`println`], without the end of the line.
+macro_rules! print {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stdout(), $($text)*);
+    }};
+}
+
+/// As [`println`], on stderr.
+macro_rules! eprintln {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 mod chaos;
 mod ci;
 mod cli;

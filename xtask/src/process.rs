@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use guardian::Guardian;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
@@ -59,6 +60,9 @@ pub(crate) enum RunError {
     /// It ended, but something that it started still holds its output.
     #[error("exited, but left a process behind that holds its output")]
     LeftBehind,
+    /// Nobody would end it if xtask were killed.
+    #[error(transparent)]
+    Guardian(#[from] guardian::GuardianError),
     /// A signal asked xtask itself to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -80,11 +84,14 @@ pub(crate) fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
+    // It lives in a group of its own, and ends with us however we do.
+    let group = Guardian::join().and_then(|guardian| guardian.group())?;
     let started = Instant::now();
     let mut child = command.spawn().map_err(|source| RunError::Start {
         program: command.get_program().to_string_lossy().into_owned(),
         source,
     })?;
+    group.set(child.id());
     let stdout = collect(child.stdout.take().expect("piped above"));
     let stderr = collect(child.stderr.take().expect("piped above"));
 
@@ -93,6 +100,7 @@ pub(crate) fn run(
     let stderr = stderr.recv_timeout(GRACE);
     // The group's name is its own for as long as its leader is not reaped.
     signal_group(&child, Signal::SIGKILL);
+    drop(group);
     let status = child.wait().expect("nobody else reaps it");
 
     let quote = stderr.as_deref().map(quote).unwrap_or_default();
@@ -127,7 +135,16 @@ enum Waited {
 
 fn wait(child: &Child, started: Instant, deadline: Duration, interrupt: &Interrupt) -> Waited {
     let ended = watch(pid(child));
+    let stops = interrupt.stops();
+    let mut deadline = deadline;
     loop {
+        if stops.asked() {
+            let stopped = Instant::now();
+            signal_group(child, Signal::SIGTSTP);
+            stops.stop();
+            signal_group(child, Signal::SIGCONT);
+            deadline += stopped.elapsed();
+        }
         let left = deadline.saturating_sub(started.elapsed());
         match ended.recv_timeout(left.min(TICK)) {
             Ok(at) => return Waited::Exited { wall: at - started },

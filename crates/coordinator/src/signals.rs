@@ -1,35 +1,51 @@
-//! The signals that end a run: noted by a handler, acted upon by the loop.
+//! The signals that end or stop a run: noted by a handler, acted upon by the loop.
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
-use std::io;
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::{flag, low_level};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// The signals that end a run.
+/// The signals that end or stop a run.
 pub struct Signals {
     came: Arc<AtomicUsize>,
     readable: UnixStream,
     continued: Arc<AtomicBool>,
+    stop_asked: UnixStream,
+    /// Whether nobody but the kernel deals with a request to stop.
+    stop_unheard: Arc<AtomicBool>,
 }
 
 impl Signals {
-    /// From now on, SIGINT, SIGTERM and SIGHUP are noted instead of ending this process.
+    /// From now on, SIGINT, SIGTERM and SIGHUP are noted instead of ending this process. Ctrl-C
+    /// after any of them ends it at once, and its guardian ends what it has started.
     pub fn note() -> io::Result<Signals> {
         let came = Arc::new(AtomicUsize::new(0));
+        let ending = Arc::new(AtomicBool::new(false));
         let (readable, writer) = UnixStream::pair()?;
+        // Before the flag's own handler: the first Ctrl-C is to find it unset.
+        flag::register_conditional_shutdown(SIGINT, 128 + SIGINT, Arc::clone(&ending))?;
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             let number = signal as usize;
-            signal_hook::flag::register_usize(signal, Arc::clone(&came), number)?;
-            signal_hook::low_level::pipe::register(signal, writer.try_clone()?)?;
+            flag::register_usize(signal, Arc::clone(&came), number)?;
+            flag::register(signal, Arc::clone(&ending))?;
+            low_level::pipe::register(signal, writer.try_clone()?)?;
         }
         let continued = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGCONT, Arc::clone(&continued))?;
+        flag::register(SIGCONT, Arc::clone(&continued))?;
+        let (stop_asked, writer) = UnixStream::pair()?;
+        stop_asked.set_nonblocking(true)?;
+        let stop_unheard = Arc::new(AtomicBool::new(true));
+        flag::register_conditional_default(SIGTSTP, Arc::clone(&stop_unheard))?;
+        low_level::pipe::register(SIGTSTP, writer)?;
         Ok(Signals {
             came,
             readable,
             continued,
+            stop_asked,
+            stop_unheard,
         })
     }
 
@@ -49,5 +65,43 @@ impl Signals {
     /// A descriptor that is readable once a signal has come.
     pub fn descriptor(&self) -> io::Result<OwnedFd> {
         Ok(self.readable.try_clone()?.into())
+    }
+
+    /// For [`paused_by`](pool::Builder::paused_by): a descriptor that is readable once Ctrl-Z has
+    /// come, and what stops this process then, after its workers. Until this is called, and again
+    /// when what stops is dropped, the kernel stops this process alone.
+    pub fn stops(&self) -> io::Result<(OwnedFd, impl FnMut() + Send + use<>)> {
+        let (asked, mut noted) = (self.stop_asked.try_clone()?, self.stop_asked.try_clone()?);
+        // What came before was dealt with by the kernel.
+        drain(&mut noted);
+        let heard = Heard::new(&self.stop_unheard);
+        let stop = move || {
+            let _held = &heard;
+            drain(&mut noted);
+            // Returns when this process is continued.
+            let _ = low_level::emulate_default_handler(SIGTSTP);
+        };
+        Ok((asked.into(), stop))
+    }
+}
+
+fn drain(noted: &mut UnixStream) {
+    let mut bytes = [0; 64];
+    while matches!(noted.read(&mut bytes), Ok(1..)) {}
+}
+
+/// While it exists, requests to stop are heard.
+struct Heard(Arc<AtomicBool>);
+
+impl Heard {
+    fn new(unheard: &Arc<AtomicBool>) -> Heard {
+        unheard.store(false, Ordering::Relaxed);
+        Heard(Arc::clone(unheard))
+    }
+}
+
+impl Drop for Heard {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -136,6 +136,7 @@ impl<'a> Run<'a> {
             ));
         }
         let timeline = Arc::clone(&self.timeline);
+        let (stop_asked, stop) = self.signals.stops()?;
         let mut builder = Pool::builder(self.plan.start_method.clone())
             .tasks(worker::registry())
             .workers(self.plan.workers)
@@ -144,6 +145,7 @@ impl<'a> Run<'a> {
             .timeline(true)
             .sandbox(self.plan.sandbox)
             .interrupted_by(self.signals.descriptor()?)
+            .paused_by(stop_asked, stop)
             .watch(move |event| lock(&timeline).note(event));
         if progress::wanted(self.quiet) {
             let timeline = Arc::clone(&self.timeline);

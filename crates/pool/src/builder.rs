@@ -34,6 +34,13 @@ pub struct Builder {
     pub(crate) log_level: u8,
     pub(crate) regions: Vec<Region>,
     pub(crate) interrupt: Option<OwnedFd>,
+    pub(crate) pause: Option<Pause>,
+}
+
+/// When and how the program stops for a while.
+pub(crate) struct Pause {
+    pub(crate) asked: OwnedFd,
+    pub(crate) wait: Box<dyn FnMut() + Send>,
 }
 
 /// Bounds of a pool.
@@ -75,6 +82,7 @@ impl Builder {
             log_level: 0,
             regions: Vec::new(),
             interrupt: None,
+            pause: None,
         }
     }
 
@@ -244,6 +252,19 @@ impl Builder {
     #[must_use]
     pub fn interrupted_by(mut self, descriptor: OwnedFd) -> Builder {
         self.interrupt = Some(descriptor);
+        self
+    }
+
+    /// Makes the pool stop when `asked` is readable: it stops its workers with everything in their
+    /// process groups, calls `wait`, lets them go on when that returns, and puts every deadline off
+    /// by as long as that took. `wait` has to read from the descriptor what made it readable.
+    ///
+    /// For a program that the terminal can stop (Ctrl-Z): its workers are not in its process group,
+    /// so they are not stopped with it. `wait` is where it stops itself.
+    #[must_use]
+    pub fn paused_by(mut self, asked: OwnedFd, wait: impl FnMut() + Send + 'static) -> Builder {
+        let wait = Box::new(wait);
+        self.pause = Some(Pause { asked, wait });
         self
     }
 

@@ -4,6 +4,7 @@ mod closing;
 mod deaths;
 mod guests;
 mod listen;
+mod pausing;
 mod send;
 mod starts;
 mod submit;
@@ -11,7 +12,7 @@ mod submit;
 pub use closing::Shutdown;
 pub use submit::{Submission, SubmitError};
 
-use crate::builder::{Builder, Limits, Watcher};
+use crate::builder::{Builder, Limits, Pause, Watcher};
 use crate::call::Call;
 use crate::counters::{self, Counters};
 use crate::event::{Event, What};
@@ -74,6 +75,9 @@ pub struct Pool {
     bell: Option<Arc<EventFd>>,
     interrupt: Option<OwnedFd>,
     interrupted: bool,
+    pause: Option<Pause>,
+    /// For how long the pool has been stopped, all in all.
+    paused_ns: u64,
     /// A worker has refused to serve.
     refused: Option<PoolError>,
     /// Workers that have something to be sent.
@@ -118,11 +122,12 @@ impl Pool {
         mut handle: Handle<T>,
         timeout: Duration,
     ) -> Result<Result<T, TaskFailure>, Handle<T>> {
-        let deadline = after(now_ns(), timeout);
+        let (deadline, paused_ns) = (after(now_ns(), timeout), self.paused_ns);
         loop {
             if let Some(result) = handle.try_take() {
                 return Ok(result);
             }
+            let deadline = deadline.saturating_add(self.paused_ns - paused_ns);
             let left = deadline.saturating_sub(now_ns());
             if left == 0 {
                 return Err(handle);

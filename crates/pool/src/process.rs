@@ -1,7 +1,11 @@
 //! A worker process as its coordinator holds it: a pidfd, never a bare pid.
 
+use guardian::GuardedGroup;
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -25,7 +29,7 @@ impl fmt::Display for Ending {
         match *self {
             Ending::Left => write!(formatter, "left"),
             Ending::Exit(code) => write!(formatter, "exited with code {code}"),
-            Ending::Signal(number) => match nix::sys::signal::Signal::try_from(number) {
+            Ending::Signal(number) => match Signal::try_from(number) {
                 Ok(signal) => write!(formatter, "was killed by signal {number} ({signal})"),
                 Err(_) => write!(formatter, "was killed by signal {number}"),
             },
@@ -33,10 +37,13 @@ impl fmt::Display for Ending {
     }
 }
 
-/// A worker process. Dropping it kills it, with its process group, and reaps it.
+/// A worker process. Dropping it kills it, with its process group, and reaps it; if this process
+/// is killed, the guardian does the former.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: u32,
+    /// None once the process has been reaped: its number may be another's then.
+    guarded: Option<GuardedGroup>,
     pidfd: OwnedFd,
     /// Whether we are its parent, who alone may reap it.
     ours: bool,
@@ -48,9 +55,11 @@ pub(crate) struct Process {
 
 impl Process {
     /// Our own child, forked.
-    pub(crate) fn forked(pid: u32, pidfd: OwnedFd) -> Process {
+    pub(crate) fn forked(pid: u32, pidfd: OwnedFd, group: GuardedGroup) -> Process {
+        group.set(pid);
         Process {
             pid,
+            guarded: Some(group),
             pidfd,
             ours: true,
             ending: None,
@@ -60,9 +69,9 @@ impl Process {
     }
 
     /// Our own child, spawned. It had our memory until its exec, and the kernel reckons that in.
-    pub(crate) fn spawned(pid: u32, pidfd: OwnedFd) -> Process {
+    pub(crate) fn spawned(pid: u32, pidfd: OwnedFd, group: GuardedGroup) -> Process {
+        let mut process = Process::forked(pid, pidfd, group);
         let ours = getrusage(UsageWho::RUSAGE_SELF);
-        let mut process = Process::forked(pid, pidfd);
         process.rss_floor = ours.map_or(u64::MAX, |usage| usage.max_rss() as u64 * 1024);
         process
     }
@@ -71,12 +80,19 @@ impl Process {
     pub(crate) fn grandchild(pid: u32, pidfd: OwnedFd) -> Process {
         Process {
             pid,
+            guarded: None,
             pidfd,
             ours: false,
             ending: None,
             rss_floor: 0,
             rss_peak: None,
         }
+    }
+
+    /// Has a forkserver's child guarded.
+    pub(crate) fn guard(&mut self, group: GuardedGroup) {
+        group.set(self.pid);
+        self.guarded = Some(group);
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -123,23 +139,43 @@ impl Process {
     }
 
     fn reap(&mut self, wait: bool) -> io::Result<Option<Ending>> {
-        if self.ending.is_none()
-            && self.ours
-            && let Some(reaped) = task::reap(self.pidfd.as_fd(), wait)?
-        {
-            self.ending = Some(match reaped.ending {
-                Ok(code) => Ending::Exit(code),
-                Err(signal) => Ending::Signal(signal),
-            });
-            self.rss_peak = Some(reaped.rss_peak).filter(|&peak| peak > self.rss_floor);
+        if self.ending.is_none() && self.ours && self.has_ended(wait)? {
+            // Until it is reaped its number is its own. What it left in its group goes with it, and
+            // the guardian forgets it.
+            let _ = nix::sys::signal::killpg(Pid::from_raw(self.pid as i32), Signal::SIGKILL);
+            self.guarded = None;
+            if let Some(reaped) = task::reap(self.pidfd.as_fd(), true)? {
+                self.ending = Some(match reaped.ending {
+                    Ok(code) => Ending::Exit(code),
+                    Err(signal) => Ending::Signal(signal),
+                });
+                self.rss_peak = Some(reaped.rss_peak).filter(|&peak| peak > self.rss_floor);
+            }
         }
         Ok(self.ending)
+    }
+
+    fn has_ended(&self, wait: bool) -> io::Result<bool> {
+        let timeout = if wait {
+            PollTimeout::NONE
+        } else {
+            PollTimeout::ZERO
+        };
+        loop {
+            let mut ended = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut ended, timeout) {
+                Ok(ready) => return Ok(ready == 1),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// The forkserver has said how its child ended, and the most that was ever resident of it; or
     /// it is gone, and its children with it.
     pub(crate) fn ended(&mut self, ending: Ending, rss_peak: Option<u64>) {
         debug_assert!(!self.ours);
+        self.guarded = None;
         self.ending = Some(ending);
         self.rss_peak = rss_peak;
     }

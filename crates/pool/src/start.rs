@@ -10,6 +10,7 @@ pub use listen::ListenError;
 pub(crate) use listen::{Door, Guest};
 
 use crate::process::Process;
+use guardian::{GuardedGroup, Guardian, GuardianError};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt};
 use std::ffi::OsString;
 use std::io;
@@ -100,6 +101,9 @@ pub enum StartError {
         /// What the kernel says.
         source: io::Error,
     },
+    /// Nobody would end the worker if this process were killed.
+    #[error(transparent)]
+    Guardian(#[from] GuardianError),
     /// Sockets, pipes or descriptors have run out.
     #[error("cannot start a worker: {0}{hint}", hint = limit_hint(.0))]
     Resources(#[from] io::Error),
@@ -162,6 +166,7 @@ pub(crate) struct Starter {
     pub(crate) registry: Registry,
     pub(crate) inherited: Inherited,
     pub(crate) threads_allowed: bool,
+    pub(crate) guardian: Guardian,
     /// The forkserver, once it runs.
     pub(crate) server: Option<Server>,
 }
@@ -169,26 +174,27 @@ pub(crate) struct Starter {
 /// A worker that has been started, or has been asked for.
 pub(crate) enum Started {
     Now(Process),
-    /// The forkserver will tell of it by the number of the request.
-    Soon,
+    /// The forkserver will tell of it by the number of the request. Then it is to be guarded.
+    Soon(GuardedGroup),
 }
 
 impl Starter {
     /// Starts a worker on `seat`. `request` names it to a forkserver.
     pub(crate) fn start(&mut self, seat: Seat, request: u64) -> Result<Started, StartError> {
+        let group = self.guardian.group()?;
         match &self.method {
             StartMethod::Fork => {
                 let parts = (&self.registry, &self.inherited);
-                fork::start(seat, parts, self.threads_allowed).map(Started::Now)
+                fork::start(seat, group, parts, self.threads_allowed).map(Started::Now)
             }
-            StartMethod::Spawn(program) => spawn::start(program, seat).map(Started::Now),
+            StartMethod::Spawn(program) => spawn::start(program, seat, group).map(Started::Now),
             StartMethod::ForkServer(program) => {
                 let server = match &mut self.server {
                     Some(server) => server,
-                    none => none.insert(Server::start(program)?),
+                    none => none.insert(Server::start(program, self.guardian.group()?)?),
                 };
                 server.ask(seat, request)?;
-                Ok(Started::Soon)
+                Ok(Started::Soon(group))
             }
             StartMethod::Listen(_) => unreachable!("workers come by themselves"),
         }

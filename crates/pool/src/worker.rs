@@ -5,6 +5,7 @@ use crate::process::{Ending, Process};
 use crate::schedule::{TaskId, WorkerId};
 use crate::start::Guest;
 use crate::stderr::Stderr;
+use guardian::GuardedGroup;
 use nix::sys::socket::{Shutdown, shutdown};
 use std::collections::HashSet;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -15,6 +16,8 @@ pub(crate) struct Worker {
     pub(crate) name: String,
     /// None while a forkserver has not answered, and of a guest.
     pub(crate) process: Option<Process>,
+    /// The guardian's place for that process, until it is known.
+    pub(crate) group: Option<GuardedGroup>,
     /// Where it came by itself: not ours to signal, or to read the stderr of.
     pub(crate) guest: Option<Guest>,
     pub(crate) link: Link,
@@ -86,6 +89,7 @@ impl Worker {
             id,
             name,
             process: None,
+            group: None,
             guest: None,
             link: Link::new(socket),
             stderr: None,

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use guardian::{GuardedPath, Guardian, GuardianError};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -24,7 +25,7 @@ pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
 /// alone, unlinked when it is dropped.
 ///
 /// A forked child that drops its copy leaves the name alone: only the process that created a
-/// segment unlinks it.
+/// segment unlinks it. Where that is killed, its guardian does.
 #[derive(Debug)]
 pub struct Segment {
     /// Locked for as long as a descriptor of it is open here or in a forked child: the lock tells
@@ -35,6 +36,8 @@ pub struct Segment {
     len: u64,
     owner_pid: u32,
     linked: bool,
+    /// Taken back after the name is gone: fields are dropped after [`Segment::drop`] has run.
+    _guarded: GuardedPath,
 }
 
 /// Why a segment could not be created.
@@ -61,6 +64,9 @@ pub enum CreateError {
         /// The kernel's reason.
         source: io::Error,
     },
+    /// Nobody would remove it if this process were killed.
+    #[error(transparent)]
+    Guardian(#[from] GuardianError),
     /// A system call failed.
     #[error("cannot {what} a segment of {len} bytes in {place}: {source}", place = .place.display())]
     System {
@@ -217,6 +223,8 @@ fn create(
     };
     check_room(directory, len)?;
     let name = name().map_err(failed("name"))?;
+    // Told of the name before there is a segment of that name.
+    let guarded = Guardian::join()?.path(&directory.join(name.file_name()))?;
     let file = File::from(place.create(&name).map_err(failed("create"))?);
     // From here on dropping it unlinks it.
     let segment = Segment {
@@ -226,6 +234,7 @@ fn create(
         len,
         owner_pid: std::process::id(),
         linked: true,
+        _guarded: guarded,
     };
     segment
         .file

@@ -7,6 +7,8 @@
 use crate::channel::{Channel, Incoming, send_all};
 use crate::{Inherited, Registry, child, fork, reap, serve};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -108,6 +110,8 @@ fn wait(channel: &Channel, children: &[Child]) -> io::Result<Due> {
 }
 
 fn bury(child: &Child) -> io::Result<FromServer<'static>> {
+    // What it left in its group goes with it, while the number is still its own.
+    let _ = killpg(Pid::from_raw(child.pid as i32), Signal::SIGKILL);
     let reaped = reap(child.pidfd.as_fd(), true)?.expect("it was waited for");
     Ok(FromServer::Ended {
         pid: child.pid,

@@ -67,7 +67,8 @@ impl Timeline {
             cell: Cell {
                 transport: sum.plan.transport,
                 workers: rank.workers,
-                start_method: sum.plan.start_method,
+                // A rank starts its workers itself; the default stands for what does not say how.
+                start_method: sum.plan.start_method.unwrap_or(report::StartMethod::Fork),
             },
             position: 0,
             coordinator: rank.coordinator.clone(),

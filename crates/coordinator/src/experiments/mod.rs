@@ -28,10 +28,12 @@ fn builder(experiment: Experiment, method: Method, signals: &Signals) -> io::Res
         Method::Spawn => StartMethod::Spawn(image(experiment)?),
         Method::ForkServer => StartMethod::ForkServer(image(experiment)?),
     };
+    let (stop_asked, stop) = signals.stops()?;
     Ok(Pool::builder(method)
         .tasks(experiment.registry())
         .workers(WORKERS as usize)
-        .interrupted_by(signals.descriptor()?))
+        .interrupted_by(signals.descriptor()?)
+        .paused_by(stop_asked, stop))
 }
 
 /// This program again, as a worker of `experiment`.

@@ -4,11 +4,12 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Living descendants of a process, whatever their process groups.
+/// Living descendants of a process, whatever their process groups, but for its guardian.
 pub(crate) fn descendants(of: u32) -> Vec<u32> {
     let all: Vec<(u32, u32)> = fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|&pid| !is_guardian(pid))
         .filter_map(|pid| Some((pid, parent_of_living(pid)?)))
         .collect();
     let mut found = vec![of];
@@ -19,6 +20,19 @@ pub(crate) fn descendants(of: u32) -> Vec<u32> {
         next += 1;
     }
     found.split_off(1)
+}
+
+/// A guardian is a child that tells nobody of its end, from its birth on; its name comes a moment
+/// later.
+fn is_guardian(pid: u32) -> bool {
+    let exit_signal = fs::read_to_string(format!("/proc/{pid}/stat"))
+        .ok()
+        .and_then(|stat| {
+            let fields = stat.rsplit_once(") ")?.1;
+            // Field 38; the first after the name is field 3.
+            Some(fields.split(' ').nth(35)? == "0")
+        });
+    exit_signal == Some(true)
 }
 
 /// The parent of a process; none where there is no such process, or only its remains.

@@ -13,6 +13,7 @@ impl Pool {
         match Token::decode(data) {
             Token::Server => self.listen_to_server(),
             Token::Interrupt => self.interrupted = true,
+            Token::Pause => self.pause(),
             Token::Door => self.let_in(),
             Token::Bell => drop(self.bell.as_ref().map(|bell| bell.read())),
             Token::Socket(id) => {

@@ -94,6 +94,10 @@ impl Pool {
         let Some(worker) = self.workers.get_mut(&id) else {
             return;
         };
+        if worker.group.is_some() {
+            // It runs no task before its process is known, so whatever it starts is guarded.
+            return;
+        }
         let more = loop {
             match worker.link.pump() {
                 Ok(Pumped::Empty) => break false,

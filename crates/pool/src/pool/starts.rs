@@ -4,6 +4,7 @@ use super::*;
 use crate::failure::PoolError;
 use crate::start::{StartError, Started, wire_up};
 use crate::stderr::Stderr;
+use guardian::Guardian;
 use wire::{Hello, Setup, ToWorker};
 
 /// Starts that may fail in a row before the pool gives up.
@@ -18,6 +19,7 @@ pub(super) enum Token {
     Server,
     Interrupt,
     Bell,
+    Pause,
     Door,
 }
 
@@ -31,6 +33,7 @@ impl Token {
             Token::Interrupt => 7,
             Token::Bell => 11,
             Token::Door => 15,
+            Token::Pause => 19,
         }
     }
 
@@ -43,7 +46,8 @@ impl Token {
             _ if id == 0 => Token::Server,
             _ if id == 1 => Token::Interrupt,
             _ if id == 2 => Token::Bell,
-            _ => Token::Door,
+            _ if id == 3 => Token::Door,
+            _ => Token::Pause,
         }
     }
 }
@@ -70,6 +74,7 @@ impl Pool {
                 registry: builder.registry,
                 inherited,
                 threads_allowed: builder.threads_allowed,
+                guardian: Guardian::join().map_err(|error| start(error.into()))?,
                 server: None,
             },
             scheduler: Scheduler::new(),
@@ -98,6 +103,8 @@ impl Pool {
             bell: None,
             interrupt: None,
             interrupted: false,
+            pause: None,
+            paused_ns: 0,
             refused: None,
             to_pump: Vec::new(),
             has_timeouts: false,
@@ -110,6 +117,10 @@ impl Pool {
         if let Some(interrupt) = builder.interrupt {
             pool.watch_fd(&interrupt, Token::Interrupt).map_err(wait)?;
             pool.interrupt = Some(interrupt);
+        }
+        if let Some(pause) = builder.pause {
+            pool.watch_fd(&pause.asked, Token::Pause).map_err(wait)?;
+            pool.pause = Some(pause);
         }
         if let crate::StartMethod::Listen(path) = &pool.starter.method {
             let path = path.clone();
@@ -152,9 +163,12 @@ impl Pool {
             let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::Server.encode());
             self.epoll.add(server, event).map_err(io::Error::from)?;
         }
-        if let Started::Now(process) = started {
-            self.watch_fd(&process, Token::Process(id))?;
-            worker.process = Some(process);
+        match started {
+            Started::Now(process) => {
+                self.watch_fd(&process, Token::Process(id))?;
+                worker.process = Some(process);
+            }
+            Started::Soon(group) => worker.group = Some(group),
         }
         self.watch_fd(&worker.link, Token::Socket(id))?;
         worker.deadline_ns = Some(after(at_ns, self.limits.start_timeout));
@@ -196,7 +210,7 @@ impl Pool {
     }
 
     /// The forkserver has forked the worker that was asked for.
-    pub(super) fn forked(&mut self, id: WorkerId, process: crate::process::Process) {
+    pub(super) fn forked(&mut self, id: WorkerId, mut process: crate::process::Process) {
         let Some(mut worker) = self.workers.remove(&id) else {
             return;
         };
@@ -205,8 +219,12 @@ impl Pool {
             // It was to be ended before there was anything to be signalled.
             process.signal(libc::SIGTERM);
         }
+        if let Some(group) = worker.group.take() {
+            process.guard(group);
+        }
         worker.process = Some(process);
         self.workers.insert(id, worker);
+        self.pump(id);
         if let Err(error) = watched {
             self.break_down(PoolError::Wait(Arc::new(error)));
         }

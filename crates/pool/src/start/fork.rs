@@ -2,6 +2,7 @@
 
 use super::{Seat, StartError};
 use crate::process::Process;
+use guardian::GuardedGroup;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::{fs, io};
@@ -10,6 +11,7 @@ use task::{Inherited, Registry};
 /// Forks a worker. Unless `threads_allowed`, only from a single-threaded process.
 pub(super) fn start(
     seat: Seat,
+    group: GuardedGroup,
     (registry, inherited): (&Registry, &Inherited),
     threads_allowed: bool,
 ) -> Result<Process, StartError> {
@@ -17,7 +19,7 @@ pub(super) fn start(
     let forked = task::fork(threads_allowed, move || {
         live(seat, registry, inherited, parent)
     })?;
-    Ok(Process::forked(forked.pid, forked.pidfd))
+    Ok(Process::forked(forked.pid, forked.pidfd, group))
 }
 
 /// The whole life of the worker; gives its exit code.

@@ -2,6 +2,7 @@
 
 use super::{Program, Seat, StartError, spawn};
 use crate::process::{Ending, Process};
+use guardian::GuardedGroup;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -39,7 +40,7 @@ pub(crate) enum ServerSaid {
 }
 
 impl Server {
-    pub(super) fn start(program: &Program) -> Result<Server, StartError> {
+    pub(super) fn start(program: &Program, group: GuardedGroup) -> Result<Server, StartError> {
         let (ours, theirs) = socketpair(
             AddressFamily::Unix,
             SockType::Stream,
@@ -47,12 +48,13 @@ impl Server {
             SockFlag::SOCK_CLOEXEC,
         )
         .map_err(io::Error::from)?;
-        let process = spawn::exec(program, "--forkserver", theirs, None).map_err(|source| {
-            StartError::Program {
-                path: program.path().to_owned(),
-                source,
-            }
-        })?;
+        let process =
+            spawn::exec(program, "--forkserver", theirs, None, group).map_err(|source| {
+                StartError::Program {
+                    path: program.path().to_owned(),
+                    source,
+                }
+            })?;
         let mut hello = Vec::new();
         wire::encode(&Hello::ours(), &mut hello).map_err(io::Error::other)?;
         // One that is gone already is told of by the end of its socket.
@@ -143,6 +145,11 @@ impl Server {
             );
         }
         Ok(())
+    }
+
+    /// Signals the forkserver and its group, in which its workers are not.
+    pub(crate) fn signal(&self, signal: i32) {
+        self.process.signal(signal);
     }
 
     fn ending(&mut self) -> String {

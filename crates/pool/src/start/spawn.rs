@@ -3,6 +3,7 @@
 
 use super::{Program, Seat, StartError};
 use crate::process::Process;
+use guardian::GuardedGroup;
 use nix::errno::Errno;
 use std::ffi::{CString, OsStr};
 use std::io;
@@ -14,10 +15,16 @@ use std::os::unix::ffi::OsStrExt;
 const WORKER_FD: RawFd = 3;
 
 /// Starts a worker; it is told of its socket by `--fd`.
-pub(super) fn start(program: &Program, seat: Seat) -> Result<Process, StartError> {
-    exec(program, "--fd", seat.socket, Some(seat.stderr)).map_err(|source| StartError::Program {
-        path: program.path().to_owned(),
-        source,
+pub(super) fn start(
+    program: &Program,
+    seat: Seat,
+    group: GuardedGroup,
+) -> Result<Process, StartError> {
+    exec(program, "--fd", seat.socket, Some(seat.stderr), group).map_err(|source| {
+        StartError::Program {
+            path: program.path().to_owned(),
+            source,
+        }
     })
 }
 
@@ -29,6 +36,7 @@ pub(super) fn exec(
     flag: &str,
     socket: OwnedFd,
     stderr: Option<OwnedFd>,
+    group: GuardedGroup,
 ) -> io::Result<Process> {
     let path = c_string(program.path().as_os_str())?;
     let mut args = vec![path.clone()];
@@ -68,7 +76,7 @@ pub(super) fn exec(
         )
     };
     check(error)?;
-    Ok(Process::spawned(pid as u32, pidfd_open(pid)?))
+    Ok(Process::spawned(pid as u32, pidfd_open(pid)?, group))
 }
 
 fn pidfd_open(pid: libc::pid_t) -> io::Result<OwnedFd> {

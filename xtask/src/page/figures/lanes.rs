@@ -81,7 +81,8 @@ pub(crate) fn machines(sum: &Sum) -> anyhow::Result<Figure> {
             seconds: &rank.seconds,
         })
         .collect();
-    let title = format!("{} + {}", sum.plan.start_method, sum.plan.transport);
+    let method = sum.plan.start_method.map_or("listen", |it| it.as_str());
+    let title = format!("{method} + {}", sum.plan.transport);
     lanes("timeline-cluster".to_owned(), title, &pools)
 }
 

@@ -25,7 +25,10 @@ pub(super) fn share(
     let _ = shmem::remove_leftovers();
     let mut segment = Segment::create(source.len())?;
     let (file, offset) = (source.dataset.file(), source.offset());
-    let filled = segment.fill_from_file(file, offset, source.threads, progress)?;
+    let filled = segment.fill_from_file(file, offset, source.threads, &mut |bytes| {
+        pool.pause_if_asked();
+        progress(bytes)
+    })?;
     let mb = |bytes: u64| bytes / (1024 * 1024);
     let pages = match filled.huge_bytes {
         0 => "in small pages".to_owned(),

@@ -1,0 +1,34 @@
+//! Removes what a process leaves behind that dies without a chance to clean up: of SIGKILL, of a
+//! crash, or by `exit` in the middle.
+//!
+//! A [`Guardian`] is a small process that waits for its owner's death. It then kills the process
+//! groups that it was told of, unlinks the paths, and exits. What it is told lies in a table that
+//! both map, so that telling costs a few stores: no message, no system call. It knows numbers of
+//! groups and names of files; what they are for is the owner's business.
+//!
+//! ```
+//! use guardian::Guardian;
+//!
+//! let directory = tempfile::tempdir()?;
+//! let path = directory.path().join("scratch");
+//! let guardian = Guardian::join()?;
+//! // Told before the file exists: there is no instant at which it would be left.
+//! let guarded = guardian.path(&path)?;
+//! std::fs::write(&path, "…")?;
+//! std::fs::remove_file(&path)?;
+//! drop(guarded);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Out of its reach: a process that left its group (by `setsid` or `setpgid`), and the death of
+//! everything at once (a power cut, a container that is killed).
+
+mod birth;
+mod owner;
+mod slim;
+mod sys;
+mod table;
+mod vigil;
+
+pub use owner::{GuardedGroup, GuardedPath, Guardian, GuardianError};
+pub use vigil::NAME;
