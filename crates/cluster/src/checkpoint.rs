@@ -7,6 +7,7 @@
 
 use crate::shards::Shard;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -126,6 +127,11 @@ pub(crate) fn read(
         }
     }
     files.sort_unstable();
+    let numbers: HashMap<&Path, usize> = shards
+        .iter()
+        .enumerate()
+        .map(|(number, shard)| (shard.path.as_path(), number))
+        .collect();
     for path in files {
         let kept = read_file(&path)?;
         if kept.question != *question {
@@ -136,29 +142,33 @@ pub(crate) fn read(
             });
         }
         for entry in kept.entries {
-            take(&mut done, entry, shards, &path)?;
+            let number = numbers.get(entry.shard.path.as_path()).copied();
+            take(
+                &mut done,
+                entry,
+                number.map(|number| (number, &shards[number])),
+                &path,
+            )?;
         }
     }
     Ok(done)
 }
 
-/// Takes in what was kept of one range, unless some of it is there already.
+/// Takes in what was kept of one range of the shard of that number, unless some of it is there
+/// already.
 fn take(
     done: &mut Done,
     entry: Entry,
-    shards: &[Shard],
+    ours: Option<(usize, &Shard)>,
     path: &Path,
 ) -> Result<(), CheckpointError> {
-    let Some(number) = shards
-        .iter()
-        .position(|shard| shard.path == entry.shard.path)
-    else {
+    let Some((number, ours)) = ours else {
         return Err(CheckpointError::OtherShard {
             path: path.to_owned(),
             shard: entry.shard.path,
         });
     };
-    if shards[number] != entry.shard {
+    if *ours != entry.shard {
         return Err(CheckpointError::ShardChanged {
             path: path.to_owned(),
             shard: entry.shard.path,

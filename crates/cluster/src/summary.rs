@@ -56,7 +56,7 @@ pub(crate) fn summary(
             bytes: shards.records() * shards.itemsize,
         },
         plan: report::Plan {
-            start_method: args.start_method,
+            start_method: Some(args.start_method),
             transport: args.transport,
             workers: told.iter().map(|told| told.rank.workers).sum(),
             batches: told.iter().map(|told| told.batches).sum(),
