@@ -134,7 +134,9 @@ impl Builder {
         self
     }
 
-    /// How long a worker may take to get ready; 30 seconds by default.
+    /// How long a worker may take to get ready; 30 seconds by default. With
+    /// [`StartMethod::Listen`], also how long the pool waits for its workers to come, and for another
+    /// one where all have left and tasks wait.
     #[must_use]
     pub fn start_timeout(mut self, timeout: Duration) -> Builder {
         self.limits.start_timeout = timeout;

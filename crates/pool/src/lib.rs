@@ -46,6 +46,7 @@
 //! | `Fork` | this process again, copy-on-write | [`Builder::tasks`] | yes ([`Builder::inherit`]) | refused ([`Builder::allow_threads`]) |
 //! | `Spawn(program)` | `program`, started afresh | the program's own | no | yes |
 //! | `ForkServer(program)` | forked by one process of `program`, started afresh | the program's own | no | yes |
+//! | `Listen(path)` | any process of this user's, or root's, that connects | the program's own | no | yes |
 //!
 //! `Fork` starts fastest where the coordinator is small, and is the only one whose workers find
 //! data that the coordinator has loaded. `Spawn` costs the same whatever the coordinator holds.
@@ -56,6 +57,11 @@
 //! Whatever started them, workers have default signal dispositions, /dev/null for stdin, a pipe to
 //! the coordinator for stderr, a process group of their own and no other descriptor of the
 //! coordinator's but stdout. They die with it, and the OOM killer takes them first.
+//!
+//! Workers that come to `Listen` are not children: they keep their own stdin, stderr and process
+//! group, are disconnected where others are killed, and none is started in place of one that left.
+//! The pool starts once [`Builder::workers`] of them are ready, goes on with those that are left or
+//! come later, and gives up where none is there for the [`Builder::start_timeout`].
 //!
 //! # Inputs
 //!

@@ -8,7 +8,7 @@ use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use thiserror::Error;
@@ -243,7 +243,12 @@ impl Regions {
                     path: path.to_owned(),
                     source,
                 };
-                let file = File::open(Path::new(path)).map_err(opened)?;
+                // What turns out to be a pipe or a terminal must not be waited for.
+                let file = File::options()
+                    .read(true)
+                    .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+                    .open(Path::new(path))
+                    .map_err(opened)?;
                 let found = Identity::of(&file).map_err(opened)?;
                 if found
                     != (Identity {
@@ -307,6 +312,24 @@ mod tests {
             None,
         );
         assert!(regions.slice(3, 0, 1).is_err());
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_not_waited_for() {
+        let name = format!("/tmp/handoff-test-pipe-{}", std::process::id());
+        nix::unistd::mkfifo(&name[..], nix::sys::stat::Mode::S_IRUSR).unwrap();
+        let mut regions = Regions::new(Inherited::new());
+        let source = Source::Path {
+            path: &name,
+            device: 1,
+            inode: 1,
+            size: 1,
+            mtime_ns: 1,
+        };
+        regions.attach(1, &source, None);
+        std::fs::remove_file(&name).unwrap();
+        let why = regions.slice(1, 0, 1).unwrap_err().to_string();
+        assert!(why.contains("not the file"), "{why}");
     }
 
     #[test]

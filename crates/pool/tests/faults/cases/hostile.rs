@@ -113,8 +113,11 @@ pub(crate) fn answers_twice(pools: &Pools) {
         assert_doubled(&mut pool, harmless);
     }
     assert_works(&mut pool);
-    let counters = pool.counters();
-    assert_eq!((counters.failed, counters.died), (0, 5));
+    // A forkserver tells of a death some time after.
+    while pool.counters().died < 5 {
+        pool.drive(Some(Duration::from_millis(50))).unwrap();
+    }
+    assert_eq!(pool.counters().failed, 0);
 }
 
 pub(crate) fn answers_for_others(pools: &Pools) {
