@@ -80,6 +80,10 @@ pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitC
     ];
     checks.push(("chaos", xtask(&chaos)?));
 
+    // Four of every start method and transport.
+    let kills = ["kills", "--seed", "1", "--times", "52", "--records", "1M"];
+    checks.push(("kills", xtask(&kills)?));
+
     let mut passed = Vec::new();
     for (name, mut check) in checks {
         eprintln!("\n── {name}");

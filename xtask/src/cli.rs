@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use report::{StartMethod, Transport};
 
 use crate::interrupt::Interrupt;
-use crate::{chaos, ci, compare, dist, limits, matrix, page, peers, test};
+use crate::{chaos, ci, compare, dist, kills, limits, matrix, page, peers, test};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -77,6 +77,12 @@ Examples:
 
 A round ends with the right bits or one clear error, and leaves nothing; else the code is 1.")]
     Chaos(chaos::ChaosArgs),
+    /// Kill the coordinator at random instants, and see that nothing of it is left
+    #[command(after_help = "\
+Examples:
+  cargo xtask kills --records 1M                   # ten a start method and transport
+  cargo xtask kills --records 1M --times 1000 --seed 7")]
+    Kills(kills::KillsArgs),
     /// Run all tests
     #[command(after_help = "\
 Examples:
@@ -118,6 +124,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Dist(args) => dist::main(&args, &interrupt),
         Command::Compare(args) => compare::main(&args),
         Command::Chaos(args) => chaos::main(&args, &interrupt),
+        Command::Kills(args) => kills::main(&args, &interrupt),
         Command::Test(args) => test::main(&args, &interrupt),
         Command::Ci(args) => ci::main(&args, &interrupt),
         Command::Probe { .. } => unreachable!("handled above"),

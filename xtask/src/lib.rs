@@ -37,6 +37,7 @@ mod dist;
 mod exit;
 mod grid;
 mod interrupt;
+mod kills;
 mod limits;
 mod matrix;
 mod page;

@@ -6,7 +6,7 @@
 //! code; it ends before a deadline; and a second later nothing of it is left. The orders are the
 //! same whenever a round is replayed; how the machine's scheduler carries them out is not.
 
-mod census;
+pub(crate) mod census;
 mod hand;
 mod harm;
 mod plan;
