@@ -7,12 +7,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::path::Path;
 
-fn send(pid: u32, signal: Signal) {
+pub(crate) fn send(pid: u32, signal: Signal) {
     kill(Pid::from_raw(pid as i32), signal).unwrap();
 }
 
 /// Starts a run that would take hours: the same job again and again.
-fn endless(data: &Path, arguments: &[&str]) -> Running {
+pub(crate) fn endless(data: &Path, arguments: &[&str]) -> Running {
     let mut command = coordinator();
     command.arg("sum").arg(data).args(["--field", "val"]);
     command.args(["--workers", "4", "--repeat", "100M", "--format", "json"]);
@@ -50,7 +50,7 @@ fn a_signal_ends_a_run_and_leaves_nothing() {
 }
 
 /// A file of 20 million records, all of them holes: it costs nothing until it is read.
-fn large(directory: &Path) -> std::path::PathBuf {
+pub(crate) fn large(directory: &Path) -> std::path::PathBuf {
     let whole = std::fs::read(fixture("study_layout.npy")).unwrap();
     let data = whole.len() - 10_007 * 24;
     let header = std::str::from_utf8(&whole[10..data]).unwrap();
@@ -81,21 +81,6 @@ fn a_signal_while_data_is_shared_or_streamed() {
     running.wait_for_line("Loaded 457 MB of data. 20_000_000 records");
     send(running.pid(), Signal::SIGINT);
     assert_eq!(running.end().code(), Some(130));
-}
-
-/// Nobody can clean up after SIGKILL, but workers notice.
-#[test]
-fn workers_die_with_their_coordinator() {
-    for method in ["fork", "spawn", "forkserver"] {
-        let data = fixture("study_layout.npy");
-        let mut running = endless(&data, &["--start-method", method, "--transport", "bytes"]);
-        running.wait_for_line("Has all results.");
-        let workers = descendants(running.pid());
-        assert!(workers.len() >= 4, "{workers:?}");
-        send(running.pid(), Signal::SIGKILL);
-        running.end();
-        assert_gone(&workers);
-    }
 }
 
 /// The coordinator is stopped while its worker is killed, so that the job cannot end before.

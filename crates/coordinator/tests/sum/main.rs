@@ -14,4 +14,5 @@ mod processes;
 mod programs;
 mod sandbox;
 mod soundness;
+mod stops;
 mod usage;

@@ -35,6 +35,13 @@ fn is_guardian(pid: u32) -> bool {
     exit_signal == Some(true)
 }
 
+/// The letter of a living process's state; none where there is no such process, or only its remains.
+pub(crate) fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let state = stat.rsplit_once(") ")?.1.chars().next()?;
+    (!matches!(state, 'Z' | 'X')).then_some(state)
+}
+
 /// The parent of a process; none where there is no such process, or only its remains.
 fn parent_of_living(pid: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
