@@ -6,7 +6,7 @@
 //! the answer has the same bits for any number of ranks, and for one that was stopped and went on.
 //!
 //! Workers are started by exec (`spawn`, or a `forkserver` that is started by exec), never forked
-//! from a process that has initialised MPI.
+//! from a process that has initialised MPI. Nor is the guardian, which is there before.
 
 mod checkpoint;
 mod cli;
@@ -26,15 +26,20 @@ use cli::{Cli, Command};
 use comm::{Comm, Stopped};
 use coordinator::exit;
 use coordinator::timeline::Clock;
+use guardian::Guardian;
 use std::process::ExitCode;
 
 /// The whole of `main`: initialises MPI, runs the subcommand, and gives the exit code.
 pub fn run() -> ExitCode {
     let clock = Clock::start();
-    let comm = match Comm::join() {
-        Ok(comm) => comm,
+    // Started by forking, which no process may that has memory registered with a network card. The
+    // pool finds it here.
+    let guarded = Guardian::join().map_err(anyhow::Error::from);
+    let joined = guarded.and_then(|guardian| Ok((guardian, Comm::join()?)));
+    let (_guardian, comm) = match joined {
+        Ok(joined) => joined,
         Err(error) => {
-            eprintln!("cluster: {error}");
+            eprintln!("cluster: {error:#}");
             return ExitCode::from(exit::FAILED);
         }
     };

@@ -5,7 +5,8 @@
 
 use crate::data::{Joined, nasty};
 use crate::run::{
-    Running, children, complaints, coordinator, finish, kill, lives, programs, report, until, words,
+    Running, complaints, coordinator, finish, kill, lives, programs, report, until, words,
+    workers_of,
 };
 use nix::sys::signal::SIGKILL;
 use std::io::Write;
@@ -100,14 +101,14 @@ fn a_host_whose_rank_is_killed_ends_the_job_and_the_next_start_goes_on() {
     let mut ranks = Vec::new();
     until("all ranks have begun", || {
         ranks = programs("cluster", &kept);
-        let begun = ranks.iter().all(|rank| !children(*rank).is_empty());
+        let begun = ranks.iter().all(|rank| !workers_of(*rank).is_empty());
         running.0.try_wait().unwrap().is_some() || ranks.len() == HOSTS as usize && begun
     });
     if ranks.is_empty() {
         assert!(cannot(&running.finish()), "there were no ranks");
         return;
     }
-    let workers: Vec<i32> = ranks.iter().copied().flat_map(children).collect();
+    let workers: Vec<i32> = ranks.iter().copied().flat_map(workers_of).collect();
     kill(ranks[3], SIGKILL);
     let output = running.finish();
     assert!(

@@ -119,7 +119,7 @@ impl Running {
     /// The pids of the workers of all ranks.
     pub(crate) fn workers(&self) -> Vec<i32> {
         let ranks = self.ranks();
-        ranks.into_iter().flat_map(children).collect()
+        ranks.into_iter().flat_map(workers_of).collect()
     }
 }
 
@@ -167,7 +167,14 @@ pub(crate) fn programs(program: &str, word: &str) -> Vec<i32> {
         .collect()
 }
 
-pub(crate) fn children(parent: i32) -> Vec<i32> {
+/// The pids of the workers of a rank.
+pub(crate) fn workers_of(rank: i32) -> Vec<i32> {
+    let mut children = children(rank);
+    children.retain(|pid| name(*pid) == "worker");
+    children
+}
+
+fn children(parent: i32) -> Vec<i32> {
     let parent = parent.to_string();
     pids()
         .into_iter()
