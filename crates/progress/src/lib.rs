@@ -43,6 +43,8 @@ pub struct Progress {
     began: Instant,
     /// Wanted, and too early so far.
     waits: bool,
+    /// A thread draws it.
+    ticks: bool,
 }
 
 impl Progress {
@@ -79,6 +81,7 @@ impl Progress {
             bar,
             began: Instant::now(),
             waits: wanted,
+            ticks: false,
         }
     }
 
@@ -89,6 +92,7 @@ impl Progress {
         if self.waits {
             self.show();
             self.bar.enable_steady_tick(TICK);
+            self.ticks = true;
         }
         self
     }
@@ -114,9 +118,16 @@ impl Progress {
     /// Prints a line on stderr, above the progress where that is drawn.
     pub fn line(&self, line: &str) {
         // A reader that has gone away is no reason to stop the work.
-        self.bar.suspend(|| {
-            let _ = writeln!(io::stderr(), "{line}");
-        });
+        let print = |text: String| drop(io::stderr().write_all(text.as_bytes()));
+        if self.ticks {
+            self.bar.suspend(|| print(format!("{line}\n")));
+        } else if self.waits || self.bar.is_hidden() {
+            print(format!("{line}\n"));
+        } else {
+            // It takes the place of the progress, which is drawn below when it is next due: to draw
+            // it again for each of many lines would take longer than the lines.
+            print(format!("\r\x1b[2K{line}\n"));
+        }
     }
 
     fn show(&mut self) {

@@ -53,6 +53,9 @@ pub struct TraitsArgs {
     /// Measure this claim alone, such as copy-on-write; may be given more than once
     #[arg(long, value_name = "CLAIM")]
     pub only: Vec<String>,
+    /// No progress
+    #[arg(long, short)]
+    pub quiet: bool,
     /// Tell the probes to do something else than they do by themselves
     #[arg(long, value_name = "NAME=N", value_parser = setting, hide = true)]
     pub set: Vec<(String, u64)>,

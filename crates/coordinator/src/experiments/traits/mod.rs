@@ -26,6 +26,7 @@ use claim::{CLAIMS, Entry, Methods, Probed, find};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use parent::Settings;
+use progress::Progress;
 use report::{StartMethod, TraitCell, TraitCells, TraitRow, Traits};
 use serde_json::Value;
 use std::env;
@@ -39,9 +40,13 @@ pub(crate) fn run(args: &TraitsArgs) -> Result<(), Failure> {
         let began = Instant::now();
         let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
         let mut rows = Vec::new();
+        let mut progress = Progress::steps("", chosen.len() as u64, progress::wanted(args.quiet));
         for entry in chosen {
+            progress.about(entry.title);
             rows.push(row(entry, &settings, signals)?);
+            progress.step();
         }
+        drop(progress);
         let traits = Traits {
             schema: report::SCHEMA,
             version: pool::VERSION.to_owned(),
