@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use nix::sys::statvfs::statvfs;
 use report::Machine;
 use serde::Serialize;
 
 use crate::workspace;
+
+/// What a run's results may take, with much to spare.
+const ROOM_BYTES: u64 = 16 << 20;
 
 /// The directory of one run's results.
 #[derive(Debug, Clone)]
@@ -38,8 +42,25 @@ impl Results {
         fs::create_dir_all(&directory)
             .with_context(|| format!("cannot make {}", directory.display()))?;
         let results = Results { directory };
+        results.check_room()?;
         results.json("machine.json", machine)?;
         Ok(results)
+    }
+
+    /// Checks that the disk has room for results, which may take hours to come.
+    fn check_room(&self) -> anyhow::Result<()> {
+        let status = statvfs(&self.directory)
+            .with_context(|| format!("cannot examine {}", self.directory.display()))?;
+        let available = status.blocks_available() * status.fragment_size();
+        // A tmpfs without a limit has no blocks to count.
+        if status.blocks() > 0 && available < ROOM_BYTES {
+            bail!(
+                "{} has {available} bytes free, results may take {ROOM_BYTES}: make room there, or \
+                 name another directory with --out",
+                self.directory.display()
+            );
+        }
+        Ok(())
     }
 
     /// A directory that is there, whatever it holds.

@@ -17,6 +17,7 @@ use crate::signals::Signals;
 use crate::timeline::{Clock, Timeline, as_report, megabytes};
 use crate::trace;
 use anyhow::Context;
+use dataset::ChangedError;
 use gauge::Gauge;
 use plan::Plan;
 use pool::{Pool, PoolError, ReduceError, Shutdown, SubmitError};
@@ -91,7 +92,7 @@ impl<'a> Run<'a> {
     }
 
     fn go(mut self) -> Result<(), Failure> {
-        let handover = self.load()?;
+        let handover = self.load().map_err(|failure| self.blame_dataset(failure))?;
         let mut pool = self.start(&handover)?;
         let ran = self.share(handover, &mut pool).and_then(|handover| {
             let merged = self.repeat(&handover, &mut pool)?;
@@ -107,8 +108,18 @@ impl<'a> Run<'a> {
             }
             Err(failure) => {
                 let _ = pool.shutdown(Shutdown::Now);
-                Err(failure)
+                Err(self.blame_dataset(failure))
             }
+        }
+    }
+
+    /// Whatever failed, a dataset that is not what it was is to be named first.
+    fn blame_dataset(&self, failure: Failure) -> Failure {
+        match (self.plan.source.dataset.check_unchanged(), failure) {
+            (Err(changed), Failure::Failed(error)) if !error.is::<ChangedError>() => {
+                Failure::Failed(error.context(changed))
+            }
+            (_, failure) => failure,
         }
     }
 

@@ -97,7 +97,7 @@ pub enum WriteError {
         error: io::Error,
     },
     /// Something else went wrong.
-    #[error("cannot {action} {}: {error}", .path.display())]
+    #[error("cannot {action} {}: {error}; --out names another file", .path.display())]
     Io {
         /// What was attempted.
         action: &'static str,

@@ -105,6 +105,13 @@
 //! an event loop watches its descriptor and calls [`Pool::drive`]. A [`Background`] pool has a
 //! thread of its own, can be shared by many, and its handles are futures of no particular runtime.
 //!
+//! # What workers may do
+//!
+//! They hold their socket, stdout and a pipe for stderr, and never gain privileges.
+//! [`Builder::sandbox`] takes the rest: paths, sockets, processes and signals of others; an initializer
+//! may open what tasks need before. What so many workers need of descriptors and processes is held
+//! against the limits before the first is started ([`Builder::check`], [`PoolError::Short`]).
+//!
 //! # What can be seen
 //!
 //! [`Builder::watch`] is told of every start, answer, retry and end, of every line on the workers'

@@ -20,7 +20,7 @@ pub fn isolate(parent: u32) -> io::Result<()> {
     // The parent may have died before we asked to be told.
     if getppid() != Pid::from_raw(parent as i32) {
         return Err(io::Error::other(format!(
-            "the coordinator (pid {parent}) is gone"
+            "its parent is not the coordinator (pid {parent}), which is gone by now"
         )));
     }
     // Fails only where we lead a group already, which is what we want.

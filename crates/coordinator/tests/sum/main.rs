@@ -4,6 +4,7 @@
 //! what fails and what ends early have their own files. Rust's test harness has several threads,
 //! so nothing forks here: programs are run, each with a deadline.
 
+mod changes;
 mod conformance;
 mod endings;
 mod failures;

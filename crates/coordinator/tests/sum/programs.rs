@@ -1,6 +1,6 @@
 //! Runs the coordinator with a deadline, and knows where the programs and datasets are.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -75,12 +75,21 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Running {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = Instant::now();
+        let mut child = loop {
+            match command.spawn() {
+                // A program just written, while another test was starting one of its own.
+                Err(error)
+                    if error.kind() == ErrorKind::ExecutableFileBusy
+                        && started.elapsed() < DEADLINE =>
+                {
+                    thread::sleep(Duration::from_millis(2));
+                }
+                spawned => break spawned.unwrap(),
+            }
+        };
         let mut stdout = child.stdout.take().unwrap();
         let stdout = thread::spawn(move || {
             let mut text = String::new();
