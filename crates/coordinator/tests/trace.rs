@@ -193,7 +193,7 @@ fn a_trace_that_cannot_be_written_is_told_and_prints_no_result() {
     assert!(output.stdout.is_empty());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
-        stderr.contains("cannot write /nowhere/trace.json (see --trace)"),
+        stderr.contains("--trace: cannot write /nowhere/trace.json; name a file"),
         "{stderr}"
     );
 }
