@@ -3,6 +3,7 @@
 //! and the next run succeeds.
 
 use std::fs;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
@@ -173,17 +174,25 @@ impl Stage {
 
     /// Starts a run, kills it at `instant`, and sees what is left.
     fn kill(&self, job: Job, instant: Duration, tally: &mut Tally) -> anyhow::Result<()> {
+        // No pipe: nobody reads it while the coordinator runs.
+        let mut said = tempfile::tempfile().context("cannot make a temporary file")?;
         let mut command = self.command(job);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stderr(said.try_clone()?);
         let mut child = command.spawn().context("cannot start the coordinator")?;
         let pid = child.id();
         thread::sleep(instant);
         match child.try_wait()? {
             Some(status) if status.success() => tally.ended_before += 1,
-            Some(status) => bail!("the coordinator ended by itself ({status})"),
+            Some(status) => {
+                let mut text = String::new();
+                said.rewind()?;
+                said.read_to_string(&mut text)?;
+                let last = text.lines().last().unwrap_or_default();
+                bail!("the coordinator ended by itself ({status}): {last}");
+            }
             None => tally.killed += 1,
         }
         child.kill()?;

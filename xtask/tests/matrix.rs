@@ -20,6 +20,7 @@ for argument; do
 done
 case "$* $PLAY" in
     *"--transport shm"*fail*) echo "no room in /dev/shm" >&2; exit 1 ;;
+    *stubborn*) trap '' TERM; echo $$ > "$MARK"; sleep 600; sleep 600 ;;
     *"--transport bytes"*hang*) echo "hanging" >&2; sleep 600 ;;
     *"--transport shm"*slow*) sleep 600 ;;
     *"--transport shm"*lie*) sed 's/0x1.0000000000000p+1/0x1.8000000000000p+1/' "$ANSWER" ;;
@@ -231,6 +232,101 @@ fn stopped_by_a_signal_it_keeps_what_there_is_and_leaves_nobody() {
             "a process is left"
         );
     }
+}
+
+/// Starts a matrix whose coordinator does not end when it is asked to; gives that one's pid as well.
+fn stubborn(stage: &Stage) -> (std::process::Child, u32) {
+    let mark = stage.0.path().join("mark");
+    let mut command = stage.command("stubborn", &["--transports", "mmap"]);
+    command.env("MARK", &mark);
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut played = 0;
+    wait_until("the coordinator runs", || {
+        let text = fs::read_to_string(&mark).unwrap_or_default();
+        played = text.trim().parse().unwrap_or(0);
+        played != 0
+    });
+    (child, played)
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The letter of a living process's state.
+fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let state = stat.rsplit_once(") ")?.1.chars().next()?;
+    (!matches!(state, 'Z' | 'X')).then_some(state)
+}
+
+fn send(pid: u32, signal: nix::sys::signal::Signal) {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+    nix::sys::signal::kill(pid, signal).unwrap();
+}
+
+#[test]
+fn a_second_ctrl_c_ends_it_at_once_with_what_it_runs() {
+    use nix::sys::signal::Signal::SIGINT;
+    let stage = Stage::new();
+    let (mut child, played) = stubborn(&stage);
+    let began = Instant::now();
+    send(child.id(), SIGINT);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(state(child.id()).is_some(), "the first asks only");
+    send(child.id(), SIGINT);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    // Shorter than the grace that its coordinator would have had.
+    assert!(began.elapsed() < Duration::from_millis(2900));
+    wait_until("its guardian has ended what it ran", || {
+        state(played).is_none()
+    });
+}
+
+#[test]
+fn ctrl_z_stops_what_it_runs_too() {
+    use nix::sys::signal::Signal::{SIGCONT, SIGKILL, SIGTSTP};
+    let stage = Stage::new();
+    let (mut child, played) = stubborn(&stage);
+    send(child.id(), SIGTSTP);
+    wait_until("both are stopped", || {
+        [child.id(), played].map(state) == [Some('T'); 2]
+    });
+    send(child.id(), SIGCONT);
+    wait_until("both go on", || {
+        [child.id(), played]
+            .map(state)
+            .iter()
+            .all(|state| *state == Some('S'))
+    });
+    send(child.id(), SIGKILL);
+    child.wait().unwrap();
+    wait_until("its guardian has ended what it ran", || {
+        state(played).is_none()
+    });
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let stage = Stage::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = stage.command("", &["--list"]);
+    let output = command
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty());
 }
 
 #[test]
