@@ -49,7 +49,7 @@ pub struct ChaosRounds {
 }
 
 /// One kind of harm.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChaosHarm {
     /// Its name: `kill-worker`.
     pub kind: String,
@@ -57,6 +57,14 @@ pub struct ChaosHarm {
     pub planned: u64,
     /// How often it was done: a round may be over before.
     pub done: u64,
+    /// Rounds in which it was done that answered, right to the bit.
+    pub right: u64,
+    /// Those that ended with one clear error.
+    pub clear_error: u64,
+    /// Those that ended by their signal.
+    pub signalled: u64,
+    /// Those that broke a promise.
+    pub failed: u64,
 }
 
 /// A promise that was broken.

@@ -135,8 +135,7 @@ pub(crate) fn main(args: &ChaosArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
 #[derive(Default)]
 struct Tally {
     rounds: ChaosRounds,
-    /// Planned and done, by kind.
-    harms: BTreeMap<&'static str, (u64, u64)>,
+    harms: BTreeMap<&'static str, ChaosHarm>,
     failures: Vec<ChaosFailure>,
 }
 
@@ -246,11 +245,23 @@ impl Player<'_> {
         rounds.slowest_seconds = rounds.slowest_seconds.max(took);
         rounds.slowest_cleanup_seconds = rounds.slowest_cleanup_seconds.max(cleanup);
         for kind in round.kinds() {
-            self.tally.harms.entry(kind).or_default().0 += 1;
+            self.tally.harms.entry(kind).or_default().planned += 1;
         }
-        let done = outcome.done.iter().map(|stroke| stroke.harm.kind());
-        for kind in done.chain(round.conditions()) {
-            self.tally.harms.entry(kind).or_default().1 += 1;
+        let strokes = outcome.done.iter().map(|stroke| stroke.harm.kind());
+        let mut done: Vec<_> = strokes.chain(round.conditions()).collect();
+        for kind in &done {
+            self.tally.harms.entry(kind).or_default().done += 1;
+        }
+        done.sort_unstable();
+        done.dedup();
+        for kind in done {
+            let harm = self.tally.harms.entry(kind).or_default();
+            match kept {
+                Some(Kept::Right) => harm.right += 1,
+                Some(Kept::ClearError) => harm.clear_error += 1,
+                Some(Kept::Signalled) => harm.signalled += 1,
+                None => harm.failed += 1,
+            }
         }
     }
 
@@ -265,10 +276,9 @@ impl Player<'_> {
             seconds: began.elapsed().as_secs_f64(),
             rounds: self.tally.rounds,
             harms: harms
-                .map(|(kind, (planned, done))| ChaosHarm {
+                .map(|(kind, harm)| ChaosHarm {
                     kind: kind.to_owned(),
-                    planned,
-                    done,
+                    ..harm
                 })
                 .collect(),
             failures: self.tally.failures,

@@ -7,13 +7,28 @@ use crate::grid::{Grid, seconds};
 /// The whole of it, for a terminal.
 pub(crate) fn terminal(chaos: &Chaos) -> String {
     let rounds = &chaos.rounds;
-    let mut harms = Grid::new(&["harm", "planned", "done"], 1);
+    let head = [
+        "harm",
+        "planned",
+        "done",
+        "then right",
+        "clear error",
+        "signalled",
+        "failed",
+    ];
+    let mut harms = Grid::new(&head, 1);
     for harm in &chaos.harms {
-        harms.rows.push(vec![
-            harm.kind.clone(),
-            format_count(harm.planned),
-            format_count(harm.done),
-        ]);
+        let figures = [
+            harm.planned,
+            harm.done,
+            harm.right,
+            harm.clear_error,
+            harm.signalled,
+            harm.failed,
+        ];
+        let mut row = vec![harm.kind.clone()];
+        row.extend(figures.map(format_count));
+        harms.rows.push(row);
     }
     let count = |kinds: &[&str]| {
         let of_kind = |kind: &str| kinds.contains(&kind);
