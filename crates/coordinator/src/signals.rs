@@ -16,6 +16,8 @@ pub struct Signals {
     stop_asked: UnixStream,
     /// Whether nobody but the kernel deals with a request to stop.
     stop_unheard: Arc<AtomicBool>,
+    /// Which of SIGTSTP and SIGCONT came last.
+    stop_or_go: Arc<AtomicUsize>,
 }
 
 impl Signals {
@@ -39,6 +41,10 @@ impl Signals {
         stop_asked.set_nonblocking(true)?;
         let stop_unheard = Arc::new(AtomicBool::new(true));
         flag::register_conditional_default(SIGTSTP, Arc::clone(&stop_unheard))?;
+        let stop_or_go = Arc::new(AtomicUsize::new(0));
+        for signal in [SIGTSTP, SIGCONT] {
+            flag::register_usize(signal, Arc::clone(&stop_or_go), signal as usize)?;
+        }
         low_level::pipe::register(SIGTSTP, writer)?;
         Ok(Signals {
             came,
@@ -46,6 +52,7 @@ impl Signals {
             continued,
             stop_asked,
             stop_unheard,
+            stop_or_go,
         })
     }
 
@@ -75,9 +82,15 @@ impl Signals {
         // What came before was dealt with by the kernel.
         drain(&mut noted);
         let heard = Heard::new(&self.stop_unheard);
+        let stop_or_go = Arc::clone(&self.stop_or_go);
         let stop = move || {
             let _held = &heard;
             drain(&mut noted);
+            // As in the kernel, a request to go on cancels one to stop that was not yet heeded:
+            // nobody would send a second.
+            if stop_or_go.load(Ordering::Relaxed) == SIGCONT as usize {
+                return;
+            }
             // Returns when this process is continued.
             let _ = low_level::emulate_default_handler(SIGTSTP);
         };

@@ -227,8 +227,10 @@ impl Round {
             per_mille: random.u16(1..=most),
             faults,
         });
-        if let (Work::Sum(sum), true) = (&mut self.work, waits) {
-            sum.timeout_ms = Some(random.u64(300..1000));
+        match &mut self.work {
+            Work::Sum(sum) if waits => sum.timeout_ms = Some(random.u64(300..1000)),
+            Work::Load(load) if waits => load.tasks = load.tasks.min(400),
+            _ => {}
         }
     }
 }

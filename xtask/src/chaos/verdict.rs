@@ -97,10 +97,14 @@ fn end(round: &Round, outcome: &Outcome, answers: &[SumResult; 2]) -> Result<Kep
         let what = format!("{:?}: {}", outcome.end, last_line(outcome));
         return Err(Broken::new("unclear-error", what));
     }
-    if !outcome.stdout.is_empty() {
-        return Err(Broken::new("unclear-error", "a result beside a signal"));
+    if outcome.stdout.is_empty() {
+        return Ok(Kept::Signalled);
     }
-    Ok(Kept::Signalled)
+    // One that was killed may have been about to exit with 0. A code of its own is chosen.
+    match outcome.end {
+        End::Signal(_) => answer(round, outcome, answers).map(|_| Kept::Signalled),
+        _ => Err(Broken::new("unclear-error", "a result beside a signal")),
+    }
 }
 
 /// Exit code 0: then there is a result, and it is right.
@@ -318,6 +322,11 @@ mod tests {
             assert_eq!(kind(judge(&round, &ended, &answers())), "unclear-error");
             ended.done = vec![stroke(Harm::SignalProgram { signal: 2 }, Mark::Begin)];
             assert_eq!(judge(&round, &ended, &answers()), Ok(Kept::Signalled));
+            let is_death = matches!(ended.end, End::Signal(_));
+            ended.stdout = TEXT.to_owned();
+            assert_eq!(judge(&round, &ended, &answers()).is_ok(), is_death);
+            ended.stdout = TEXT.replace("1.5", "2.5");
+            assert!(judge(&round, &ended, &answers()).is_err());
         }
         let panicked = outcome(End::Exit(101), "", "");
         assert_eq!(kind(judge(&round, &panicked, &answers())), "unclear-error");
