@@ -21,7 +21,7 @@ case "$PLAY" in
     hang) sleep 600 ;;
     panic) echo "thread 'main' panicked at main.rs:1" >&2; exit 101 ;;
     orphan) sleep 600 >/dev/null 2>&1 & ;;
-    segment) echo > "/dev/shm/handoff-$$-1-0123456789abcdef" ;;
+    segment) echo > "/dev/shm/handoff-$$-that-no-other-start-removes" ;;
     file) echo > left ;;
     unprovoked) echo "coordinator: no luck today" >&2; exit 1 ;;
     unclear) exit 7 ;;
