@@ -19,12 +19,13 @@ use crate::trace;
 use anyhow::Context;
 use dataset::ChangedError;
 use gauge::Gauge;
+use guardian::Guardian;
 use plan::Plan;
 use pool::{Pool, PoolError, ReduceError, Shutdown, SubmitError};
 use report::format_count;
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use worker::sum::Partial;
@@ -272,7 +273,7 @@ impl<'a> Run<'a> {
         report.seconds.void = self.signals.continued();
         timeline.say(&format!("Done in {:.2} s.", report.seconds.end_to_end));
         if let Some(path) = &self.trace {
-            fs::write(path, trace::trace(&report).to_string())
+            write_whole(path, &trace::trace(&report).to_string())
                 .with_context(|| format!("cannot write {} (see --trace)", path.display()))?;
         }
         print(&report, self.plan.format).context("cannot print the result")?;
@@ -295,6 +296,28 @@ impl<'a> Run<'a> {
     fn say(&self, text: &str) {
         lock(&self.timeline).say(text);
     }
+}
+
+/// Writes a file under another name and moves it to its own, so that a run that is killed leaves the
+/// old one or the new one, and nothing beside it.
+fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let replaceable = match fs::symlink_metadata(path) {
+        Ok(found) => found.is_file(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if !replaceable {
+        // A pipe, a device, a link: to be written to, not to be replaced.
+        return Ok(fs::write(path, text)?);
+    }
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}.partial", std::process::id()));
+    let partial = PathBuf::from(partial);
+    let _guarded = Guardian::join()?.path(&partial)?;
+    let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    Ok(written?)
 }
 
 fn lock(timeline: &Mutex<Timeline>) -> MutexGuard<'_, Timeline> {
