@@ -1,5 +1,6 @@
 //! The pool as its caller drives it: submit, wait, shut down. Nothing happens outside these calls.
 
+mod accounts;
 mod closing;
 mod deaths;
 mod guests;
@@ -14,7 +15,7 @@ pub use submit::{Submission, SubmitError};
 
 use crate::builder::{Builder, Limits, Pause, Watcher};
 use crate::call::Call;
-use crate::counters::{self, Counters};
+use crate::counters::Counters;
 use crate::event::{Event, What};
 use crate::failure::{PoolError, TaskFailure};
 use crate::handle::Handle;
@@ -202,76 +203,6 @@ impl Pool {
         self.pump_all();
     }
 
-    /// What the pool has done and is doing. Reads the kernel's figures of every worker, which
-    /// takes some tens of microseconds each.
-    pub fn counters(&self) -> Counters {
-        Counters {
-            rss: counters::rss(self.pids()),
-            ..self.tally()
-        }
-    }
-
-    /// The workers' processes.
-    pub(crate) fn pids(&self) -> impl Iterator<Item = u32> {
-        self.workers
-            .values()
-            .map(|worker| worker.pid())
-            .filter(|&pid| pid != 0)
-    }
-
-    /// The counters that cost nothing.
-    pub(crate) fn tally(&self) -> Counters {
-        Counters {
-            queued: self.scheduler.queued() as u64,
-            running: self.scheduler.sent() as u64,
-            workers: self.workers.values().filter(|it| !it.is_strange()).count() as u64,
-            streamed: self.counters.streamed
-                + self
-                    .workers
-                    .values()
-                    .map(|w| w.link.outbox.streamed())
-                    .sum::<u64>(),
-            ..self.counters
-        }
-    }
-
-    /// Asks all workers for their memory and waits until each has told or died, though no longer
-    /// than the grace period: who is busy or does not tell is left out. For `pss` and `private` they
-    /// read smaps, so no clock should be running. By worker.
-    ///
-    /// # Errors
-    /// [`PoolError`].
-    pub fn memory(&mut self) -> Result<BTreeMap<WorkerId, Memory>, PoolError> {
-        let asked: Vec<WorkerId> = self.serving().collect();
-        for id in &asked {
-            let worker = self.workers.get_mut(id).expect("a worker just listed");
-            worker.memory = None;
-            worker
-                .link
-                .outbox
-                .push(&wire::ToWorker::ReportMemory)
-                .expect("a short frame");
-        }
-        self.pump_all();
-        let deadline = after(now_ns(), self.limits.grace);
-        loop {
-            let told: BTreeMap<WorkerId, Memory> = asked
-                .iter()
-                .filter_map(|id| Some((*id, self.workers.get(id)?.memory?)))
-                .collect();
-            let alive = asked.iter().filter(|&id| {
-                self.workers
-                    .get(id)
-                    .is_some_and(|worker| worker.phase == Phase::Serving)
-            });
-            let left = deadline.saturating_sub(now_ns());
-            if alive.count() <= told.len() || left == 0 {
-                return Ok(told);
-            }
-            self.drive(Some(Duration::from_nanos(left)))?;
-        }
-    }
-
     /// Advances the pool: hands out tasks, then waits up to `timeout` (or without bound, where
     /// workers are alive to end the wait) for something to happen, and deals with it.
     ///
@@ -347,14 +278,6 @@ impl Pool {
     /// The number that the next task submitted will have.
     pub fn next_task_id(&self) -> TaskId {
         self.next_task
-    }
-
-    fn serving(&self) -> impl Iterator<Item = WorkerId> {
-        let serving = self
-            .workers
-            .values()
-            .filter(|worker| worker.phase == Phase::Serving);
-        serving.map(|worker| worker.id)
     }
 
     fn check_broken(&self) -> Result<(), PoolError> {
