@@ -44,11 +44,15 @@ class ForkServer:
         return worker
 
     def wait_ended(self):
-        """The next worker that ends: its pid, its exit code, and the signal that ended it."""
+        """The next worker that ends: its pid, its exit code, and the signal that ended it.
+
+        The most memory that it ever had comes with it, and is not of interest here.
+        """
         body, _ = self._receive()
         if body.varint() != 2:
             raise ProtocolError("a message came where the end of a worker was due")
         ended = body.varint(), body.option(body.signed), body.option(body.signed)
+        body.varint()
         body.end()
         return ended
 

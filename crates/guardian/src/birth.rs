@@ -3,10 +3,16 @@
 use crate::table::Table;
 use crate::vigil;
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::unistd::pipe2;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// How long its owner waits for a new guardian to let go of everything.
+const RELEASED_WITHIN_MS: u16 = 1000;
 
 /// The guardian's process, which is our child. Dropping it changes nothing.
 #[derive(Debug)]
@@ -21,6 +27,7 @@ pub(crate) struct Child {
 /// find it.
 pub(crate) fn start(table: &Table) -> io::Result<Child> {
     let owner = pidfd_of_ours()?;
+    let (released, held) = pipe2(OFlag::O_CLOEXEC)?;
     // SAFETY: gives the address of this thread's errno.
     let thread = unsafe { libc::__errno_location() }.addr();
     let mut pidfd: RawFd = -1;
@@ -45,11 +52,22 @@ pub(crate) fn start(table: &Table) -> io::Result<Child> {
     let cloned = Errno::result(cloned);
     // Setting a mask that was just in force cannot be refused.
     let _ = before.thread_set_mask();
-    Ok(Child {
+    let child = Child {
         pid: cloned? as u32,
         // SAFETY: the kernel has just made this descriptor for us; it is close-on-exec.
         pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
-    })
+    };
+    drop(held);
+    wait_until_released(&released);
+    Ok(child)
+}
+
+/// Waits until the child holds nothing of ours any more, so that what we free from here on is free.
+/// It is a matter of some 0.1 ms, unless a fork of another thread has the pipe's end as well.
+fn wait_until_released(pipe: &OwnedFd) {
+    let mut poll_fd = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+    // Whatever comes of it, the child does its work.
+    let _ = poll(&mut poll_fd, PollTimeout::from(RELEASED_WITHIN_MS));
 }
 
 fn pidfd_of_ours() -> io::Result<OwnedFd> {

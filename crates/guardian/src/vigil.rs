@@ -20,8 +20,7 @@ const TICK_NS: u64 = 10_000_000;
 /// Called in a forked child with all signals blocked that runs nothing else; `thread` is the
 /// address of thread-local memory.
 pub(crate) unsafe fn keep(owner: i32, table: &Table, thread: usize) -> ! {
-    // SAFETY: all of these concern this process alone. A descriptor of the owner's that stayed
-    // open would keep pipes from ending and files from going.
+    // SAFETY: all of these concern this process alone.
     unsafe {
         // Its own session: what a terminal sends to its group does not come here.
         libc::syscall(libc::SYS_setsid);
@@ -29,7 +28,6 @@ pub(crate) unsafe fn keep(owner: i32, table: &Table, thread: usize) -> ! {
         if owner != 0 {
             libc::syscall(libc::SYS_dup3, owner, 0, 0);
         }
-        libc::syscall(libc::SYS_close_range, 1, u32::MAX, 0);
         libc::syscall(libc::SYS_chdir, c"/".as_ptr());
     }
     let here = 0u8;
@@ -41,6 +39,10 @@ pub(crate) unsafe fn keep(owner: i32, table: &Table, thread: usize) -> ! {
     ];
     // SAFETY: what is used from here on is code, this stack, the table, and the C library's errno.
     unsafe { slim::unmap_all_but(&keep) };
+    // A descriptor of the owner's that stayed open would keep pipes from ending and files from
+    // going. One of them, the last thing kept, tells the owner that no more is held.
+    // SAFETY: concerns this process alone; the owner's pidfd stays.
+    unsafe { libc::syscall(libc::SYS_close_range, 1, u32::MAX, 0) };
 
     while !sys::wait_readable(0) {}
     // Processes first: they hold what the paths name, and could make more of it.

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shmem::{CreateError, FillError, Mapping, Segment};
 
@@ -22,11 +23,18 @@ fn pattern(len: usize) -> Vec<u8> {
         .collect()
 }
 
+/// One test at a time: a program that another one starts holds what this one drops, until its exec.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A tmpfs of its own, where this user may mount one.
-struct SmallTmpfs(tempfile::TempDir);
+struct SmallTmpfs(
+    tempfile::TempDir,
+    #[expect(dead_code, reason = "held")] MutexGuard<'static, ()>,
+);
 
 impl SmallTmpfs {
     fn mount(options: &str) -> Option<SmallTmpfs> {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "tmpfs"])
@@ -36,7 +44,7 @@ impl SmallTmpfs {
         if !mounted {
             eprintln!("skipped: mounting a tmpfs ({options}) needs root");
         }
-        mounted.then(|| SmallTmpfs(directory))
+        mounted.then(|| SmallTmpfs(directory, alone))
     }
 }
 

@@ -24,6 +24,8 @@ impl<'a> Mapped<'a> {
             .map_raw(&into.fd)
             .map_err(failed)?;
         raw.advise(Advice::DontDump).map_err(failed)?;
+        // A copy that a fork of another thread made would keep a memfd from being sealed.
+        raw.advise(Advice::DontFork).map_err(failed)?;
         // Refused where the kernel was built without huge pages: then small ones serve.
         let _ = raw.advise(Advice::HugePage);
         Ok(Mapped { into, source, raw })
