@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
-use crate::interrupt::{Interrupt, Interrupted};
+use crate::interrupt::{Interrupt, Interrupted, Stops};
 
 /// Between asking a program to end and making it.
 const GRACE: Duration = Duration::from_secs(3);
@@ -86,6 +86,8 @@ pub(crate) fn run(
         .process_group(0);
     // It lives in a group of its own, and ends with us however we do.
     let group = Guardian::join().and_then(|guardian| guardian.group())?;
+    // From before the child is there: Ctrl-Z then stops both or neither.
+    let stops = interrupt.stops();
     let started = Instant::now();
     let mut child = command.spawn().map_err(|source| RunError::Start {
         program: command.get_program().to_string_lossy().into_owned(),
@@ -95,7 +97,7 @@ pub(crate) fn run(
     let stdout = collect(child.stdout.take().expect("piped above"));
     let stderr = collect(child.stderr.take().expect("piped above"));
 
-    let waited = wait(&child, started, deadline, interrupt);
+    let waited = wait(&child, started, deadline, interrupt, &stops);
     let stdout = stdout.recv_timeout(GRACE);
     let stderr = stderr.recv_timeout(GRACE);
     // The group's name is its own for as long as its leader is not reaped.
@@ -133,9 +135,14 @@ enum Waited {
     Interrupted(Interrupted),
 }
 
-fn wait(child: &Child, started: Instant, deadline: Duration, interrupt: &Interrupt) -> Waited {
+fn wait(
+    child: &Child,
+    started: Instant,
+    deadline: Duration,
+    interrupt: &Interrupt,
+    stops: &Stops<'_>,
+) -> Waited {
     let ended = watch(pid(child));
-    let stops = interrupt.stops();
     let mut deadline = deadline;
     loop {
         if stops.asked() {
