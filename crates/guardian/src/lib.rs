@@ -3,8 +3,9 @@
 //!
 //! A [`Guardian`] is a small process that waits for its owner's death. It then kills the process
 //! groups that it was told of, unlinks the paths, and exits. What it is told lies in a table that
-//! both map, so that telling costs a few stores: no message, no system call. It knows numbers of
-//! groups and names of files; what they are for is the owner's business.
+//! both map, so that telling costs a few stores and no message, and one look at whether the guardian
+//! still lives. It knows numbers of groups and names of files; what they are for is the owner's
+//! business.
 //!
 //! ```
 //! use guardian::Guardian;
