@@ -2,6 +2,7 @@
 
 use bytemuck::Pod;
 use std::borrow::Cow;
+use std::ops::Range;
 use thiserror::Error;
 
 /// Why an input could not be read to its end.
@@ -122,12 +123,48 @@ impl<'a> Input<'a> {
                         unit,
                     });
                 }
-                each(bytes);
+                memory_blocks(bytes, unit, &mut each);
                 Ok(())
             }
             Kind::Stream(chunks) => stream_blocks(chunks, unit, &mut each),
         }
     }
+}
+
+/// Bytes that a page fault brings into reach at once, in memory that is shared in small pages (the
+/// kernel's `fault_around_bytes` by default), from a multiple of that on.
+const FAULT_AROUND: usize = 64 << 10;
+/// Bytes of memory that are in reach before a task comes to them.
+const IN_REACH: usize = 512 << 10;
+
+/// Hands memory out in blocks of whole units, each of which is in reach by then, and so is what comes
+/// after it.
+///
+/// A page fault in the middle of a computation costs more than the fault: what was under way is lost,
+/// and what the computation had asked for ahead (prefetches of pages that are not in reach do nothing)
+/// is waited for. Summing a new mapping in small pages takes a third less time this way; in huge pages,
+/// as much as without.
+fn memory_blocks(bytes: &[u8], unit: usize, each: &mut dyn FnMut(&[u8])) {
+    let block = (IN_REACH / unit).max(1) * unit;
+    let mut touched = 0;
+    let mut start = 0;
+    while start < bytes.len() {
+        let end = bytes.len().min(start.saturating_add(block));
+        touched = touch(bytes, touched..end.saturating_add(IN_REACH));
+        each(&bytes[start..end]);
+        start = end;
+    }
+}
+
+/// Reads a byte of whatever a page fault brings at once; returns where that ends.
+fn touch(bytes: &[u8], range: Range<usize>) -> usize {
+    let mut at = range.start;
+    while at < range.end.min(bytes.len()) {
+        std::hint::black_box(bytes[at]);
+        let address = bytes.as_ptr().addr() + at;
+        at += FAULT_AROUND - address % FAULT_AROUND;
+    }
+    at
 }
 
 /// Cuts chunks into whole units; what a chunk leaves over waits in `carry` for the next.
