@@ -26,12 +26,10 @@ pub struct Regions {
     buffer: RefCell<Vec<u8>>,
 }
 
-/// Bytes read at once of a file that is not mapped.
+/// Bytes read at once of a file that is not mapped. The kernel reads on by itself while the task
+/// computes, and in large folios, so that whoever maps the file after that has few page faults. (Asked
+/// for by `POSIX_FADV_WILLNEED`, pages come more slowly and one by one.)
 const READ_SIZE: u64 = 1024 * 1024;
-/// How far ahead of the reading the kernel is asked for a file, so that the disk is never idle
-/// while a task computes; and in steps of how many bytes.
-const AHEAD: u64 = 16 * 1024 * 1024;
-const AHEAD_STEP: u64 = 4 * 1024 * 1024;
 
 /// A range of a region.
 pub enum Reach<'a> {
@@ -56,22 +54,7 @@ pub struct FileChunks<'a> {
     file: &'a File,
     offset: u64,
     left: u64,
-    /// Up to where the kernel has been asked to read ahead.
-    asked: u64,
     buffer: RefMut<'a, Vec<u8>>,
-}
-
-impl FileChunks<'_> {
-    /// Has the kernel read on while the task computes. The reads are right without it.
-    fn read_ahead(&mut self) {
-        let end = self.offset + self.left;
-        while self.asked < end.min(self.offset + AHEAD) {
-            let step = AHEAD_STEP.min(end - self.asked);
-            let advice = PosixFadviseAdvice::POSIX_FADV_WILLNEED;
-            let _ = posix_fadvise(self.file, self.asked as i64, step as i64, advice);
-            self.asked += step;
-        }
-    }
 }
 
 impl Chunks for FileChunks<'_> {
@@ -83,7 +66,6 @@ impl Chunks for FileChunks<'_> {
         if self.buffer.len() < count {
             self.buffer.resize(count, 0);
         }
-        self.read_ahead();
         let chunk = &mut self.buffer[..count];
         self.file
             .read_exact_at(chunk, self.offset)
@@ -179,7 +161,6 @@ impl Regions {
                     file,
                     offset,
                     left: len,
-                    asked: offset,
                     buffer,
                 }))
             }

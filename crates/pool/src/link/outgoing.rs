@@ -37,6 +37,7 @@ pub(super) enum Step {
 /// One stream on its way to a worker.
 pub(super) struct Outgoing {
     source: Source,
+    begun: bool,
     /// What stands before the bytes of the chunk, or the frame that ends the stream.
     header: Vec<u8>,
     header_sent: usize,
@@ -89,6 +90,7 @@ impl Outgoing {
         };
         Outgoing {
             source,
+            begun: false,
             header: Vec::new(),
             header_sent: 0,
             chunk_left: 0,
@@ -132,6 +134,10 @@ impl Outgoing {
 
     /// Announces the next chunk, or the end.
     fn next_chunk(&mut self) -> io::Result<()> {
+        if !self.begun {
+            self.begun = true;
+            self.source.begin();
+        }
         self.header.clear();
         self.header_sent = 0;
         let length = match self.source.next_length() {
@@ -232,7 +238,20 @@ impl Outgoing {
     }
 }
 
+/// From this length on, bytes, a stream has an open file of its own.
+const LONG: u64 = 4 << 20;
+
 impl Source {
+    /// Streams of several parts of one file each read theirs in order, and the kernel should see it.
+    fn begin(&mut self) {
+        if let Source::File { file, left, .. } = self
+            && *left >= LONG
+            && let Some(own) = shmem::reopen_sequential(&**file)
+        {
+            *file = Arc::new(own.into());
+        }
+    }
+
     /// The length of the next chunk; 0 at the end.
     fn next_length(&mut self) -> io::Result<usize> {
         Ok(match self {

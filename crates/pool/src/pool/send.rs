@@ -185,11 +185,16 @@ fn introduce(
             vec![duplicate(memfd.fd())?],
         ),
         Region::File { file, len, access } => {
-            let source = match access {
-                Access::Map => Source::Descriptor { len: *len },
-                Access::Read => Source::File { len: *len },
+            let (source, own) = match access {
+                Access::Map => (Source::Descriptor { len: *len }, None),
+                // A worker that is confined by then could not open it for itself.
+                Access::Read => (Source::File { len: *len }, shmem::reopen_sequential(file)),
             };
-            (source, vec![duplicate(file.as_fd())?])
+            let descriptor = match own {
+                Some(own) => Arc::new(own),
+                None => duplicate(file.as_fd())?,
+            };
+            (source, vec![descriptor])
         }
         Region::Inherited(_) => (Source::Inherited, Vec::new()),
     };

@@ -52,7 +52,9 @@ struct Batch {
 
 impl Make for Batch {
     fn open(&self) -> Maker {
-        let (file, counted) = (Arc::clone(&self.file), Arc::clone(&self.encoded));
+        let own = shmem::reopen_sequential(&*self.file).map(|own| Arc::new(own.into()));
+        let file: Arc<File> = own.unwrap_or_else(|| Arc::clone(&self.file));
+        let counted = Arc::clone(&self.encoded);
         let (data_offset, mut left) = (self.data_offset, self.batch.clone());
         let mut raw = vec![0; RECORDS_AT_ONCE * RECORD_LEN];
         Box::new(move |encoded| {
