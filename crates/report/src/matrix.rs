@@ -75,6 +75,35 @@ pub struct CellRun {
     pub seconds: Seconds,
     /// What the processes held.
     pub memory: MemoryReport,
+    /// What the machine itself needed, measured next to this run; nothing where that was left out, and
+    /// in files of versions that measured limits once for all runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
+}
+
+/// The least that the machine needed, next to a run, for the bytes that the run moved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    /// Which of the run's times it is the limit of.
+    pub time: CellTime,
+    /// What was measured: `segment-read, 8 processes`.
+    pub limit: String,
+    /// How long as many bytes took.
+    pub seconds: f64,
+}
+
+/// A time of a run that has a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CellTime {
+    /// From exec to exit.
+    Wall,
+    /// Start and run.
+    Total,
+    /// The work itself.
+    Run,
+    /// Filling a segment.
+    Share,
 }
 
 /// What the runs of a cell come to.
@@ -97,12 +126,12 @@ pub struct CellSummary {
     /// Median `total` of one worker, same start method and transport, over this one's; null where
     /// that cell is missing.
     pub speed_up: Option<f64>,
-    /// The cell's time as a multiple of the least that the machine needs for it; null where the
-    /// limit was not measured.
+    /// The cell's time as a multiple of the least that the machine needed next to it, the median over
+    /// runs; null where the limit was not measured.
     pub limit_multiple: Option<f64>,
     /// Which of the cell's times that is, and which limit: `run / segment-read, 8 processes`.
     pub limit: Option<String>,
-    /// `share` as a multiple of the fastest way to fill a segment.
+    /// `share` as a multiple of the fastest way to fill a segment, the median over runs.
     pub share_multiple: Option<f64>,
     /// Greatest bytes of the coordinator's allocator, the median over runs.
     pub coordinator_heap_peak: f64,

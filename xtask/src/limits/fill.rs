@@ -31,15 +31,12 @@ pub(crate) fn segment_fill(
         let segment = raw::segment(bytes as u64)?;
         seconds(&segment, &file, bytes, way, width)
     })?;
-    let name = match way {
-        FillWay::Pread => "pread",
-        FillWay::Write => "write",
-        FillWay::Copy => "copy",
-        FillWay::Userfault => "userfault",
-        FillWay::PreadHuge => "pread-huge",
-    };
-    let name = format!("{}-{name}", probe::SEGMENT_FILL);
-    Ok(vec![probe::rate(&name, width, bytes, &seconds)])
+    Ok(vec![probe::rate(
+        &order.probe.name(),
+        width,
+        bytes,
+        &seconds,
+    )])
 }
 
 /// Seconds of filling a segment that nobody has touched.

@@ -82,16 +82,40 @@ pub(crate) fn segment_read(
     let mut limits = Vec::new();
     for &width in widths {
         let pairs = samples(order, || read_mapped(&segment, bytes, width))?;
-        limits.extend(
-            probe::touches(probe::SEGMENT_READ, width, bytes, &pairs)
-                .into_iter()
-                .map(|limit| Limit {
-                    pages: Some(pages),
-                    ..limit
-                }),
-        );
+        limits.extend(in_pages(
+            pages,
+            probe::touches(probe::SEGMENT_READ, width, bytes, &pairs),
+        ));
     }
     Ok(limits)
+}
+
+/// A new segment, filled with the dataset and read: both as a run of `shm` finds the machine, so that
+/// they can be set beside one.
+pub(crate) fn segment_fill_read(
+    order: &Order,
+    way: FillWay,
+    fillers: Width,
+    readers: Width,
+) -> anyhow::Result<Vec<Limit>> {
+    let (file, bytes) = raw::open(&order.data)?;
+    let bytes = within_memory(bytes)?;
+    let segment = raw::segment(bytes as u64)?;
+    let filled = fill::seconds(&segment, &file, bytes, way, fillers)?;
+    let read = read_mapped(&segment, bytes, readers)?;
+    let mut limits = vec![probe::rate(&order.probe.name(), fillers, bytes, &[filled])];
+    limits.extend(in_pages(
+        way.pages(),
+        probe::touches(probe::SEGMENT_READ, readers, bytes, &[read]),
+    ));
+    Ok(limits)
+}
+
+fn in_pages(pages: Pages, limits: Vec<Limit>) -> impl Iterator<Item = Limit> {
+    limits.into_iter().map(move |limit| Limit {
+        pages: Some(pages),
+        ..limit
+    })
 }
 
 /// Seconds of reading a new mapping for the first time and again. Threads share one mapping;

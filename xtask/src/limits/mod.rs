@@ -23,9 +23,8 @@ use anyhow::Context;
 use clap::Args;
 use report::{Limit, LimitData, Limits, Machine, Pages, SCHEMA, Unit};
 
-pub(crate) use plan::{Plan, for_cells};
-pub(crate) use probe::{FILE_READ, MEMORY_READ, SEGMENT_FILL, SEGMENT_READ, SOCKET_STREAM};
-use probe::{FillWay, Order, Probe};
+pub(crate) use plan::{Plan, fills, for_cells, streams};
+pub(crate) use probe::{FillWay, Order, Probe, SEGMENT_FILL};
 pub(crate) use processes::ANSWER;
 use progress::Progress;
 
@@ -186,7 +185,12 @@ pub(crate) fn probe(order: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(exit::DONE))
 }
 
-fn in_a_process(order: &Order, interrupt: &Interrupt) -> Result<Vec<Limit>, RunError> {
+/// Measures one probe, in a process of its own.
+///
+/// # Errors
+///
+/// What the probe said, or a signal.
+pub(crate) fn in_a_process(order: &Order, interrupt: &Interrupt) -> Result<Vec<Limit>, RunError> {
     let failed = |how: String| RunError::Failed {
         how,
         quote: String::new(),

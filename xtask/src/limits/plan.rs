@@ -82,7 +82,8 @@ pub(crate) fn for_cells(cells: &[Cell], cores: u32) -> Vec<Probe> {
     probes
 }
 
-fn fills(cores: u32) -> Vec<Probe> {
+/// The ways to fill a segment.
+pub(crate) fn fills(cores: u32) -> Vec<Probe> {
     let mut widths = vec![Width::Threads(1), Width::Threads(cores)];
     widths.dedup();
     [
@@ -102,7 +103,8 @@ fn fills(cores: u32) -> Vec<Probe> {
     .collect()
 }
 
-fn streams() -> Vec<Probe> {
+/// The ways to send through a socketpair; some send the dataset, others one buffer again and again.
+pub(crate) fn streams() -> Vec<Probe> {
     [
         StreamWay::Write,
         StreamWay::WriteMapped,

@@ -42,6 +42,16 @@ pub(crate) enum Probe {
     SegmentFill(FillWay, Width),
     /// [`SEGMENT_READ`] by several crews, since the segment has to be filled first.
     SegmentRead(Vec<Width>, Pages),
+    /// [`SEGMENT_FILL`] with the whole dataset, then [`SEGMENT_READ`]: all that a run of `shm` has to
+    /// do, once and without a warm-up.
+    SegmentFillRead {
+        /// How it is filled.
+        way: FillWay,
+        /// By how many.
+        fillers: Width,
+        /// Who reads it.
+        readers: Width,
+    },
     /// [`SOCKET_STREAM`], or [`SOCKET_RAW`].
     SocketStream(StreamWay, Depth),
     /// [`SOCKET_PING_PONG`].
@@ -65,6 +75,26 @@ pub(crate) enum FillWay {
     Userfault,
     /// `pread` into the mapped segment, in huge pages.
     PreadHuge,
+}
+
+impl FillWay {
+    fn as_str(self) -> &'static str {
+        match self {
+            FillWay::Pread => "pread",
+            FillWay::Write => "write",
+            FillWay::Copy => "copy",
+            FillWay::Userfault => "userfault",
+            FillWay::PreadHuge => "pread-huge",
+        }
+    }
+
+    /// The pages that a segment gets in this way.
+    pub(crate) fn pages(self) -> Pages {
+        match self {
+            FillWay::PreadHuge => Pages::Huge,
+            _ => Pages::Base,
+        }
+    }
 }
 
 /// How bytes get into a socket.
@@ -105,7 +135,7 @@ impl Probe {
             Probe::MemoryRead(_) => MEMORY_READ,
             Probe::FileRead(_) => FILE_READ,
             Probe::FilePread(_) => FILE_PREAD,
-            Probe::SegmentFill(..) => SEGMENT_FILL,
+            Probe::SegmentFill(..) | Probe::SegmentFillRead { .. } => SEGMENT_FILL,
             Probe::SegmentRead(..) => SEGMENT_READ,
             Probe::SocketStream(StreamWay::Write, _) => SOCKET_RAW,
             Probe::SocketStream(..) => SOCKET_STREAM,
@@ -115,13 +145,43 @@ impl Probe {
         }
     }
 
+    /// The name of the limit that it gives, or of the first.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Probe::SegmentFill(way, _) | Probe::SegmentFillRead { way, .. } => {
+                format!("{SEGMENT_FILL}-{}", way.as_str())
+            }
+            Probe::SocketStream(way, depth) => {
+                let depth = match depth {
+                    Depth::Default => "",
+                    Depth::Deep => "-deep",
+                };
+                match way {
+                    StreamWay::Write => format!("{SOCKET_RAW}{depth}"),
+                    StreamWay::WriteMapped => format!("{SOCKET_STREAM}-write{depth}"),
+                    StreamWay::Sendfile => format!("{SOCKET_STREAM}-sendfile{depth}"),
+                }
+            }
+            _ => self.family().to_owned(),
+        }
+    }
+
+    /// Whether it sends the dataset through a socket, and not one buffer again and again.
+    pub(crate) fn sends_the_dataset(&self) -> bool {
+        matches!(
+            self,
+            Probe::SocketStream(StreamWay::WriteMapped | StreamWay::Sendfile, _)
+        )
+    }
+
     /// The number and kind of those who work.
     pub(crate) fn width(&self) -> Width {
         match self {
             Probe::MemoryRead(width)
             | Probe::FileRead(width)
             | Probe::FilePread(width)
-            | Probe::SegmentFill(_, width) => *width,
+            | Probe::SegmentFill(_, width)
+            | Probe::SegmentFillRead { fillers: width, .. } => *width,
             Probe::SegmentRead(widths, _) => {
                 widths.iter().copied().max().unwrap_or(Width::Processes(1))
             }
@@ -144,6 +204,11 @@ pub(crate) fn run(order: &Order) -> anyhow::Result<Vec<Limit>> {
         Probe::FilePread(width) => memory::file_pread(order, *width),
         Probe::SegmentFill(way, width) => fill::segment_fill(order, *way, *width),
         Probe::SegmentRead(widths, pages) => memory::segment_read(order, widths, *pages),
+        Probe::SegmentFillRead {
+            way,
+            fillers,
+            readers,
+        } => memory::segment_fill_read(order, *way, *fillers, *readers),
         Probe::SocketStream(way, depth) => sockets::stream(order, *way, *depth),
         Probe::SocketPingPong => sockets::ping_pong(order),
         Probe::Fork(bytes, pages) => processes::fork(order, *bytes, *pages),

@@ -66,16 +66,8 @@ pub(crate) fn stream(order: &Order, way: StreamWay, depth: Depth) -> anyhow::Res
             seconds.push(elapsed);
         }
     }
-    let mut name = match way {
-        StreamWay::Write => probe::SOCKET_RAW.to_owned(),
-        StreamWay::WriteMapped => format!("{}-write", probe::SOCKET_STREAM),
-        StreamWay::Sendfile => format!("{}-sendfile", probe::SOCKET_STREAM),
-    };
-    if depth == Depth::Deep {
-        name.push_str("-deep");
-    }
     Ok(vec![probe::rate(
-        &name,
+        &order.probe.name(),
         Width::Processes(2),
         bytes,
         &seconds,

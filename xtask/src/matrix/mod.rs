@@ -1,6 +1,6 @@
 //! `cargo xtask matrix`: every start method × transport × number of workers, each sum verified.
 
-mod multiples;
+mod beside;
 mod plan;
 mod run;
 #[cfg(test)]
@@ -9,7 +9,7 @@ mod save;
 mod summary;
 mod table;
 
-pub(crate) use multiples::name as limit_name;
+pub(crate) use beside::name as limit_name;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -148,6 +148,7 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
     let job = run::Job {
         binaries: &binaries,
         data: &data,
+        bytes: matrix.dataset.bytes,
         field: args.dataset.field(),
         timeout,
         limits: limits.as_ref(),

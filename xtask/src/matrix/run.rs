@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use progress::Progress;
-use report::{Cell, CellReport, CellRun, Limits, Matrix, Sum, format_count};
+use report::{Beside, Cell, CellReport, CellRun, Limits, Matrix, Sum, format_count};
 
-use super::plan;
-use super::{save, summary};
+use super::plan::{self, Turn};
+use super::{beside, save, summary};
 use crate::dataset;
 use crate::interrupt::{Interrupt, Interrupted};
+use crate::limits;
 use crate::page::{self, Timeline, Trace};
 use crate::process::{self, RunError};
 use crate::results::Results;
@@ -22,11 +23,13 @@ pub(crate) struct Job<'a> {
     pub(crate) binaries: &'a Binaries,
     /// The dataset's path.
     pub(crate) data: &'a Path,
+    /// The bytes of its records.
+    pub(crate) bytes: u64,
     /// Its field, where it is not the default.
     pub(crate) field: Option<&'a str>,
     /// How long one run may take.
     pub(crate) timeout: Duration,
-    /// What cells are compared with.
+    /// What tells how to measure what runs are set beside.
     pub(crate) limits: Option<&'a Limits>,
     /// Where everything is saved.
     pub(crate) results: &'a Results,
@@ -74,7 +77,7 @@ pub(crate) fn all(
         let cell = matrix.cells[turn.cell].cell;
         progress.about(label(cell));
         if matrix.cells[turn.cell].failed.is_none() {
-            match run(cell, job, trace.as_ref(), interrupt) {
+            match pair(cell, turn, job, trace.as_ref(), interrupt) {
                 Ok((mut run, sum)) => {
                     run.position = position;
                     // A warm-up proves that the cell can run at all; its figures are not the cell's.
@@ -95,7 +98,7 @@ pub(crate) fn all(
                     matrix.cells[turn.cell].failed = Some(error.to_string());
                 }
             }
-            summary::summarise(&mut matrix, job.limits);
+            summary::summarise(&mut matrix);
             save::matrix(&matrix, job.results)?;
             page::save_timelines(&timelines, job.results)?;
         }
@@ -113,6 +116,43 @@ fn label(cell: Cell) -> String {
         "{} {}, {} workers",
         cell.start_method, cell.transport, cell.workers
     )
+}
+
+/// A run of a cell and, next to it, the machine's own limit. Which of them goes first changes from
+/// round to round: neither always finds what the other left behind.
+fn pair(
+    cell: Cell,
+    turn: Turn,
+    job: &Job<'_>,
+    trace: Option<&Trace>,
+    interrupt: &Interrupt,
+) -> Result<(CellRun, Sum), RunError> {
+    let beside = || match limit(cell, job, interrupt) {
+        Err(interrupted @ RunError::Interrupted(_)) => Err(interrupted),
+        // A run without its limit is still a run.
+        limit => Ok(limit.unwrap_or_default()),
+    };
+    let (beside, (mut run, sum)) = if turn.round.is_multiple_of(2) {
+        let ran = run(cell, job, trace, interrupt)?;
+        (beside()?, ran)
+    } else {
+        (beside()?, run(cell, job, trace, interrupt)?)
+    };
+    run.beside = beside;
+    Ok((run, sum))
+}
+
+fn limit(cell: Cell, job: &Job<'_>, interrupt: &Interrupt) -> Result<Vec<Beside>, RunError> {
+    let Some(probe) = job.limits.and_then(|limits| beside::probe(cell, limits)) else {
+        return Ok(Vec::new());
+    };
+    let order = limits::Order {
+        probe,
+        data: job.data.to_owned(),
+        samples: 1,
+    };
+    let found = limits::in_a_process(&order, interrupt)?;
+    Ok(beside::told(cell.transport, job.bytes, &found))
 }
 
 fn run(
@@ -145,6 +185,7 @@ fn run(
         retries: sum.retries,
         seconds: sum.seconds.clone(),
         memory: sum.memory.clone(),
+        beside: Vec::new(),
     };
     Ok((run, sum))
 }

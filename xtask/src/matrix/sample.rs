@@ -72,6 +72,7 @@ pub(crate) fn add_runs(cell: &mut CellReport, totals: &[f64]) {
                     ..Memory::default()
                 }],
             },
+            beside: Vec::new(),
         });
     }
 }

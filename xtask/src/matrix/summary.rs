@@ -1,15 +1,15 @@
 //! From raw runs to what a table shows: medians, whose sums agree, speed-ups and multiples.
 
-use report::{CellReport, CellRun, CellSummary, Limits, Matrix, Memory, Seconds, Spread};
+use report::{CellReport, CellRun, CellSummary, Matrix, Memory, Seconds, Spread};
 
-use super::multiples;
+use super::beside;
 use crate::stats::spread;
 
 /// The answer of a run, as far as it has to be the same everywhere.
 type Answer = (String, u64, u64);
 
 /// Brings every cell's `void` and `summary` up to date with its runs.
-pub(crate) fn summarise(matrix: &mut Matrix, limits: Option<&Limits>) {
+pub(crate) fn summarise(matrix: &mut Matrix) {
     let agreed = agreed(&matrix.cells);
     for cell in &mut matrix.cells {
         cell.void = void(cell, agreed.as_ref());
@@ -34,9 +34,6 @@ pub(crate) fn summarise(matrix: &mut Matrix, limits: Option<&Limits>) {
                 (one.start_method, one.transport) == (cell.cell.start_method, cell.cell.transport)
             })
             .map(|(_, total)| total / summary.total.median);
-        if let Some(limits) = limits {
-            multiples::fill_in(cell.cell, summary, matrix.dataset.bytes, limits);
-        }
     }
 }
 
@@ -94,7 +91,7 @@ fn medians(runs: &[CellRun]) -> Option<CellSummary> {
     let coordinator = |figure: fn(&Memory) -> u64| {
         of(&|run| as_float(figure(&run.memory.coordinator))).map(|spread| spread.median)
     };
-    Some(CellSummary {
+    let mut summary = CellSummary {
         wall: of(&|run| run.wall_seconds)?,
         end_to_end: phase(|seconds| seconds.end_to_end)?,
         load: phase(|seconds| seconds.load)?,
@@ -111,7 +108,9 @@ fn medians(runs: &[CellRun]) -> Option<CellSummary> {
         worker_heap_peak: worker(|memory| memory.heap_peak)?,
         worker_private: worker(|memory| memory.private)?,
         worker_rss_peak: worker(|memory| memory.rss_peak)?,
-    })
+    };
+    beside::fill_in(&mut summary, &runs);
+    Some(summary)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no memory has 2^53 bytes")]
@@ -129,7 +128,7 @@ mod tests {
         let mut matrix = sample::matrix(&[1, 4]);
         sample::add_runs(&mut matrix.cells[0], &[4.0, 2.0, 3.0]);
         sample::add_runs(&mut matrix.cells[1], &[1.5, 1.0, 2.0]);
-        summarise(&mut matrix, None);
+        summarise(&mut matrix);
         let (one, four) = (&matrix.cells[0].summary, &matrix.cells[1].summary);
         assert_eq!(
             one.as_ref().unwrap().total,
@@ -150,7 +149,7 @@ mod tests {
             sample::add_runs(cell, &[1.0, 1.0]);
         }
         matrix.cells[1].runs[1].sum_hex = "0x1.0000000000001p+0".to_owned();
-        summarise(&mut matrix, None);
+        summarise(&mut matrix);
         assert!(matrix.cells[0].summary.is_some());
         assert!(matrix.cells[1].summary.is_none());
         assert!(
@@ -170,7 +169,7 @@ mod tests {
             sample::add_runs(cell, &[1.0]);
         }
         matrix.cells[1].runs[0].count += 1;
-        summarise(&mut matrix, None);
+        summarise(&mut matrix);
         assert!(
             matrix
                 .cells
@@ -184,11 +183,11 @@ mod tests {
         let mut matrix = sample::matrix(&[1]);
         sample::add_runs(&mut matrix.cells[0], &[1.0, 60.0]);
         matrix.cells[0].runs[1].seconds.void = true;
-        summarise(&mut matrix, None);
+        summarise(&mut matrix);
         let summary = matrix.cells[0].summary.as_ref().unwrap();
         assert_eq!(summary.total.max, 1.0);
         matrix.cells[0].runs[0].seconds.void = true;
-        summarise(&mut matrix, None);
+        summarise(&mut matrix);
         assert!(matrix.cells[0].void.is_some());
     }
 }

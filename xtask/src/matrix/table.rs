@@ -28,7 +28,7 @@ pub(crate) fn markdown(matrix: &Matrix) -> String {
     text += "\n## Total\n\nStart and run, median (least – most).\n\n";
     text += &totals(matrix).for_markdown();
     text += "\n## Phases\n\nMedians. Speed-up is over one worker, by total; the multiple is of what \
-             the machine itself needs.\n\n";
+             the machine itself needed next to each run.\n\n";
     text += &phases(matrix).for_markdown();
     text += "\n## Memory\n\nMedians over runs of the greatest of all workers.\n\n";
     text += &memory(matrix).for_markdown();
@@ -213,7 +213,7 @@ mod tests {
         sample::add_runs(&mut matrix.cells[1], &[1.0]);
         matrix.cells[1].runs[0].sum_hex = "nan".to_owned();
         matrix.cells[2].failed = Some("exit code 1: no room".to_owned());
-        summary::summarise(&mut matrix, None);
+        summary::summarise(&mut matrix);
         let totals: Vec<String> = totals(&matrix)
             .rows
             .into_iter()
