@@ -28,6 +28,9 @@ fn listening(path: &Path, arguments: &[&str]) -> Running {
     while !path.exists() {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
+    // The path is there a moment before the socket listens; until then its directory is locked.
+    let directory = std::fs::File::open(path.parent().unwrap()).unwrap();
+    directory.lock_shared().unwrap();
     running
 }
 

@@ -13,6 +13,8 @@ mod scalar;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 
 use std::fmt;
 
@@ -29,11 +31,13 @@ pub enum Kernel {
     Avx2,
     /// Eight doubles at a time (x86-64).
     Avx512,
+    /// Two doubles at a time (aarch64).
+    Neon,
 }
 
 impl Kernel {
     /// All kernels, fastest first.
-    const ALL: [Kernel; 3] = [Kernel::Avx512, Kernel::Avx2, Kernel::Scalar];
+    const ALL: [Kernel; 4] = [Kernel::Avx512, Kernel::Avx2, Kernel::Neon, Kernel::Scalar];
 
     /// The fastest kernel for this CPU.
     pub fn detect() -> Kernel {
@@ -57,6 +61,10 @@ impl Kernel {
             Kernel::Avx512 => Some(avx512::Avx512::detect()?.run(work)),
             #[cfg(not(target_arch = "x86_64"))]
             Kernel::Avx2 | Kernel::Avx512 => None,
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => Some(neon::Neon.run(work)),
+            #[cfg(not(target_arch = "aarch64"))]
+            Kernel::Neon => None,
         }
     }
 }
@@ -67,6 +75,7 @@ impl fmt::Display for Kernel {
             Kernel::Scalar => "scalar",
             Kernel::Avx2 => "avx2",
             Kernel::Avx512 => "avx512",
+            Kernel::Neon => "neon",
         })
     }
 }
