@@ -97,12 +97,18 @@ impl Run<'_> {
     fn table(&self, family: &str, ways: &[(&str, Way)]) -> Outcome<()> {
         let bytes = Dataset::open(Path::new(self.path))?.data_len();
         let mut seconds = vec![Vec::new(); ways.len()];
-        for _ in 0..=self.rounds {
-            for (way, seconds) in seconds.iter_mut().enumerate() {
+        for round in 0..=self.rounds {
+            let forth = 0..ways.len();
+            // Back and forth: no way always finds what the same other one left behind.
+            let order: Vec<usize> = match round % 2 {
+                0 => forth.collect(),
+                _ => forth.rev().collect(),
+            };
+            for way in order {
                 if family == "cold" {
                     evict(self.path)?;
                 }
-                seconds.push(self.seconds(family, way)?);
+                seconds[way].push(self.seconds(family, way)?);
             }
         }
         for ((name, _), mut seconds) in ways.iter().zip(seconds) {

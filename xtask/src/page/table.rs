@@ -24,7 +24,7 @@ struct Figure {
 const COLUMNS: [Column; 14] = [
     column("wall", "from exec to exit", |s| time(&s.wall)),
     column("total", "start + run", |s| time(&s.total)),
-    column("of limit", "multiple of what the machine needed next to it", |s| {
+    column("of limit", "multiple of what the machine needed", |s| {
         multiple(s.limit_multiple)
     }),
     column("speed-up", "total of one worker over this one", |s| {
