@@ -36,10 +36,16 @@ pub(crate) struct DatasetArgs {
 pub(crate) const GENERATED_FIELD: &str = "val";
 
 impl DatasetArgs {
-    /// The dataset's path: relative to the workspace's root where it is one of the workspace's own.
+    /// The dataset's path: relative to the workspace's root where it lies there.
     pub(crate) fn path(&self) -> PathBuf {
         match (&self.data, self.records) {
-            (Some(path), _) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+            (Some(path), _) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                match path.strip_prefix(workspace::root()) {
+                    Ok(within) => within.to_owned(),
+                    Err(_) => path,
+                }
+            }
             (None, None) => PathBuf::from("data/records.npy"),
             (None, Some(records)) => {
                 PathBuf::from(format!("data/records-{}.npy", short_count(records)))
@@ -205,6 +211,13 @@ mod tests {
             quiet: false,
         };
         assert_eq!(args(None).path(), Path::new("data/records.npy"));
+        let own = |data| DatasetArgs {
+            data: Some(data),
+            ..args(None)
+        };
+        let within = workspace::root().join("data/sample.npy");
+        assert_eq!(own(within).path(), Path::new("data/sample.npy"));
+        assert_eq!(own("/x/y.npy".into()).path(), Path::new("/x/y.npy"));
         assert_eq!(
             args(Some(200_000_000)).path(),
             Path::new("data/records-200M.npy")

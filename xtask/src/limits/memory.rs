@@ -138,7 +138,7 @@ fn read_mapped(
         let shared = shared.as_ref();
         move || {
             let mapping = own.as_ref().or(shared).expect("one of them is there");
-            raw::read_lines(&mapping[part(bytes, crew, member)]);
+            raw::read_mapping(&mapping[part(bytes, crew, member)]);
         }
     })?;
     Ok([seconds[0], seconds[1]])

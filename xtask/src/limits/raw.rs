@@ -36,6 +36,22 @@ pub(crate) fn read_lines(bytes: &[u8]) -> u64 {
     std::hint::black_box(seen)
 }
 
+/// Reads a mapping as [`read_lines`] does, and a byte of every 64 KiB, which is what one page fault brings,
+/// some way ahead: no way is known to read a mapping faster for the first time.
+pub(crate) fn read_mapping(bytes: &[u8]) -> u64 {
+    const FAULT: usize = 64 << 10;
+    const WINDOW: usize = 8 * FAULT;
+    let (mut seen, mut touched) = (0, 0);
+    for (window, end) in bytes.chunks(WINDOW).zip((2 * WINDOW..).step_by(WINDOW)) {
+        while touched < end.min(bytes.len()) {
+            seen ^= u64::from(bytes[touched]);
+            touched += FAULT;
+        }
+        seen ^= read_lines(window);
+    }
+    std::hint::black_box(seen)
+}
+
 /// Maps `bytes` of a file or segment for reading, shared and untouched.
 pub(crate) fn map(file: &impl AsFd, bytes: usize) -> std::io::Result<Mmap> {
     use std::os::fd::AsRawFd;

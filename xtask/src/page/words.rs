@@ -149,10 +149,11 @@ fn limit(best: Measured<'_>, measured: &[Measured<'_>]) -> String {
     let nearest = nearest
         .first()
         .filter(|(_, (cell, _))| cell.cell != best.0.cell)
-        .and_then(|(multiple, nearest)| Some((*multiple, of(*nearest)?)));
+        .and_then(|(multiple, nearest)| Some((*multiple, nearest.0, of(*nearest)?)));
     match nearest {
-        Some((multiple, nearest)) => {
-            let below = if multiple < 1.0 {
+        Some((multiple, nearest_cell, nearest)) => {
+            let streams = nearest_cell.cell.transport == Transport::Bytes;
+            let below = if multiple < 1.0 && streams {
                 " (several workers never wait for one reader)"
             } else {
                 ""
