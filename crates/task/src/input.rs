@@ -142,7 +142,7 @@ const IN_REACH: usize = 512 << 10;
 ///
 /// A page fault in the middle of a computation costs more than the fault: what was under way is lost,
 /// and what the computation had asked for ahead (prefetches of pages that are not in reach do nothing)
-/// is waited for. Summing a new mapping in small pages takes a third less time this way; in huge pages,
+/// is waited for. Summing a new mapping in small pages takes nearly a third less time this way; in huge pages,
 /// as much as without.
 fn memory_blocks(bytes: &[u8], unit: usize, each: &mut dyn FnMut(&[u8])) {
     let block = (IN_REACH / unit).max(1) * unit;

@@ -31,7 +31,7 @@ pub(in crate::sum) fn prefetch(records: &[u8], offset: usize) {
         _mm_prefetch::<_MM_HINT_T1>(far.cast());
         _mm_prefetch::<_MM_HINT_T0>(near.cast());
     }
-    // No stable way to ask on other architectures.
+    // Elsewhere distances are still to be found by measuring.
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (far, near);
 }
