@@ -1,0 +1,71 @@
+//! One heap of deadlines. Each worker has at most one that counts; the others are dropped when they
+//! come to the top or outnumber the workers.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    heap: BinaryHeap<Reverse<(u64, u32)>>,
+    /// For each worker the deadline that counts; `u64::MAX` for none.
+    armed: Vec<u64>,
+}
+
+impl Deadlines {
+    /// Makes sure that the worker is looked at by `at_ns`. It may be looked at before: who is looked
+    /// at arms again, so that a deadline which is put off costs nothing.
+    pub(crate) fn arm(&mut self, worker: u32, at_ns: u64, compact: bool) {
+        let index = worker as usize;
+        if index >= self.armed.len() {
+            self.armed.resize(index + 1, u64::MAX);
+        }
+        if self.armed[index] <= at_ns && compact {
+            return;
+        }
+        self.armed[index] = at_ns;
+        self.heap.push(Reverse((at_ns, worker)));
+        if compact && self.heap.len() > 2 * self.armed.len() + 16 {
+            let armed = &self.armed;
+            self.heap
+                .retain(|&Reverse((at, worker))| armed[worker as usize] == at);
+        }
+    }
+
+    /// A worker is gone: none of its deadlines counts.
+    pub(crate) fn disarm(&mut self, worker: u32) {
+        if let Some(armed) = self.armed.get_mut(worker as usize) {
+            *armed = u64::MAX;
+        }
+    }
+
+    /// The next worker whose deadline has come.
+    pub(crate) fn pop(&mut self, now: u64) -> Option<u32> {
+        while let Some(&Reverse((at_ns, worker))) = self.heap.peek() {
+            let counts = self.armed[worker as usize] == at_ns;
+            if counts && at_ns > now {
+                return None;
+            }
+            self.heap.pop();
+            if counts {
+                self.armed[worker as usize] = u64::MAX;
+                return Some(worker);
+            }
+        }
+        None
+    }
+
+    /// The earliest deadline that counts.
+    pub(crate) fn next(&mut self) -> Option<u64> {
+        while let Some(&Reverse((at_ns, worker))) = self.heap.peek() {
+            if self.armed[worker as usize] == at_ns {
+                return Some(at_ns);
+            }
+            self.heap.pop();
+        }
+        None
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+}

@@ -1,0 +1,272 @@
+//! The end of workers: why one is ended, that nothing else ends with it, and whom a death is charged
+//! to.
+
+use super::*;
+use crate::{Death, KillReason};
+
+impl Engine {
+    /// A task is resolved while a worker holds it.
+    pub(super) fn abandon(
+        &mut self,
+        now: u64,
+        index: u32,
+        number: u64,
+        holds: Holds,
+        task: TaskId,
+    ) {
+        let deliver = defect!(self, DeliverAbandoned);
+        let at_once = defect!(self, CancelEndsWorker) && holds == Holds::Cancelled;
+        let id = self.workers.id(index);
+        let worker = self.workers.at(index);
+        let begun = number < worker.begun;
+        let lane = worker.capabilities.lane;
+        worker.mark(number, if deliver { Holds::Task(task) } else { holds });
+        if at_once {
+            self.confirmed(now, id, Some(number), KillReason::Cancelled);
+        } else if begun {
+            if holds == Holds::Cancelled {
+                self.end_for(now, id, Some(number), KillReason::Cancelled);
+            }
+        } else if lane {
+            self.recall(index, number + 1);
+        }
+        self.watch(index);
+    }
+
+    /// Ends a worker because of one of its entries, or because it does nothing. Where something else
+    /// may begin there, that is prevented first, and the reason is looked at again.
+    pub(super) fn end_for(
+        &mut self,
+        now: u64,
+        id: WorkerId,
+        entry: Option<u64>,
+        reason: KillReason,
+    ) {
+        let confirm = !defect!(self, SignalUnconfirmed);
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        let retiring = match worker.state {
+            State::Serving { retiring } | State::Checking { retiring, .. } => retiring,
+            _ => return,
+        };
+        if !worker.capabilities.lane || !confirm {
+            return self.confirmed(now, id, entry, reason);
+        }
+        worker.state = State::Checking {
+            retiring,
+            reason,
+            entry,
+        };
+        let below = worker.tail();
+        // Asked for anew where it was asked for already: the answer has to come after this.
+        worker.recalling = below;
+        self.effects.push_back(Effect::Recall { worker: id, below });
+        self.idle.remove(id.index);
+        self.watch(id.index);
+    }
+
+    /// A recall has been answered: nothing can begin that had not, and what is running is known.
+    pub(super) fn checked(&mut self, now: u64, id: WorkerId) {
+        let worker = self.workers.at(id.index);
+        let State::Checking {
+            retiring,
+            reason,
+            entry,
+        } = worker.state
+        else {
+            return;
+        };
+        if worker.unclaimed > 0 {
+            // This was the answer to an earlier recall, of fewer entries.
+            return;
+        }
+        worker.state = State::Serving { retiring };
+        let for_running = matches!(reason, KillReason::Cancelled | KillReason::TimedOut);
+        let still = match entry {
+            // Its function may have returned meanwhile.
+            Some(number) if for_running => worker.in_function() == Some(number),
+            Some(number) => worker.entry(number).is_some(),
+            None => worker.open == 0,
+        };
+        let progress = now < worker.progress_ns.saturating_add(self.config.grace_ns);
+        let holds = still && (reason != KillReason::Unresponsive || !progress);
+        if holds {
+            self.confirmed(now, id, entry, reason);
+        }
+    }
+
+    fn confirmed(&mut self, now: u64, id: WorkerId, entry: Option<u64>, reason: KillReason) {
+        if reason == KillReason::TimedOut
+            && let Some(number) = entry
+            && let Some(task) = self.task_at(id, number)
+        {
+            self.resolve(task, Outcome::TimedOut { worker: id });
+            self.workers.at(id.index).mark(number, Holds::Cancelled);
+        }
+        match reason {
+            KillReason::Unresponsive => self.kill(now, id, reason),
+            _ => self.terminate(now, id, reason),
+        }
+    }
+
+    /// Sends SIGTERM, and after the grace period SIGKILL.
+    pub(super) fn terminate(&mut self, now: u64, id: WorkerId, reason: KillReason) {
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        if matches!(worker.state, State::Ending { .. } | State::Killed) {
+            return;
+        }
+        if !worker.capabilities.signal {
+            return self.kill(now, id, reason);
+        }
+        self.starts.stopped(now, worker.state);
+        worker.state = State::Ending {
+            reason,
+            since_ns: now,
+        };
+        self.recall_rest(id.index);
+        self.effects.push_back(Effect::Terminate(id, reason));
+        self.idle.remove(id.index);
+        self.watch(id.index);
+    }
+
+    /// Sends SIGKILL, or disconnects a worker that cannot be signalled.
+    pub(super) fn kill(&mut self, now: u64, id: WorkerId, reason: KillReason) {
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        if worker.state == State::Killed {
+            return;
+        }
+        self.starts.stopped(now, worker.state);
+        worker.state = State::Killed;
+        let signal = worker.capabilities.signal;
+        self.recall_rest(id.index);
+        self.effects.push_back(if signal {
+            Effect::Kill(id, reason)
+        } else {
+            Effect::Disconnect(id, reason)
+        });
+        self.idle.remove(id.index);
+        self.watch(id.index);
+    }
+
+    /// What a worker that is being ended has not claimed goes to others before the signal.
+    fn recall_rest(&mut self, index: u32) {
+        let worker = self.workers.at(index);
+        if worker.capabilities.lane && worker.unclaimed > 0 {
+            let below = worker.tail();
+            self.recall(index, below);
+        }
+    }
+
+    pub(super) fn violation(&mut self, now: u64, id: WorkerId) {
+        if self.workers.get(id).is_some() {
+            self.kill(now, id, KillReason::Violation);
+        }
+    }
+
+    /// A worker takes no more tasks, and leaves once it holds none.
+    pub(super) fn retire(&mut self, index: u32) {
+        let worker = self.workers.at(index);
+        match &mut worker.state {
+            State::Serving { retiring } | State::Checking { retiring, .. } => *retiring = true,
+            _ => {}
+        }
+        self.idle.remove(index);
+    }
+
+    pub(super) fn leave_if_empty(&mut self, now: u64, index: u32) {
+        let worker = self.workers.at(index);
+        if worker.open == 0 && worker.state == (State::Serving { retiring: true }) {
+            self.leave(now, index);
+        }
+    }
+
+    pub(super) fn leave(&mut self, now: u64, index: u32) {
+        let id = self.workers.id(index);
+        let worker = self.workers.at(index);
+        self.starts.stopped(now, worker.state);
+        worker.state = State::Leaving { since_ns: now };
+        self.effects.push_back(Effect::Leave(id));
+        self.idle.remove(index);
+        self.watch(index);
+    }
+
+    pub(super) fn died(&mut self, now: u64, id: WorkerId, death: Death, not_begun: bool) {
+        let Some(worker) = self.workers.get(id) else {
+            return;
+        };
+        let state = worker.state;
+        let numbers = worker.numbers();
+        let unproved = worker.answered == 0 && worker.open == 0;
+        let mut back = Vec::new();
+        for number in numbers {
+            if let Some(task) = self.bereave(id, number, death, not_begun) {
+                back.push(task);
+            }
+        }
+        self.workers.release(id);
+        self.deadlines.disarm(id.index);
+        self.idle.remove(id.index);
+        self.heavy.remove(id.index);
+        self.stalled.remove(id.index);
+        self.starts.stopped(now, state);
+        let silently = defect!(self, RequeueSilently);
+        self.requeue(&back, !silently);
+        if !silently {
+            self.offer_idle();
+        }
+        self.after_death(now, id, state, death, unproved);
+    }
+
+    /// What becomes of the task of a dead worker's entry: `Some` where it goes back to the queue.
+    fn bereave(
+        &mut self,
+        id: WorkerId,
+        number: u64,
+        death: Death,
+        not_begun: bool,
+    ) -> Option<TaskId> {
+        let charge_next = defect!(self, ChargeUnbegun);
+        let charge_done = defect!(self, ChargeDone);
+        let rerun = defect!(self, RerunLostResult);
+        let worker = self.workers.at(id.index);
+        let Holds::Task(task) = worker.entry(number)?.holds else {
+            return None;
+        };
+        let lane = worker.capabilities.lane;
+        let begun = number < worker.begun && (lane || !not_begun);
+        let running = worker.running() == Some(number) && begun;
+        let done = number < worker.done;
+        let first_unbegun = charge_next && number == worker.begun && lane;
+        let charged = (running && (!done || charge_done)) || first_unbegun;
+        self.tasks.get(task)?;
+        if !begun && !charged {
+            return Some(task);
+        }
+        if death == Death::InputChanged && charged {
+            self.resolve(task, Outcome::InputChanged { worker: id });
+            return None;
+        }
+        let more = u32::from(defect!(self, OneRetryMore));
+        let known = self.tasks.get_mut(task)?;
+        known.deaths += u32::from(charged);
+        let deaths = known.deaths;
+        let lost = !charged && known.spec.retries == 0 && !rerun;
+        if lost || deaths > known.spec.retries + more {
+            let deaths = deaths.max(1);
+            self.resolve(task, Outcome::Died { worker: id, deaths });
+            return None;
+        }
+        let retried = Effect::Retried {
+            task,
+            worker: id,
+            charged,
+        };
+        self.effects.push_back(retried);
+        Some(task)
+    }
+}

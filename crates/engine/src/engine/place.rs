@@ -1,0 +1,183 @@
+//! Who gets which task: offers, credit by expected time, and recall for workers that are idle.
+
+use super::*;
+use crate::config::{CREDIT_NS, WORTH_WAKING_NS};
+
+impl Engine {
+    /// The next entry for this worker, if it has room and there is a task. The shell sends it, or
+    /// reports `SendFailed`.
+    pub fn next(&mut self, now: u64, worker: WorkerId) -> Option<Assignment> {
+        self.assign(now, worker, false)
+    }
+
+    /// As [`next`](Self::next), but as many as there are, whatever time they are expected to take:
+    /// for workers with lanes, before the caller goes away.
+    pub fn fill(&mut self, now: u64, worker: WorkerId) -> Option<Assignment> {
+        self.assign(now, worker, true)
+    }
+
+    fn assign(&mut self, now: u64, id: WorkerId, fill: bool) -> Option<Assignment> {
+        let Some(worker) = self.workers.get_mut(id) else {
+            // It was offered a task and has died since.
+            self.offer_idle();
+            return None;
+        };
+        worker.offered = false;
+        self.idle.remove(id.index);
+        let assignment = self.take_queued(now, id, fill);
+        self.watch(id.index);
+        let worker = self.workers.at(id.index);
+        if assignment.is_none()
+            && worker.open == 0
+            && worker.has_room(now, &self.config, None, false)
+        {
+            self.idle.insert(id.index);
+        }
+        if assignment.is_none() {
+            self.offer_idle();
+        }
+        self.balance();
+        assignment
+    }
+
+    fn take_queued(&mut self, now: u64, id: WorkerId, fill: bool) -> Option<Assignment> {
+        let tasks = &self.tasks;
+        let task = self.queue.front(|task| tasks.get(task).is_some())?;
+        let spec = self.tasks.get(task)?.spec;
+        let worker = self.workers.at(id.index);
+        let expected = self.classes.expected_ns(spec.class);
+        if !worker.has_room(now, &self.config, expected, fill)
+            || (spec.exclusive && worker.open > 0)
+        {
+            return None;
+        }
+        let compact = !defect!(self, KeepTombstones);
+        self.queue
+            .pop_front(compact, |task| tasks.get(task).is_some());
+        let entry = Entry {
+            holds: Holds::Task(task),
+            sent_ns: now,
+            expected_ns: expected.unwrap_or(CREDIT_NS),
+            class: spec.class,
+            limit_ns: spec.limit_ns.unwrap_or(u64::MAX),
+        };
+        let number = worker.push(entry);
+        worker.exclusive = spec.exclusive;
+        if !worker.capabilities.lane {
+            worker.begin(number, now);
+        }
+        self.tasks.get_mut(task)?.place = Place::Held {
+            worker: id.index,
+            entry: number,
+        };
+        Some(Assignment {
+            entry: number,
+            task,
+        })
+    }
+
+    /// The shell can send to this worker again.
+    pub(super) fn room(&mut self, now: u64, worker: WorkerId) {
+        if let Some(known) = self.workers.get_mut(worker) {
+            known.offered = false;
+            self.settle(now, worker.index);
+        }
+    }
+
+    /// Brings the sets, the worker's deadline and offers up to date after something changed for it.
+    pub(super) fn settle(&mut self, now: u64, index: u32) {
+        self.watch(index);
+        let worker = self.workers.at(index);
+        let takes = worker.has_room(now, &self.config, None, false) && worker.open == 0;
+        let more = worker.has_room(now, &self.config, Some(1), false);
+        if worker.offered || !more {
+            self.idle.remove(index);
+            return;
+        }
+        if self.queue.len() > 0 {
+            self.idle.remove(index);
+            self.offer(index);
+        } else if takes {
+            self.idle.insert(index);
+            self.balance();
+        }
+    }
+
+    fn offer(&mut self, index: u32) {
+        let worker = self.workers.at(index);
+        if !worker.offered {
+            worker.offered = true;
+            let id = self.workers.id(index);
+            self.effects.push_back(Effect::Offer(id));
+        }
+    }
+
+    /// Offers what is queued to idle workers, one for each task.
+    pub(super) fn offer_idle(&mut self) {
+        for _ in 0..self.queue.len() {
+            let Some(index) = self.idle.any() else {
+                return;
+            };
+            self.idle.remove(index);
+            self.offer(index);
+        }
+    }
+
+    /// Keeps a worker's deadline and its membership in the sets of those to recall from.
+    pub(super) fn watch(&mut self, index: u32) {
+        let compact = !defect!(self, KeepDeadlines);
+        let worker = self.workers.at(index);
+        let serving = matches!(worker.state, State::Serving { .. });
+        let loaded = worker.capabilities.lane && worker.unclaimed > 0 && serving;
+        if !loaded {
+            self.stalled.remove(index);
+        }
+        let heavy = loaded && worker.unclaimed_ns >= WORTH_WAKING_NS && worker.open > 1;
+        self.heavy.set(index, heavy && worker.recalling == 0);
+        let stalled = self.stalled.contains(index);
+        if let Some(at_ns) = worker.deadline(&self.config, stalled) {
+            self.deadlines.arm(index, at_ns, compact);
+        }
+    }
+
+    /// Recalls entries for an idle worker: everything from one that is stuck, or half of what one
+    /// with more than enough has not claimed.
+    pub(super) fn balance(&mut self) {
+        if self.idle.is_empty() || self.queue.len() > 0 {
+            return;
+        }
+        let leave_stalled = defect!(self, NoRecallOfStalled);
+        if let (Some(index), false) = (self.stalled.any(), leave_stalled) {
+            let below = self.workers.at(index).tail();
+            self.recall(index, below);
+        } else if let Some(index) = self.heavy.any() {
+            self.heavy.remove(index);
+            let worker = self.workers.at(index);
+            let below = worker.tail() - u64::from(worker.unclaimed / 2);
+            self.recall(index, below);
+        }
+    }
+
+    /// Asks for entries below a number back, unless that was asked for already.
+    pub(super) fn recall(&mut self, index: u32, below: u64) {
+        let worker = self.workers.at(index);
+        if worker.recalling < below {
+            worker.recalling = below;
+            let worker = self.workers.id(index);
+            self.effects.push_back(Effect::Recall { worker, below });
+        }
+    }
+
+    /// Puts tasks back to the front of the queue, in their order.
+    pub(super) fn requeue(&mut self, tasks: &[TaskId], offer: bool) {
+        for &task in tasks.iter().rev() {
+            if let Some(known) = self.tasks.get_mut(task) {
+                known.place = Place::Queued;
+                self.queue.push_front(task);
+            }
+        }
+        if offer {
+            self.offer_idle();
+        }
+    }
+}

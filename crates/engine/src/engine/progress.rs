@@ -1,0 +1,162 @@
+//! What workers report about entries: begun, done, finished, recalled, not sent.
+
+use super::*;
+use crate::config::{MS, SEND_ATTEMPTS};
+use crate::{KillReason, Outcome};
+use std::ops::Range;
+
+impl Engine {
+    pub(super) fn began(&mut self, now: u64, id: WorkerId, number: u64, at_ns: u64) {
+        let from_sent = defect!(self, LimitFromSent);
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        let Some(&entry) = worker.entry(number) else {
+            return;
+        };
+        if number < worker.begun || !worker.capabilities.lane {
+            return;
+        }
+        // The worker's word can only move the start earlier than the first observation.
+        let since = at_ns.clamp(entry.sent_ns.min(now), now);
+        let since = if from_sent { entry.sent_ns } else { since };
+        worker.begin(number, since);
+        worker.progress_ns = now;
+        self.stalled.remove(id.index);
+        if entry.holds == Holds::Cancelled {
+            self.end_for(now, id, Some(number), KillReason::Cancelled);
+        }
+        self.watch(id.index);
+    }
+
+    pub(super) fn done(&mut self, now: u64, id: WorkerId, number: u64) {
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        if worker.running() == Some(number) {
+            worker.done = number + 1;
+            worker.done_ns = now;
+            worker.progress_ns = now;
+            self.watch(id.index);
+        }
+    }
+
+    pub(super) fn finished(
+        &mut self,
+        now: u64,
+        id: WorkerId,
+        entries: Range<u64>,
+        ran_ns: u64,
+        rss: u64,
+    ) {
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        let kept = worker.numbers();
+        let entries = entries.start.max(kept.start)..entries.end.min(kept.end);
+        let mut open = 0_u64;
+        let mut expected_ns = 0_u64;
+        for number in entries.clone() {
+            if let Some(entry) = worker.entry(number) {
+                open += 1;
+                expected_ns += entry.expected_ns;
+            }
+        }
+        // What finished has begun, whether the shell saw that or not.
+        if entries.end > worker.begun && !entries.is_empty() {
+            let since = worker.since_ns;
+            worker.begin(entries.end - 1, since);
+        }
+        worker.answered += open;
+        worker.blocked_times = 0;
+        // By expected time, so that long and short tasks in one range keep their means apart.
+        let per_expected = ran_ns as f64 / expected_ns.max(1) as f64;
+        for number in entries {
+            let Some(entry) = self.workers.at(id.index).take(number) else {
+                continue;
+            };
+            let share_ns = per_expected * entry.expected_ns as f64;
+            self.classes.measured(entry.class, share_ns as u64);
+            if let Holds::Task(task) = entry.holds {
+                self.tasks.remove(task);
+            }
+        }
+        self.workers.at(id.index).progress_ns = now;
+        self.stalled.remove(id.index);
+        let ready_ns = self.workers.at(id.index).ready_ns;
+        self.starts.proved(ready_ns);
+        self.recycle(id.index, rss);
+        self.leave_if_empty(now, id.index);
+        self.settle(now, id.index);
+    }
+
+    /// Retires a worker that has answered enough or has grown too large.
+    fn recycle(&mut self, index: u32, rss: u64) {
+        let worker = self.workers.at(index);
+        let worn = self
+            .config
+            .recycle_tasks
+            .is_some_and(|tasks| worker.answered >= tasks);
+        let large = self.config.recycle_bytes.is_some_and(|bytes| rss > bytes);
+        if worn || large {
+            self.retire(index);
+        }
+    }
+
+    pub(super) fn recalled(&mut self, now: u64, id: WorkerId, entries: Range<u64>) {
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        worker.recalling = 0;
+        let mut back = Vec::new();
+        for number in entries.start..entries.end.min(worker.tail()) {
+            let unclaimed = number >= worker.begun;
+            let Some(entry) = (if unclaimed { worker.take(number) } else { None }) else {
+                continue;
+            };
+            if let Holds::Task(task) = entry.holds {
+                back.push(task);
+            }
+        }
+        self.requeue(&back, true);
+        self.checked(now, id);
+        self.leave_if_empty(now, id.index);
+        self.settle(now, id.index);
+        self.balance();
+    }
+
+    pub(super) fn send_failed(&mut self, now: u64, id: WorkerId, number: u64, transient: bool) {
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        let Some(entry) = worker.take(number) else {
+            return;
+        };
+        if transient {
+            worker.blocked_times += 1;
+            let pause = (MS << worker.blocked_times.min(7)) / 2;
+            worker.blocked_until_ns = now.saturating_add(pause);
+        }
+        if let Holds::Task(task) = entry.holds
+            && let Some(known) = self.tasks.get_mut(task)
+        {
+            known.send_failures += 1;
+            if transient && known.send_failures < SEND_ATTEMPTS {
+                self.requeue(&[task], true);
+            } else {
+                self.resolve(task, Outcome::SendFailed);
+            }
+        }
+        self.leave_if_empty(now, id.index);
+        self.settle(now, id.index);
+    }
+
+    pub(super) fn output_too_long(&mut self, now: u64, id: WorkerId, number: u64) {
+        let Some(task) = self.task_at(id, number) else {
+            return;
+        };
+        self.resolve(task, Outcome::OutputTooLong);
+        self.workers.at(id.index).mark(number, Holds::Cancelled);
+        self.end_for(now, id, Some(number), KillReason::OutputTooLong);
+    }
+}

@@ -1,0 +1,261 @@
+//! Starting workers: how many, when again after a failure, and when to give up.
+
+use super::*;
+use crate::config::BACKOFF_NS;
+use crate::{Death, KillReason, PoolFailure};
+
+/// How starting goes.
+#[derive(Debug)]
+pub(super) struct Starts {
+    /// Workers that are ready and have not been told to end.
+    pub(super) serving: u32,
+    /// Workers that are getting ready.
+    starting: u32,
+    /// How many workers are to exist.
+    pub(super) wanted: u32,
+    /// Without how many ready workers the pool does not go on.
+    needed: u32,
+    ever_ready: bool,
+    /// Starts that failed since one last succeeded.
+    failures: u32,
+    /// Workers that got ready since a start last failed: as many may be tried at once, and one.
+    recovered: u32,
+    failed_ns: u64,
+    /// No start before this.
+    pub(super) not_before_ns: u64,
+    /// Since when too few workers are ready.
+    pub(super) short_since_ns: Option<u64>,
+    last_failed: Option<WorkerId>,
+}
+
+impl Starts {
+    pub(super) fn new(now: u64, config: &Config) -> Starts {
+        Starts {
+            serving: 0,
+            starting: 0,
+            wanted: config.workers,
+            needed: if config.external { config.workers } else { 1 },
+            ever_ready: false,
+            failures: 0,
+            recovered: 0,
+            failed_ns: 0,
+            not_before_ns: 0,
+            short_since_ns: Some(now),
+            last_failed: None,
+        }
+    }
+
+    /// A worker that was in this state is no longer starting or serving.
+    pub(super) fn stopped(&mut self, now: u64, state: State) {
+        match state {
+            State::Starting { .. } => self.starting -= 1,
+            State::Serving { .. } | State::Checking { .. } => {
+                self.serving -= 1;
+                if self.serving < self.needed && self.short_since_ns.is_none() {
+                    self.short_since_ns = Some(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn served(&mut self) {
+        self.serving += 1;
+        self.recovered += 1;
+        self.ever_ready = true;
+        if self.serving >= self.needed {
+            // From now on one is enough.
+            self.needed = 1;
+            self.short_since_ns = None;
+        }
+    }
+
+    /// A worker that got ready at this time has answered a task: where that is after the last
+    /// failure, starting works again.
+    pub(super) fn proved(&mut self, ready_ns: u64) {
+        if self.failures > 0 && ready_ns > self.failed_ns {
+            self.failures = 0;
+            self.not_before_ns = 0;
+        }
+    }
+
+    fn failed(&mut self, now: u64, worker: WorkerId) {
+        self.last_failed = Some(worker);
+        let (shortest, longest) = BACKOFF_NS;
+        let pause = (shortest << self.failures.min(20)).min(longest);
+        self.failures += 1;
+        self.recovered = 0;
+        self.failed_ns = now;
+        self.not_before_ns = now.saturating_add(pause);
+    }
+}
+
+impl Engine {
+    /// A worker has come by itself and is ready.
+    pub fn join(&mut self, now: u64, capabilities: Capabilities) -> Option<WorkerId> {
+        if !matches!(self.stage, Stage::Open | Stage::Draining) {
+            return None;
+        }
+        let id = self
+            .workers
+            .insert(capabilities, State::Serving { retiring: false });
+        self.starts.served();
+        self.workers.at(id.index).ready_ns = now;
+        self.settle(now, id.index);
+        Some(id)
+    }
+
+    /// Changes how many workers the pool keeps. Those that are too many leave once they hold no
+    /// task.
+    pub fn resize(&mut self, now: u64, workers: u32) {
+        self.starts.wanted = workers;
+        let mut extra = (self.starts.serving + self.starts.starting).saturating_sub(workers);
+        for id in self.workers.ids() {
+            let state = self.workers.at(id.index).state;
+            if extra > 0 && state == (State::Serving { retiring: false }) {
+                extra -= 1;
+                self.retire(id.index);
+                self.leave_if_empty(now, id.index);
+            }
+        }
+        self.start_missing(now);
+    }
+
+    /// Starts as many workers as are missing; a single one while starts fail.
+    pub(super) fn start_missing(&mut self, now: u64) {
+        while self.start_at_ns().is_some_and(|at_ns| at_ns <= now) {
+            // What it really can do is known when it is ready.
+            let capabilities = Capabilities {
+                signal: true,
+                lane: false,
+                replace: true,
+            };
+            let state = State::Starting { since_ns: now };
+            let id = self.workers.insert(capabilities, state);
+            self.starts.starting += 1;
+            self.effects.push_back(Effect::Start(id));
+            self.watch(id.index);
+        }
+    }
+
+    /// When the next worker is to be started, if one is.
+    pub(super) fn start_at_ns(&self) -> Option<u64> {
+        let wanted = match self.stage {
+            Stage::Open => true,
+            Stage::Draining => self.tasks.len() > 0,
+            Stage::Closing | Stage::Failed => false,
+        };
+        let starts = &self.starts;
+        let missing = self.workers.len() < starts.wanted as usize;
+        let allowed = starts.failures == 0 || starts.starting <= starts.recovered;
+        (wanted && missing && allowed && !self.config.external).then_some(starts.not_before_ns)
+    }
+
+    pub(super) fn ready(&mut self, now: u64, id: WorkerId, capabilities: Capabilities) {
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        if !matches!(worker.state, State::Starting { .. }) {
+            // It is being ended, and its deadline holds.
+            return;
+        }
+        self.starts.stopped(now, worker.state);
+        worker.capabilities = capabilities;
+        worker.ready_ns = now;
+        worker.state = State::Serving { retiring: false };
+        self.starts.served();
+        if self.starts.serving > self.starts.wanted {
+            self.retire(id.index);
+        }
+        self.leave_if_empty(now, id.index);
+        self.settle(now, id.index);
+        self.start_missing(now);
+    }
+
+    pub(super) fn start_failed(&mut self, now: u64, id: WorkerId, permanent: bool) {
+        let Some(worker) = self.workers.get(id) else {
+            return;
+        };
+        let state = worker.state;
+        self.starts.stopped(now, state);
+        self.workers.release(id);
+        self.deadlines.disarm(id.index);
+        self.failed_to_start(now, id, permanent);
+        self.start_missing(now);
+    }
+
+    pub(super) fn refused(&mut self, now: u64, id: WorkerId) {
+        if self.workers.get(id).is_some() {
+            self.kill(now, id, KillReason::Refused);
+            self.failed_to_start(now, id, true);
+        }
+    }
+
+    /// A worker was not ready in time.
+    pub(super) fn late(&mut self, now: u64, id: WorkerId) {
+        self.terminate(now, id, KillReason::NotReady);
+        self.failed_to_start(now, id, false);
+    }
+
+    /// Counts a start that failed, and fails the pool where there is no hope.
+    pub(super) fn failed_to_start(&mut self, now: u64, id: WorkerId, permanent: bool) {
+        self.starts.failed(now, id);
+        if defect!(self, NoBackoff) {
+            self.starts.not_before_ns = 0;
+        }
+        let permanent = permanent || defect!(self, TransientIsPermanent);
+        if permanent && !self.starts.ever_ready {
+            return self.fail(now, PoolFailure::Permanent(id));
+        }
+        if !self.config.external && self.is_short_for_too_long(now) {
+            self.fail(now, PoolFailure::NoWorker(Some(id)));
+        }
+    }
+
+    fn is_short_for_too_long(&self, now: u64) -> bool {
+        let timeout_ns = self.config.start_timeout_ns;
+        let too_long = |since: u64| now >= since.saturating_add(timeout_ns);
+        self.starts.serving == 0
+            && self.starts.short_since_ns.is_some_and(too_long)
+            && !defect!(self, NeverFail)
+    }
+
+    /// By when enough external workers have to be here: at first, and whenever tasks wait for one.
+    pub(super) fn external_deadline(&self) -> Option<u64> {
+        let since = self.starts.short_since_ns?;
+        let waits = self.starts.needed > 1 || !self.starts.ever_ready || self.tasks.len() > 0;
+        let open = matches!(self.stage, Stage::Open | Stage::Draining);
+        (self.config.external && waits && open && !defect!(self, NeverFail))
+            .then(|| since.saturating_add(self.config.start_timeout_ns))
+    }
+
+    /// A task was submitted: where no external worker is there, waiting for one begins now.
+    pub(super) fn demand(&mut self, now: u64) {
+        if self.config.external && self.starts.ever_ready && self.tasks.len() == 1 {
+            let waits = &mut self.starts.short_since_ns;
+            *waits = waits.map(|_| now);
+        }
+    }
+
+    pub(super) fn external_missing(&mut self, now: u64) {
+        self.fail(now, PoolFailure::NoWorker(self.starts.last_failed));
+    }
+
+    /// What follows for the pool from the end of a worker that was in `state`.
+    pub(super) fn after_death(
+        &mut self,
+        now: u64,
+        id: WorkerId,
+        state: State,
+        death: Death,
+        unproved: bool,
+    ) {
+        match state {
+            State::Starting { .. } => self.failed_to_start(now, id, death == Death::Exit),
+            // Ready and gone without having done anything: starting again at once would be a storm.
+            State::Serving { .. } if unproved => self.starts.failed(now, id),
+            _ => {}
+        }
+        self.start_missing(now);
+    }
+}

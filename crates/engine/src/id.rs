@@ -1,0 +1,64 @@
+//! Identifiers: an index into a dense table and a generation that tells reuse of the index apart.
+
+/// A task. Valid until the task is resolved; later its index may be used again, with another
+/// generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+impl TaskId {
+    /// The index in the table of tasks: below the largest number of tasks that were ever unresolved
+    /// at once, so that a caller can keep payloads in a table of the same shape.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// Both parts as one number.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        (self.generation as u64) << 32 | self.index as u64
+    }
+
+    /// The inverse of [`to_bits`](Self::to_bits).
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> TaskId {
+        TaskId {
+            index: bits as u32,
+            generation: (bits >> 32) as u32,
+        }
+    }
+}
+
+/// A worker, from the request to start it until its death was reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkerId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+impl WorkerId {
+    /// The index in the table of workers: below the largest number of workers that ever existed at
+    /// once.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// Both parts as one number.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        (self.generation as u64) << 32 | self.index as u64
+    }
+
+    /// The inverse of [`to_bits`](Self::to_bits).
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> WorkerId {
+        WorkerId {
+            index: bits as u32,
+            generation: (bits >> 32) as u32,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A set of small numbers in which insertion, removal and "any of them" take constant time.
+
+#[derive(Debug, Default)]
+pub(crate) struct Set {
+    members: Vec<u32>,
+    /// Where each number is in `members`; `u32::MAX` for nowhere.
+    positions: Vec<u32>,
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+impl Set {
+    pub(crate) fn set(&mut self, number: u32, member: bool) {
+        if member {
+            self.insert(number);
+        } else {
+            self.remove(number);
+        }
+    }
+
+    pub(crate) fn insert(&mut self, number: u32) {
+        let index = number as usize;
+        if index >= self.positions.len() {
+            self.positions.resize(index + 1, NOWHERE);
+        }
+        if self.positions[index] == NOWHERE {
+            self.positions[index] = self.members.len() as u32;
+            self.members.push(number);
+        }
+    }
+
+    pub(crate) fn remove(&mut self, number: u32) {
+        let Some(position) = self.positions.get_mut(number as usize) else {
+            return;
+        };
+        let at = std::mem::replace(position, NOWHERE);
+        if at == NOWHERE {
+            return;
+        }
+        self.members.swap_remove(at as usize);
+        if let Some(&moved) = self.members.get(at as usize) {
+            self.positions[moved as usize] = at;
+        }
+    }
+
+    pub(crate) fn any(&self) -> Option<u32> {
+        self.members.last().copied()
+    }
+
+    pub(crate) fn contains(&self, number: u32) -> bool {
+        self.positions
+            .get(number as usize)
+            .is_some_and(|&at| at != NOWHERE)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+}

@@ -1,0 +1,239 @@
+//! The caller of the pool: submits, cancels, withdraws, resizes, stays away, shuts down. And what
+//! hits workers from outside.
+
+use crate::profile::{MS, US};
+use crate::world::{Fails, Happens, SimTask, World};
+use engine::{Capabilities, Death, Shutdown, SubmitError, TaskSpec};
+
+impl World {
+    /// One action of the caller.
+    pub(crate) fn act(&mut self) -> Result<(), Fails> {
+        if self.now < self.away_until_ns {
+            let back = self.away_until_ns - self.now;
+            self.later(back, Happens::Acts);
+            return Ok(());
+        }
+        self.stats.events += 1;
+        if self.closing.is_some() {
+            return self.press();
+        }
+        if self.actions_left == 0 || self.engine.has_failed() {
+            let hopeless = self.engine.serving() == 0 && self.engine.unresolved() > 0;
+            if hopeless && !self.engine.has_failed() && self.patience > 0 {
+                self.patience -= 1;
+                self.later(100 * MS, Happens::Acts);
+                return self.step();
+            }
+            return self.close();
+        }
+        self.actions_left -= 1;
+        let p = &self.profile;
+        let roll = self.rng.u32(..1000);
+        if roll < p.cancels {
+            self.cancel_some();
+        } else if roll < p.cancels + 10 {
+            self.cancel_burst()?;
+        } else if roll < p.cancels + 20 {
+            let workers = self.rng.u32(1..=self.profile.workers);
+            if !self.profile.external {
+                self.note(|| format!("the caller resizes to {workers}"));
+                self.engine.resize(self.now, workers);
+            }
+        } else {
+            let burst = [1, 1, 2, 5, 20][self.rng.usize(..5)];
+            self.submit(burst)?;
+        }
+        self.step()?;
+        self.go_away()?;
+        let pause = self.rng.u64(..self.profile.pause_ns);
+        self.later(pause, Happens::Acts);
+        Ok(())
+    }
+
+    fn go_away(&mut self) -> Result<(), Fails> {
+        if self.rng.u32(..1000) >= self.profile.away {
+            return Ok(());
+        }
+        if self.rng.bool() {
+            for index in 0..self.workers.len() {
+                if let Some(id) = self.workers[index].as_ref().map(|it| it.id) {
+                    self.feed(id, true)?;
+                }
+            }
+            self.effects()?;
+        }
+        let longest = [MS, 50 * MS, 400 * MS][self.rng.usize(..3)];
+        let away = self.rng.u64(..longest);
+        self.away_until_ns = self.now + away;
+        self.driven_since = self.away_until_ns;
+        self.note(|| format!("the caller is away for {} µs", away / US));
+        self.later(away, Happens::Wakes);
+        Ok(())
+    }
+
+    fn submit(&mut self, burst: u32) -> Result<(), Fails> {
+        for _ in 0..burst {
+            let p = &self.profile;
+            let rng = &mut self.rng;
+            let class = rng.u32(..4);
+            let limited = rng.u32(..1000) < p.limits;
+            let spec = TaskSpec {
+                class,
+                retries: [0, 0, 1, 2][rng.usize(..4)],
+                limit_ns: limited.then(|| rng.u64(MS..40 * MS)),
+                exclusive: rng.u32(..30) == 0,
+            };
+            let poison = rng.u32(..2000) < p.crashes;
+            match self.engine.submit(self.now, spec) {
+                Ok(id) => self.accepted(id, spec, poison),
+                Err(SubmitError::Full) if self.open_tasks() < self.profile.bound => {
+                    return Err(self.broken(7, "full below the bound".to_owned()));
+                }
+                Err(_) => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn accepted(&mut self, id: engine::TaskId, spec: TaskSpec, poison: bool) {
+        let number = self.tasks.len();
+        self.tasks.push(SimTask {
+            id,
+            class: spec.class,
+            retries: spec.retries,
+            limit_ns: spec.limit_ns,
+            poison,
+            begun: 0,
+            deaths: 0,
+            charged: 0,
+            resolved: false,
+            given_up: false,
+        });
+        if self.names.len() <= id.index() {
+            self.names.resize(id.index() + 1, usize::MAX);
+        }
+        self.names[id.index()] = number;
+        self.open.push(number);
+        self.stats.events += 1;
+        self.stats.tasks += 1;
+        self.note(|| format!("the caller submits task {number}: {spec:?}, poison {poison}"));
+    }
+
+    fn open_tasks(&mut self) -> usize {
+        let tasks = &self.tasks;
+        self.open.retain(|&task| !tasks[task].resolved);
+        self.open.len()
+    }
+
+    fn cancel_some(&mut self) {
+        for _ in 0..self.rng.usize(1..4) {
+            if self.open_tasks() == 0 {
+                return;
+            }
+            let number = self.open[self.rng.usize(..self.open.len())];
+            let withdraw = self.rng.u32(..3) == 0;
+            self.give_up(number, withdraw);
+        }
+    }
+
+    fn give_up(&mut self, number: usize, withdraw: bool) {
+        self.stats.events += 1;
+        self.note(|| format!("the caller gives up task {number}, withdraw: {withdraw}"));
+        let id = self.tasks[number].id;
+        self.tasks[number].given_up = true;
+        if withdraw {
+            self.engine.withdraw(self.now, id);
+        } else {
+            self.engine.cancel(self.now, id);
+        }
+    }
+
+    /// Many tasks, cancelled newest first before anything else happens.
+    fn cancel_burst(&mut self) -> Result<(), Fails> {
+        let from = self.tasks.len();
+        self.submit(200)?;
+        for number in (from..self.tasks.len()).rev() {
+            self.give_up(number, false);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Fails> {
+        let how = [
+            Shutdown::Drain,
+            Shutdown::Drain,
+            Shutdown::Now,
+            Shutdown::Drop,
+        ][self.rng.usize(..4)];
+        self.note(|| format!("the caller shuts down: {how:?}"));
+        self.closing = Some(self.now);
+        self.engine.shutdown(self.now, how);
+        self.step()?;
+        self.later(100 * MS, Happens::Acts);
+        Ok(())
+    }
+
+    /// A drain that takes long: hanging tasks are cancelled, and in the end the pool is shut down.
+    fn press(&mut self) -> Result<(), Fails> {
+        let since = self.closing.unwrap_or(self.now);
+        if self.now - since > 3_000 * MS {
+            self.note(|| "the caller shuts down now".to_owned());
+            self.engine.shutdown(self.now, Shutdown::Now);
+        } else {
+            self.cancel_some();
+        }
+        self.step()?;
+        self.later(100 * MS, Happens::Acts);
+        Ok(())
+    }
+
+    /// An external worker comes.
+    pub(crate) fn join(&mut self) -> Result<(), Fails> {
+        let back = self.away_until_ns.saturating_sub(self.now);
+        if back > 0 {
+            self.later(back, Happens::Joins);
+            return Ok(());
+        }
+        self.stats.events += 1;
+        let capabilities = Capabilities {
+            signal: false,
+            lane: false,
+            replace: false,
+        };
+        if let Some(id) = self.engine.join(self.now, capabilities) {
+            self.facts.joined(self.now, &self.engine);
+            self.new_worker(id, true);
+            self.note(|| format!("worker {} joins", id.index()));
+        }
+        self.step()
+    }
+
+    /// Something hits a worker from outside.
+    pub(crate) fn fault(&mut self) {
+        let next = self.rng.u64(1..=self.profile.faults_ns);
+        self.later(next, Happens::Fault);
+        if self.workers.is_empty() {
+            return;
+        }
+        let index = self.rng.usize(..self.workers.len());
+        let kind = self.rng.u32(..10);
+        let after = self.rng.u64(..60 * MS);
+        let Some(worker) = self.workers[index].as_mut() else {
+            return;
+        };
+        let life = worker.life;
+        match kind {
+            0..=3 if worker.dead.is_none() => self.die(index, Death::Signal),
+            4 if worker.greeted && worker.dead.is_none() => {
+                worker.violated = true;
+                self.wake();
+            }
+            5..=9 if !worker.stopped => {
+                worker.stopped = true;
+                self.note(|| format!("worker {index} is stopped for {} µs", after / US));
+                self.later(after, Happens::Continues { index, life });
+            }
+            _ => {}
+        }
+    }
+}

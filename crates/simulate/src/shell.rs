@@ -1,0 +1,385 @@
+//! A shell around the engine that keeps its contract: it drains, ticks, executes effects, and runs
+//! callbacks that may panic.
+
+use crate::profile::{MS, US};
+use crate::worker::Sent;
+use crate::world::{Fails, Happens, World};
+use engine::{Death, Effect, Event, WorkerId};
+
+/// Entries that fit into a lane.
+const LANE: usize = 256;
+
+impl World {
+    /// One step of the shell, if the caller is there.
+    pub(crate) fn step(&mut self) -> Result<(), Fails> {
+        if self.now < self.away_until_ns {
+            self.driven_since = self.away_until_ns;
+            return Ok(());
+        }
+        for event in std::mem::take(&mut self.unreported) {
+            self.report(event);
+        }
+        for index in 0..self.workers.len() {
+            self.drain(index)?;
+        }
+        self.engine.tick(self.now);
+        self.effects()?;
+        self.check()?;
+        self.arm();
+        Ok(())
+    }
+
+    /// Reports to the engine.
+    pub(crate) fn report(&mut self, event: Event) {
+        self.stats.events += 1;
+        self.note(|| format!("{event:?}"));
+        self.facts.reported(self.now, &event);
+        self.engine.handle(self.now, event);
+        self.pull();
+    }
+
+    fn pull(&mut self) {
+        while let Some(effect) = self.engine.pop_effect() {
+            self.facts.asked(self.now, &effect);
+            self.to_do.push_back(effect);
+        }
+    }
+
+    /// Reports everything that one worker left.
+    fn drain(&mut self, index: usize) -> Result<(), Fails> {
+        self.greet(index);
+        self.collect(index)?;
+        let Some(worker) = self.workers[index].as_mut() else {
+            return Ok(());
+        };
+        if worker.violated {
+            worker.violated = false;
+            let worker = worker.id;
+            self.report(Event::Violation { worker });
+        }
+        let Some(worker) = self.workers[index].as_ref() else {
+            return Ok(());
+        };
+        let Some(death) = worker.dead else {
+            return Ok(());
+        };
+        self.bury(index, death);
+        Ok(())
+    }
+
+    fn greet(&mut self, index: usize) {
+        let Some(worker) = self.workers[index].as_mut() else {
+            return;
+        };
+        if worker.ready && !worker.greeted {
+            worker.greeted = true;
+            let (id, capabilities) = (worker.id, worker.capabilities);
+            let event = if worker.refuses {
+                Event::Refused { worker: id }
+            } else {
+                Event::Ready {
+                    worker: id,
+                    capabilities,
+                }
+            };
+            self.report(event);
+        }
+    }
+
+    /// Delivers results, and reports what was finished, done and begun.
+    fn collect(&mut self, index: usize) -> Result<(), Fails> {
+        let now = self.now;
+        let Some(worker) = self.workers[index].as_mut() else {
+            return Ok(());
+        };
+        worker.collected_ns = now;
+        let id = worker.id;
+        let results = std::mem::take(&mut worker.results);
+        if let (Some(first), Some(last)) = (results.first(), results.last()) {
+            let entries = first.entry..last.entry + 1;
+            let ran_ns = results.iter().map(|it| it.ran_ns).sum();
+            for result in &results {
+                if let Some(task) = self.engine.task_at(id, result.entry) {
+                    self.deliver(self.names[task.index()], result.task)?;
+                }
+            }
+            let rss = self.rng.u64(..1000);
+            self.report(Event::Finished {
+                worker: id,
+                entries,
+                ran_ns,
+                rss,
+            });
+        }
+        let Some(worker) = self.workers[index].as_mut() else {
+            return Ok(());
+        };
+        let Some(run) = worker.run else {
+            return Ok(());
+        };
+        let entry = run.sent.entry;
+        let began_ns = if worker.liar {
+            self.rng.u64(..2 * self.now)
+        } else {
+            run.began_ns
+        };
+        if worker.capabilities.lane && worker.began_reported != Some(entry) {
+            worker.began_reported = Some(entry);
+            self.report(Event::Began {
+                worker: id,
+                entry,
+                at_ns: began_ns,
+            });
+        }
+        let Some(worker) = self.workers[index].as_mut() else {
+            return Ok(());
+        };
+        if run.returned && worker.done_reported != Some(entry) {
+            worker.done_reported = Some(entry);
+            self.report(Event::Done { worker: id, entry });
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, named: usize, ran: usize) -> Result<(), Fails> {
+        if named != ran {
+            let what = format!("the result of task {ran} was delivered to task {named}");
+            return Err(self.broken(1, what));
+        }
+        self.resolved(ran, "its output")
+    }
+
+    /// A task has its result.
+    pub(crate) fn resolved(&mut self, task: usize, result: &str) -> Result<(), Fails> {
+        self.note(|| format!("task {task} has {result}"));
+        if self.tasks[task].resolved {
+            return Err(self.broken(1, format!("task {task} has a second result: {result}")));
+        }
+        self.tasks[task].resolved = true;
+        Ok(())
+    }
+
+    fn bury(&mut self, index: usize, death: Death) {
+        let Some(worker) = self.workers[index].take() else {
+            return;
+        };
+        let outstanding = worker
+            .run
+            .map(|run| run.sent)
+            .or(worker.lane.front().copied());
+        let mut not_begun = false;
+        if let (Some(sent), false) = (outstanding, worker.capabilities.lane) {
+            not_begun = worker.run.is_none() && self.rng.bool();
+            if !not_begun && worker.done_reported != Some(sent.entry) {
+                self.tasks[sent.task].deaths += 1;
+            }
+        }
+        let death = if self.rng.u32(..20) == 0 && death != Death::InputChanged {
+            Death::Unknown
+        } else {
+            death
+        };
+        if !worker.greeted && !worker.told_to_end {
+            self.facts.start_died(self.now, death == Death::Exit);
+        }
+        self.report(Event::Died {
+            worker: worker.id,
+            death,
+            not_begun,
+        });
+        if self.profile.external && self.rng.u32(..3) > 0 {
+            let after = self.rng.u64(..20 * MS);
+            self.later(after, Happens::Joins);
+        }
+    }
+
+    pub(crate) fn effects(&mut self) -> Result<(), Fails> {
+        self.pull();
+        while let Some(effect) = self.to_do.pop_front() {
+            self.stats.events += 1;
+            let panics = matches!(effect, Effect::Resolve { .. })
+                && self.rng.u32(..1000) < self.profile.callback_panics;
+            self.execute(effect.clone())?;
+            if panics {
+                self.panicked(effect)?;
+            }
+            self.pull();
+        }
+        Ok(())
+    }
+
+    /// The callback that an effect led to has panicked. The panic is caught, and the loop goes on
+    /// with the next effect.
+    #[cfg(feature = "defects")]
+    fn panicked(&mut self, effect: Effect) -> Result<(), Fails> {
+        match self.options.defect {
+            Some(engine::Defect::PanicLosesEffects) => {
+                self.to_do.clear();
+                Ok(())
+            }
+            Some(engine::Defect::PanicRepeatsEffect) => self.execute(effect),
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(not(feature = "defects"))]
+    fn panicked(&mut self, effect: Effect) -> Result<(), Fails> {
+        self.note(|| format!("the callback of {effect:?} panicked"));
+        Ok(())
+    }
+
+    fn execute(&mut self, effect: Effect) -> Result<(), Fails> {
+        if matches!(
+            effect,
+            Effect::Recall { .. } | Effect::Terminate(..) | Effect::Kill(..)
+        ) {
+            self.elapse()?;
+        }
+        self.note(|| format!("→ {effect:?}"));
+        self.check_effect(&effect)?;
+        match effect {
+            Effect::Start(id) => self.start(id),
+            Effect::Offer(id) => self.feed(id, false)?,
+            Effect::Leave(id) => {
+                if let Some(worker) = self.worker(id) {
+                    worker.told_to_leave = true;
+                    let (index, life) = (id.index(), worker.life);
+                    let after = self.rng.u64(..MS);
+                    self.later(after, Happens::Advances { index, life });
+                }
+            }
+            Effect::Terminate(id, _) => {
+                if let Some(worker) = self.worker(id) {
+                    worker.told_to_end = true;
+                    let (index, life, ignores) = (id.index(), worker.life, worker.ignores_term);
+                    let after = self.rng.u64(..MS);
+                    if !ignores {
+                        let death = Death::Signal;
+                        self.later(after, Happens::Dies { index, life, death });
+                    }
+                }
+            }
+            Effect::Kill(id, _) | Effect::Disconnect(id, _) => {
+                if self.worker(id).is_some() {
+                    self.die(id.index(), Death::Signal);
+                }
+            }
+            Effect::Recall { worker, below } => self.recall(worker, below)?,
+            Effect::Retried { .. } => {}
+            Effect::Resolve { task, outcome } => {
+                let number = self.names[task.index()];
+                self.check_outcome(number, outcome)?;
+                self.resolved(number, &format!("{outcome:?}"))?;
+            }
+            Effect::Fail(_) => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn worker(&mut self, id: WorkerId) -> Option<&mut crate::worker::SimWorker> {
+        let worker = self.workers.get_mut(id.index())?.as_mut()?;
+        (worker.id == id).then_some(worker)
+    }
+
+    /// Gives a worker what the engine has for it.
+    pub(crate) fn feed(&mut self, id: WorkerId, fill: bool) -> Result<(), Fails> {
+        let (now, index) = (self.now, id.index());
+        loop {
+            let full = self.worker(id).is_some_and(|it| it.lane.len() >= LANE);
+            let busy = self.profile.send_fails > 0 && self.rng.u32(..200) == 0;
+            if let (true, Some(worker)) = (full || (busy && !fill), self.worker(id)) {
+                // The shell has no room; it says so when it has.
+                let life = worker.life;
+                worker.excused_until_ns = now + MS;
+                self.later(MS, Happens::Room { index, life });
+                return Ok(());
+            }
+            let assignment = if fill {
+                self.engine.fill(now, id)
+            } else {
+                self.engine.next(now, id)
+            };
+            let Some(assignment) = assignment else {
+                return Ok(());
+            };
+            self.stats.events += 1;
+            let task = self.names[assignment.task.index()];
+            let entry = assignment.entry;
+            let fails = self.rng.u32(..1000) < self.profile.send_fails;
+            let transient = self.rng.u32(..5) > 0;
+            let Some(worker) = self.worker(id) else {
+                return Err(self.broken(1, format!("task {task} went to a worker that is gone")));
+            };
+            if fails {
+                worker.excused_until_ns = now + 70 * MS;
+                self.report(Event::SendFailed {
+                    worker: id,
+                    entry,
+                    transient,
+                });
+                continue;
+            }
+            let life = worker.life;
+            if worker.lane.is_empty() && worker.run.is_none() {
+                worker.progress_ns = now;
+            }
+            worker.lane.push_back(Sent {
+                entry,
+                task,
+                sent_ns: now,
+            });
+            self.note(|| format!("worker {index} gets task {task} as entry {entry}"));
+            let after = self.rng.u64(..30 * US);
+            self.later(after, Happens::Advances { index, life });
+        }
+    }
+
+    fn recall(&mut self, id: WorkerId, below: u64) -> Result<(), Fails> {
+        let Some(worker) = self.worker(id) else {
+            return Ok(());
+        };
+        let first = worker.lane.front().map_or(worker.head, |sent| sent.entry);
+        let mut last = first;
+        while let Some(sent) = worker.lane.front().filter(|sent| sent.entry < below) {
+            last = sent.entry + 1;
+            worker.lane.pop_front();
+        }
+        self.collect(id.index())?;
+        self.report(Event::Recalled {
+            worker: id,
+            entries: first..last,
+        });
+        Ok(())
+    }
+
+    fn start(&mut self, id: WorkerId) {
+        let (now, p) = (self.now, self.profile.clone());
+        let outage = (p.outage_ns.0..p.outage_ns.1).contains(&now);
+        if outage || self.rng.u32(..1000) < p.start_transient {
+            let after = self.rng.u64(..MS);
+            let id = id.to_bits();
+            let permanent = !outage && self.rng.u32(..1000) < p.start_permanent;
+            return self.later(after, Happens::StartFails { id, permanent });
+        }
+        let index = self.new_worker(id, false);
+        let roll = self.rng.u32(..1000);
+        let after = self.rng.u64(50 * US..3 * MS);
+        let Some(worker) = self.workers[index].as_mut() else {
+            return;
+        };
+        let life = worker.life;
+        if roll < p.start_hangs {
+            return;
+        }
+        if roll < p.start_hangs + p.start_dies {
+            let death = if self.rng.bool() {
+                Death::Exit
+            } else {
+                Death::Signal
+            };
+            return self.later(after, Happens::Dies { index, life, death });
+        }
+        worker.refuses = p.start_permanent > 0 && roll > 995;
+        self.later(after, Happens::Ready { index, life });
+    }
+}
