@@ -43,6 +43,8 @@ enum Command {
     Chaos(Rest),
     /// Kill the coordinator at random instants, and check that nothing of it is left
     Kills(Rest),
+    /// Simulate the engine, and check its rules after every step
+    Simulate(Rest),
     /// Run all tests
     #[command(after_help = "\
 Examples:
@@ -75,6 +77,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Compare(rest) => alias::run("lab", "compare", &rest, &interrupt),
         Command::Chaos(rest) => alias::run("chaos", "chaos", &rest, &interrupt),
         Command::Kills(rest) => alias::run("chaos", "kills", &rest, &interrupt),
+        Command::Simulate(rest) => alias::run("simulate", "simulate", &rest, &interrupt),
         Command::Dist(args) => dist::main(&args, &interrupt),
         Command::Test(args) => test::main(&args, &interrupt),
         Command::Ci(args) => ci::main(&args, &interrupt),

@@ -201,7 +201,7 @@ impl World {
             replace: false,
         };
         if let Some(id) = self.engine.join(self.now, capabilities) {
-            self.facts.joined(self.now, &self.engine);
+            self.facts.joined();
             self.new_worker(id, true);
             self.note(|| format!("worker {} joins", id.index()));
         }

@@ -3,7 +3,7 @@
 use crate::profile::{MS, US};
 use crate::worker::Run;
 use crate::world::{Fails, World};
-use engine::{Effect, Engine, Event, KillReason, Outcome, PoolFailure, WorkerId};
+use engine::{Effect, Event, KillReason, Outcome, PoolFailure, WorkerId};
 
 /// What the engine was told about starts, and when.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Facts {
         self.permanent |= permanent && !self.ever_ready;
     }
 
-    pub(crate) fn joined(&mut self, _now: u64, _engine: &Engine) {
+    pub(crate) fn joined(&mut self) {
         self.ever_ready = true;
     }
 }
@@ -306,13 +306,10 @@ impl World {
     pub(crate) fn check_outcome(&mut self, number: usize, outcome: Outcome) -> Result<(), Fails> {
         let task = &self.tasks[number];
         match outcome {
-            Outcome::Died { deaths, .. } if task.retries == 0 => {
+            Outcome::Died { .. } if task.retries == 0 => {
                 if task.begun == 0 && task.deaths == 0 {
                     let what = format!("task {number} failed with a death and was never begun");
                     return Err(self.broken(3, what));
-                }
-                if deaths != 1 {
-                    return Err(self.broken(2, format!("task {number} has {deaths} deaths")));
                 }
             }
             Outcome::Died { deaths, .. } => {
@@ -343,7 +340,7 @@ impl World {
             let run = worker.run.filter(|run| run.sent.task == number);
             // It may have returned since the shell looked last.
             let unseen = |run: &Run| !run.returned || run.returned_ns >= worker.collected_ns;
-            let since = match run {
+            match run {
                 Some(run) if unseen(&run) && worker.capabilities.lane && !worker.liar => {
                     Some(run.began_ns)
                 }
@@ -352,8 +349,7 @@ impl World {
                     let sent = worker.lane.iter().find(|sent| sent.task == number)?;
                     (!worker.capabilities.lane).then_some(sent.sent_ns)
                 }
-            };
-            since
+            }
         });
         let limit = self.tasks[number].limit_ns.unwrap_or(u64::MAX);
         if sent.is_none_or(|since| self.now < since.saturating_add(limit)) {

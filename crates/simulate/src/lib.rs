@@ -77,10 +77,8 @@ pub fn run(seed: u64, options: Options) -> Result<Stats, Box<Failure>> {
 /// As [`run`].
 pub fn run_traced(seed: u64, options: Options) -> Result<Stats, Box<Failure>> {
     run(seed, options).map_err(|failure| {
-        let traced = Options {
-            trace: true,
-            ..options
-        };
+        let mut traced = options;
+        traced.trace = true;
         run(seed, traced).err().unwrap_or(failure)
     })
 }

@@ -121,7 +121,8 @@ impl Profile {
             grace_ns: self.grace_ns,
             recycle_tasks: self.recycle_tasks,
             recycle_bytes: self.recycle_bytes,
-            ..Config::default()
+            #[cfg(feature = "defects")]
+            defect: None,
         }
     }
 }

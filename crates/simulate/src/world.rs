@@ -116,7 +116,7 @@ pub(crate) struct World {
     pub(crate) facts: crate::check::Facts,
 }
 
-const TRACE: usize = 3000;
+const TRACE: usize = 80;
 const STEPS: u64 = 200_000;
 
 impl World {

@@ -162,6 +162,7 @@ impl Engine {
         self.starts.stopped(now, worker.state);
         worker.capabilities = capabilities;
         worker.ready_ns = now;
+        self.deadlines.disarm(id.index);
         worker.state = State::Serving { retiring: false };
         self.starts.served();
         if self.starts.serving > self.starts.wanted {
