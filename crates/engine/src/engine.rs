@@ -11,10 +11,10 @@ use crate::classes::Classes;
 use crate::deadlines::Deadlines;
 use crate::queue::Queue;
 use crate::set::Set;
+use crate::starting::Starts;
 use crate::tasks::{Place, Tasks};
 use crate::workers::{Entry, Holds, State, Workers};
 use crate::{Capabilities, Config, Effect, Event, Outcome, TaskId, TaskSpec, WorkerId};
-use starts::Starts;
 use std::collections::VecDeque;
 
 /// See the [crate's documentation](crate).
@@ -280,15 +280,15 @@ impl Engine {
     }
 
     fn give_up(&mut self, now: u64, task: TaskId, holds: Holds, outcome: Outcome) -> bool {
-        let Some(place) = self.tasks.get(task).map(|task| task.place) else {
+        let Some(was_at) = self.tasks.get(task).map(|task| task.place) else {
             return false;
         };
-        let unresolved = defect!(self, CancelUnresolved) && matches!(place, Place::Held { .. });
+        let unresolved = defect!(self, CancelUnresolved) && matches!(was_at, Place::Held { .. });
         self.tasks.remove(task);
         if !unresolved {
             self.effects.push_back(Effect::Resolve { task, outcome });
         }
-        match place {
+        match was_at {
             Place::Queued => self.bury(),
             Place::Held { worker, entry } => self.abandon(now, worker, entry, holds, task),
         }

@@ -46,6 +46,7 @@ mod event;
 mod id;
 mod queue;
 mod set;
+mod starting;
 mod tasks;
 mod workers;
 

@@ -1,8 +1,9 @@
 //! The caller of the pool: submits, cancels, withdraws, resizes, stays away, shuts down. And what
 //! hits workers from outside.
 
+use crate::happens::Happens;
 use crate::profile::{MS, US};
-use crate::world::{Fails, Happens, SimTask, World};
+use crate::world::{Fails, SimTask, World};
 use engine::{Capabilities, Death, Shutdown, SubmitError, TaskSpec};
 
 impl World {

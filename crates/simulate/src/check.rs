@@ -3,85 +3,7 @@
 use crate::profile::{MS, US};
 use crate::worker::Run;
 use crate::world::{Fails, World};
-use engine::{Effect, Event, KillReason, Outcome, PoolFailure, WorkerId};
-
-/// What the engine was told about starts, and when.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    ever_ready: bool,
-    serving: u32,
-    /// Since when no worker serves.
-    none_since_ns: Option<u64>,
-    /// When a start failed last.
-    failed_ns: Option<u64>,
-    permanent: bool,
-    enough: bool,
-    failed: bool,
-    queued_since_ns: Option<u64>,
-    needed: u32,
-    due_again: u32,
-    /// A start was asked for soon after one had failed.
-    hasty: bool,
-    /// By index: when the worker got ready.
-    ready_ns: Vec<u64>,
-}
-
-impl Facts {
-    pub(crate) fn new(now: u64) -> Facts {
-        Facts {
-            ever_ready: false,
-            serving: 0,
-            none_since_ns: Some(now),
-            failed_ns: None,
-            permanent: false,
-            enough: false,
-            failed: false,
-            queued_since_ns: None,
-            needed: 1,
-            due_again: 0,
-            hasty: false,
-            ready_ns: Vec::new(),
-        }
-    }
-
-    pub(crate) fn reported(&mut self, now: u64, event: &Event) {
-        match event {
-            Event::StartFailed { permanent, .. } => self.start_died(now, *permanent),
-            Event::Refused { .. } => self.start_died(now, true),
-            Event::Ready { worker, .. } => {
-                self.ever_ready = true;
-                let index = worker.index();
-                self.ready_ns.resize(self.ready_ns.len().max(index + 1), 0);
-                self.ready_ns[index] = now;
-            }
-            Event::Finished { worker, .. } => {
-                let ready = self.ready_ns.get(worker.index()).copied().unwrap_or(0);
-                if self.failed_ns.is_some_and(|failed| ready > failed) {
-                    self.failed_ns = None;
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// An effect was asked for, directly after the last event.
-    pub(crate) fn asked(&mut self, now: u64, effect: &Effect) {
-        let soon = self.failed_ns.is_some_and(|failed| now < failed + 5 * MS);
-        self.hasty |= soon && matches!(effect, Effect::Start(_));
-        if let Effect::Terminate(_, KillReason::NotReady) = effect {
-            self.failed_ns = Some(now);
-        }
-    }
-
-    pub(crate) fn start_died(&mut self, now: u64, permanent: bool) {
-        self.failed_ns = Some(now);
-        self.permanent |= permanent && !self.ever_ready;
-    }
-
-    pub(crate) fn joined(&mut self) {
-        self.ever_ready = true;
-    }
-}
+use engine::{Effect, KillReason, Outcome, PoolFailure, WorkerId};
 
 const IDLE_NS: u64 = 2 * MS + 100 * US;
 
@@ -306,7 +228,10 @@ impl World {
     pub(crate) fn check_outcome(&mut self, number: usize, outcome: Outcome) -> Result<(), Fails> {
         let task = &self.tasks[number];
         match outcome {
-            Outcome::Died { .. } if task.retries == 0 => {
+            Outcome::Died { deaths, .. } if task.retries == 0 => {
+                if deaths != 1 {
+                    return Err(self.broken(2, format!("task {number} has {deaths} deaths")));
+                }
                 if task.begun == 0 && task.deaths == 0 {
                     let what = format!("task {number} failed with a death and was never begun");
                     return Err(self.broken(3, what));

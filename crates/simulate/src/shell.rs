@@ -1,9 +1,10 @@
 //! A shell around the engine that keeps its contract: it drains, ticks, executes effects, and runs
 //! callbacks that may panic.
 
+use crate::happens::Happens;
 use crate::profile::{MS, US};
 use crate::worker::Sent;
-use crate::world::{Fails, Happens, World};
+use crate::world::{Fails, World};
 use engine::{Death, Effect, Event, WorkerId};
 
 /// Entries that fit into a lane.

@@ -1,69 +1,17 @@
 //! The simulated world: its clock, what is going to happen, and the loop.
 
+use crate::facts::Facts;
+use crate::happens::Happens;
 use crate::profile::{MS, Profile, US};
+use crate::report::{Failure, Options, Stats};
 use crate::worker::SimWorker;
-use crate::{Failure, Options, Stats};
-use engine::{Death, Effect, Engine, Event, TaskId, WorkerId};
+use engine::{Effect, Engine, Event, TaskId, WorkerId};
 use fastrand::Rng;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 /// Why a run ends early.
 pub(crate) type Fails = Box<Failure>;
-
-/// What can happen at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Happens {
-    /// A worker that is being started gets ready, or refuses.
-    Ready {
-        index: usize,
-        life: u64,
-    },
-    /// A worker looks for entries.
-    Advances {
-        index: usize,
-        life: u64,
-    },
-    Returns {
-        index: usize,
-        life: u64,
-    },
-    Publishes {
-        index: usize,
-        life: u64,
-    },
-    Dies {
-        index: usize,
-        life: u64,
-        death: Death,
-    },
-    /// A worker that could not be started.
-    StartFails {
-        id: u64,
-        permanent: bool,
-    },
-    Continues {
-        index: usize,
-        life: u64,
-    },
-    /// The shell has room for a worker again.
-    Room {
-        index: usize,
-        life: u64,
-    },
-    /// Something hits a worker from outside.
-    Fault,
-    /// The caller does something.
-    Acts,
-    /// An external worker comes.
-    Joins,
-    /// The engine's deadline, as it was then.
-    Deadline {
-        at: u64,
-    },
-    /// The shell is woken.
-    Wakes,
-}
 
 /// A task as it really is.
 #[derive(Debug)]
@@ -113,7 +61,7 @@ pub(crate) struct World {
     /// For how many tenths of a second the caller waits for a worker before it shuts down.
     pub(crate) patience: u32,
     pub(crate) closing: Option<u64>,
-    pub(crate) facts: crate::check::Facts,
+    pub(crate) facts: Facts,
 }
 
 const TRACE: usize = 80;
@@ -155,7 +103,7 @@ impl World {
             actions_left: profile.actions,
             patience: 25,
             closing: None,
-            facts: crate::check::Facts::new(MS),
+            facts: Facts::new(MS),
             rng,
             profile,
         }
