@@ -175,6 +175,7 @@ impl Engine {
                 transient,
             } => self.send_failed(now, worker, entry, transient),
             Event::OutputTooLong { worker, entry } => self.output_too_long(now, worker, entry),
+            Event::Closed { worker } => self.closed(now, worker),
             Event::Violation { worker } => self.violation(now, worker),
             Event::Died {
                 worker,

@@ -89,6 +89,12 @@ pub enum Event {
         /// The entry.
         entry: u64,
     },
+    /// A worker's connection has ended, or its process has and how is not known yet. Its `Died`
+    /// follows; where it does not within the grace period, the worker is killed.
+    Closed {
+        /// The worker.
+        worker: WorkerId,
+    },
     /// A worker broke the protocol.
     Violation {
         /// The worker.
@@ -184,6 +190,12 @@ pub enum Outcome {
         /// How many.
         deaths: u32,
     },
+    /// It returned, and its worker died before the result was here: more often than its retries
+    /// allow.
+    ResultLost {
+        /// The last worker that ran it.
+        worker: WorkerId,
+    },
     /// Its input changed while it ran.
     InputChanged {
         /// The worker that ran it.
@@ -210,6 +222,8 @@ pub enum KillReason {
     OutputTooLong,
     /// It broke the protocol.
     Violation,
+    /// Its connection ended, and it did not.
+    Closed,
     /// It refused to serve.
     Refused,
     /// It was not ready in time.

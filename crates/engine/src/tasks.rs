@@ -8,6 +8,8 @@ pub(crate) struct Task {
     pub(crate) spec: TaskSpec,
     /// Workers that died while they ran it.
     pub(crate) deaths: u32,
+    /// Times that it returned and its result did not arrive.
+    pub(crate) lost: u32,
     /// How often it could not be sent for a transient reason.
     pub(crate) send_failures: u32,
     pub(crate) place: Place,
@@ -41,6 +43,7 @@ impl Tasks {
         let task = Task {
             spec,
             deaths: 0,
+            lost: 0,
             send_failures: 0,
             place: Place::Queued,
         };

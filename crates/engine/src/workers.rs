@@ -27,6 +27,12 @@ pub(crate) enum State {
     Leaving {
         since_ns: u64,
     },
+    /// Its connection has ended.
+    Closed {
+        /// Before it was ready.
+        starting: bool,
+        since_ns: u64,
+    },
     /// It was sent SIGTERM.
     Ending {
         reason: KillReason,
@@ -256,9 +262,9 @@ impl Worker {
         match self.state {
             State::Free | State::Killed | State::Checking { .. } => None,
             State::Starting { since_ns } => Some(after(since_ns, config.start_timeout_ns)),
-            State::Leaving { since_ns } | State::Ending { since_ns, .. } => {
-                Some(after(since_ns, config.grace_ns))
-            }
+            State::Leaving { since_ns }
+            | State::Closed { since_ns, .. }
+            | State::Ending { since_ns, .. } => Some(after(since_ns, config.grace_ns)),
             State::Serving { .. } => {
                 let limit = match (self.in_function(), self.running()) {
                     (None, Some(_)) => after(self.done_ns, config.grace_ns),

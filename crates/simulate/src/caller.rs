@@ -106,6 +106,7 @@ impl World {
             poison,
             begun: 0,
             deaths: 0,
+            lost: 0,
             charged: 0,
             resolved: false,
             given_up: false,
@@ -229,7 +230,17 @@ impl World {
                 worker.violated = true;
                 self.wake();
             }
-            5..=9 if !worker.stopped => {
+            5 if worker.dead.is_none() && !worker.closed => {
+                // Half of them end soon after, the others never.
+                worker.closed = true;
+                let death = Death::Exit;
+                if after.is_multiple_of(2) {
+                    self.later(after / 40, Happens::Dies { index, life, death });
+                }
+                self.note(|| format!("worker {index} closes its connection"));
+                self.wake();
+            }
+            6..=9 if !worker.stopped => {
                 worker.stopped = true;
                 self.note(|| format!("worker {index} is stopped for {} µs", after / US));
                 self.later(after, Happens::Continues { index, life });

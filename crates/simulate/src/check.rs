@@ -57,6 +57,7 @@ impl World {
             let serves = worker.greeted
                 && worker.dead.is_none()
                 && !worker.told_to_leave
+                && !worker.closed
                 && !worker.told_to_end
                 && self.engine.is_serving(worker.id);
             let idle = serves
@@ -118,7 +119,7 @@ impl World {
                 run.began_ns
             };
             let due = (since + limit + slack).max(self.driven_since + slack);
-            if self.now > due && worker.dead.is_none() && !worker.told_to_end {
+            if self.now > due && worker.dead.is_none() && !worker.told_to_end && !worker.closed {
                 let what = format!("task {} runs longer than {limit} ns", run.sent.task);
                 return Err(self.broken(3, what));
             }
@@ -190,6 +191,7 @@ impl World {
         let guilty = matches!(
             reason,
             KillReason::ShutDown
+                | KillReason::Closed
                 | KillReason::Violation
                 | KillReason::NotReady
                 | KillReason::Refused
@@ -244,6 +246,10 @@ impl World {
                     let what = format!("task {number}: {deaths} deaths, {} retries", task.retries);
                     return Err(self.broken(2, what));
                 }
+            }
+            Outcome::ResultLost { .. } if task.lost <= task.retries => {
+                let what = format!("task {number} failed after {} lost results", task.lost);
+                return Err(self.broken(3, what));
             }
             Outcome::InputChanged { .. } => self.charge(number)?,
             Outcome::TimedOut { worker } => self.check_time_out(number, worker)?,

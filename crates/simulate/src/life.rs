@@ -29,6 +29,8 @@ impl World {
             head: 0,
             stopped: false,
             deferred: Vec::new(),
+            closed: false,
+            closed_reported: false,
             told_to_leave: false,
             told_to_end: false,
             ignores_term: rng.u32(..1000) < p.ignores_term,
@@ -59,7 +61,12 @@ impl World {
         let Some(worker) = self.workers[index].as_mut() else {
             return Ok(());
         };
-        if !worker.ready || worker.stopped || worker.dead.is_some() || worker.run.is_some() {
+        if worker.closed
+            || !worker.ready
+            || worker.stopped
+            || worker.dead.is_some()
+            || worker.run.is_some()
+        {
             return Ok(());
         }
         let Some(sent) = worker.lane.pop_front() else {

@@ -53,6 +53,14 @@ impl World {
         let Some(worker) = self.workers[index].as_mut() else {
             return Ok(());
         };
+        if worker.closed && !worker.closed_reported {
+            worker.closed_reported = true;
+            let worker = worker.id;
+            self.report(Event::Closed { worker });
+        }
+        let Some(worker) = self.workers[index].as_mut() else {
+            return Ok(());
+        };
         if worker.violated {
             worker.violated = false;
             let worker = worker.id;
@@ -72,7 +80,7 @@ impl World {
         let Some(worker) = self.workers[index].as_mut() else {
             return;
         };
-        if worker.ready && !worker.greeted {
+        if worker.ready && !worker.greeted && !worker.closed {
             worker.greeted = true;
             let (id, capabilities) = (worker.id, worker.capabilities);
             let event = if worker.refuses {
@@ -168,6 +176,9 @@ impl World {
             .run
             .map(|run| run.sent)
             .or(worker.lane.front().copied());
+        if let Some(run) = worker.run.filter(|run| run.returned) {
+            self.tasks[run.sent.task].lost += 1;
+        }
         let mut not_begun = false;
         if let (Some(sent), false) = (outstanding, worker.capabilities.lane) {
             not_begun = worker.run.is_none() && self.rng.bool();
@@ -261,7 +272,8 @@ impl World {
                 }
             }
             Effect::Kill(id, _) | Effect::Disconnect(id, _) => {
-                if self.worker(id).is_some() {
+                if let Some(worker) = self.worker(id) {
+                    worker.told_to_end = true;
                     self.die(id.index(), Death::Signal);
                 }
             }

@@ -24,6 +24,9 @@ pub(crate) struct SimWorker {
     pub(crate) stopped: bool,
     /// What would have happened while it was stopped.
     pub(crate) deferred: Vec<Happens>,
+    /// Its connection has ended: nothing that it does is seen any more.
+    pub(crate) closed: bool,
+    pub(crate) closed_reported: bool,
     pub(crate) told_to_leave: bool,
     pub(crate) told_to_end: bool,
     pub(crate) ignores_term: bool,

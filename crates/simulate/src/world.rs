@@ -24,6 +24,8 @@ pub(crate) struct SimTask {
     pub(crate) begun: u32,
     /// Deaths of workers that the task may be charged with.
     pub(crate) deaths: u32,
+    /// Times that it returned and its worker died before the result was reported.
+    pub(crate) lost: u32,
     /// Those that it was charged with.
     pub(crate) charged: u32,
     pub(crate) resolved: bool,

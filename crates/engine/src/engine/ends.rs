@@ -162,6 +162,27 @@ impl Engine {
         }
     }
 
+    pub(super) fn closed(&mut self, now: u64, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        let state = worker.state;
+        // One that was told to leave or is being ended has its deadline already.
+        let starting = match state {
+            State::Starting { .. } => true,
+            State::Serving { .. } | State::Checking { .. } => false,
+            _ => return,
+        };
+        worker.state = State::Closed {
+            starting,
+            since_ns: now,
+        };
+        self.starts.stopped(now, state);
+        self.recall_rest(id.index);
+        self.idle.remove(id.index);
+        self.watch(id.index);
+    }
+
     pub(super) fn violation(&mut self, now: u64, id: WorkerId) {
         if self.workers.get(id).is_some() {
             self.kill(now, id, KillReason::Violation);
@@ -254,10 +275,13 @@ impl Engine {
         let more = u32::from(defect!(self, OneRetryMore));
         let known = self.tasks.get_mut(task)?;
         known.deaths += u32::from(charged);
-        let deaths = known.deaths;
-        let lost = !charged && known.spec.retries == 0 && !rerun;
-        if lost || deaths > known.spec.retries + more {
-            let deaths = deaths.max(1);
+        known.lost += u32::from(!charged);
+        let (deaths, retries) = (known.deaths, known.spec.retries);
+        if known.lost > retries && !charged && !rerun {
+            self.resolve(task, Outcome::ResultLost { worker: id });
+            return None;
+        }
+        if deaths > retries + more {
             self.resolve(task, Outcome::Died { worker: id, deaths });
             return None;
         }

@@ -165,9 +165,13 @@ impl Engine {
         unproved: bool,
     ) {
         match state {
-            State::Starting { .. } => self.failed_to_start(now, id, death == Death::Exit),
+            State::Starting { .. } | State::Closed { starting: true, .. } => {
+                self.failed_to_start(now, id, death == Death::Exit);
+            }
             // Ready and gone without having done anything: starting again at once would be a storm.
-            State::Serving { .. } if unproved => self.starts.failed(now, id),
+            State::Serving { .. } | State::Closed { .. } if unproved => {
+                self.starts.failed(now, id);
+            }
             _ => {}
         }
         self.start_missing(now);

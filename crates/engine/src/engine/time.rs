@@ -37,6 +37,12 @@ impl Engine {
         worker.looked_at_ns = now;
         match worker.state {
             State::Starting { .. } => self.late(now, id),
+            State::Closed { starting, .. } => {
+                self.kill(now, id, KillReason::Closed);
+                if starting {
+                    self.failed_to_start(now, id, false);
+                }
+            }
             State::Leaving { .. } => self.terminate(now, id, KillReason::NotGone),
             State::Ending { reason, .. } if defect!(self, NoKillAfterGrace) => {
                 self.workers.at(index).state = State::Ending {
