@@ -192,7 +192,7 @@ impl Timeline {
                 life.worker.ended = match *ending {
                     pool::Ending::Exit(code) => Some(Ended::Exit(code)),
                     pool::Ending::Signal(signal) => Some(Ended::Signal(signal)),
-                    pool::Ending::Left => None,
+                    pool::Ending::Left | pool::Ending::Unknown => None,
                 };
                 life.keep(at, report::What::Ended, None);
             }

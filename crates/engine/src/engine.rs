@@ -15,7 +15,7 @@ use crate::starting::Starts;
 use crate::tasks::{Place, Tasks};
 use crate::workers::{Entry, Holds, State, Workers};
 use crate::{Capabilities, Config, Effect, Event, Outcome, TaskId, TaskSpec, WorkerId};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// See the [crate's documentation](crate).
 #[derive(Debug)]
@@ -26,8 +26,9 @@ pub struct Engine {
     workers: Workers,
     classes: Classes,
     deadlines: Deadlines,
-    /// Workers that hold nothing, take tasks and have not been offered any.
-    idle: Set,
+    /// Workers that hold nothing, take tasks and have not been offered any. The first of them is offered
+    /// the next task, so that few workers of many stay in use.
+    idle: BTreeSet<u32>,
     /// Workers whose unclaimed entries are worth another worker's while.
     heavy: Set,
     /// Workers with unclaimed entries that have made no progress for the time of a credit.
@@ -106,7 +107,7 @@ impl Engine {
             workers: Workers::default(),
             classes: Classes::default(),
             deadlines: Deadlines::default(),
-            idle: Set::default(),
+            idle: BTreeSet::new(),
             heavy: Set::default(),
             stalled: Set::default(),
             stage: Stage::Open,

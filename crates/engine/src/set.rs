@@ -52,8 +52,4 @@ impl Set {
             .get(number as usize)
             .is_some_and(|&at| at != NOWHERE)
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
 }

@@ -1,10 +1,9 @@
 //! A task on its way through the pool: what is to be run, and who waits for it.
 
-use crate::failure::TaskFailure;
+use crate::failure::{SubmitError, TaskFailure};
 use crate::gate::Place;
-use crate::handle::Reply;
 use crate::input::{Input, Stream};
-use crate::pool::SubmitError;
+use crate::reply::Reply;
 use std::sync::Arc;
 use std::time::Duration;
 use task::Task;
@@ -17,20 +16,20 @@ const MAX_INLINE: usize = 256 * 1024;
 /// A task on its way through the pool. Its reply is resolved exactly once, at the latest when it
 /// is dropped.
 pub(crate) struct Call {
-    pub(crate) task: &'static str,
-    pub(crate) args: Vec<u8>,
-    pub(crate) input: Input,
-    pub(crate) terms: Terms,
+    pub task: &'static str,
+    pub args: Vec<u8>,
+    pub input: Input,
+    pub terms: Terms,
     reply: Option<Arc<dyn Reply>>,
     /// The task's place in a queue that is bounded.
-    pub(crate) place: Option<Place>,
+    pub place: Option<Place>,
 }
 
 /// What holds for one task in place of what holds for the pool.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Terms {
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) retries: Option<u32>,
+    pub timeout: Option<Duration>,
+    pub retries: Option<u32>,
 }
 
 impl Call {

@@ -1,7 +1,7 @@
 //! What happens in a pool, told to whoever watches.
 
+use crate::ids::{TaskId, WorkerId};
 use crate::process::Ending;
-use crate::schedule::{TaskId, WorkerId};
 use wire::Memory;
 
 /// Something that happened to a worker. Times are CLOCK_MONOTONIC in nanoseconds, of the

@@ -1,13 +1,13 @@
 //! Why a task gave no output, and why a pool cannot go on.
 
+use crate::ids::TaskId;
 use crate::process::Ending;
 use crate::reserve::ShortError;
-use crate::schedule::TaskId;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use wire::{FailureKind, Memory};
+use wire::{FailureKind, Memory, RegionId};
 
 /// Why a task gave no output.
 #[derive(Debug, Clone, Error)]
@@ -24,6 +24,10 @@ pub enum TaskFailure {
     /// It took longer than its limit; its worker was ended.
     #[error("took longer than {0:?}; its worker was ended")]
     TimedOut(Duration),
+    /// Its output is longer than [`Builder::output_bound`](crate::Builder::output_bound), in bytes. It is
+    /// not run again.
+    #[error("its output is longer than {0} bytes, the bound of outputs")]
+    OutputTooLong(usize),
     /// It was cancelled by its caller.
     #[error("cancelled")]
     Cancelled,
@@ -96,6 +100,24 @@ pub struct Certificate {
     pub rss_peak: Option<u64>,
     /// Whether the kernel's OOM killer was at work meanwhile.
     pub oom: bool,
+}
+
+impl Certificate {
+    /// Of a worker of which nothing is known any more.
+    pub(crate) fn unknown() -> Certificate {
+        Certificate {
+            worker: String::new(),
+            pid: 0,
+            task: None,
+            deaths: 0,
+            ending: Ending::Unknown,
+            reason: None,
+            stderr: Vec::new(),
+            memory: None,
+            rss_peak: None,
+            oom: false,
+        }
+    }
 }
 
 impl fmt::Display for Certificate {
@@ -173,4 +195,44 @@ pub enum PoolError {
     /// Waiting for events failed.
     #[error("the pool cannot wait for its workers: {0}{hint}", hint = runtime::limit_hint(.0))]
     Wait(Arc<std::io::Error>),
+}
+
+/// Why a task was not taken.
+#[derive(Debug, Clone, Error)]
+pub enum SubmitError {
+    /// The arguments cannot be encoded, or are longer than a frame.
+    #[error("arguments of {task} cannot be sent: {why}; hand large data over as input")]
+    Args {
+        /// The task's name.
+        task: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// The input refers to a region that is not attached, or to a range outside it.
+    #[error("{len} bytes at {offset} of region {region}: {why}")]
+    Input {
+        /// The region.
+        region: RegionId,
+        /// Bytes from its start.
+        offset: u64,
+        /// Bytes.
+        len: u64,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// As many tasks are open as the queue bound allows.
+    #[error("the queue is full")]
+    Full,
+    /// The pool cannot go on.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+}
+
+impl From<SubmitError> for TaskFailure {
+    fn from(error: SubmitError) -> TaskFailure {
+        match error {
+            SubmitError::Pool(error) => TaskFailure::Pool(error),
+            error => TaskFailure::NotTaken(error.to_string()),
+        }
+    }
 }

@@ -77,9 +77,8 @@
 //!   dropped: an output, or a [`TaskFailure`] that says why there is none.
 //! - **A task runs at least once** if it has an output; twice or more where its worker died
 //!   meanwhile. What must not run twice is submitted with [`retries(0)`](Submission::retries).
-//! - **A death touches its own task.** Tasks that had been sent ahead to a dead worker go back to
-//!   the queue, uncounted; the one that was running is retried, then given up with a
-//!   [`Certificate`]. Which one was running is known from shared memory, not guessed.
+//! - **A death touches its own task.** The task that was running is retried, then given up with a
+//!   [`Certificate`]. Whether it had begun is known from shared memory, not guessed.
 //! - **At most [`queue_bound`](Builder::queue_bound) tasks are open**, and descriptors and threads
 //!   do not grow with their number.
 //! - **Nothing is left behind**: no process, no segment, no descriptor, also where the coordinator
@@ -90,19 +89,22 @@
 //! | it returns an error or panics | [`TaskFailure::Failed`], a panic with place and backtrace | lives on | nothing |
 //! | its worker dies | retried, then [`TaskFailure::Died`] | replaced | nothing |
 //! | SIGBUS: its mapped file was truncated | [`TaskFailure::InputChanged`], not retried | replaced | nothing |
-//! | it takes longer than its limit | [`TaskFailure::TimedOut`] | SIGTERM, grace, SIGKILL; replaced | those sent ahead to that worker go to another |
+//! | it takes longer than its limit | [`TaskFailure::TimedOut`] | SIGTERM, grace, SIGKILL; replaced | nothing |
 //! | it is cancelled while queued | [`TaskFailure::Cancelled`], never run | nothing | nothing |
 //! | it is cancelled while it runs | [`TaskFailure::Cancelled`] | ended as above, replaced | as above |
-//! | its output is over [`output_bound`](Builder::output_bound), or its worker breaks the protocol | as if the worker died | killed, replaced | nothing |
+//! | its output is over [`output_bound`](Builder::output_bound) | [`TaskFailure::OutputTooLong`], not run again | ended, replaced | nothing |
+//! | its worker breaks the protocol | as if the worker died | killed, replaced | nothing |
 //! | [`Shutdown::Drain`] | answered | asked to go; by force after the grace | answered |
 //! | [`Shutdown::Now`] | [`TaskFailure::ShutDown`] | SIGTERM, grace, SIGKILL | the same |
 //! | the pool is dropped | [`TaskFailure::ShutDown`] | SIGKILL | the same |
 //! | the initializer fails, or no worker gets ready | [`TaskFailure::Pool`] with the cause | killed | the same, once: no storm of restarts |
+//! | a worker cannot be replaced | waits for another worker | started again, with pauses of up to a second | nothing; the pool fails where none is left for [`start_timeout`](Builder::start_timeout) |
 //!
 //! # Who drives it
 //!
-//! A [`Pool`] advances inside its own calls and belongs to the thread that made it; a program with
-//! an event loop watches its descriptor and calls [`Pool::drive`]. A [`Background`] pool has a
+//! A [`Pool`] advances inside its own calls and belongs to the thread that made it: `submit` sends a task
+//! to an idle worker at once. A program with an event loop watches its descriptor and calls
+//! [`Pool::drive`]; the descriptor becomes readable for deadlines as well. A [`Background`] pool has a
 //! thread of its own, can be shared by many, and its handles are futures of no particular runtime.
 //!
 //! # What workers may do
@@ -121,44 +123,38 @@
 //!
 //! The pool knows bytes and tasks; it knows nothing of records or of files' formats.
 
-mod background;
-mod builder;
+mod api;
 mod call;
+mod connection;
 mod counters;
 mod event;
 mod failure;
 mod gate;
-mod handle;
 mod heartbeat;
+mod ids;
 mod input;
-mod link;
-mod map;
-mod pool;
 mod process;
-mod reduce;
 mod region;
+mod reply;
 mod reserve;
-mod schedule;
-mod shared;
+mod settings;
+mod shell;
 mod start;
 mod stderr;
-mod worker;
 
-pub use background::{Background, Pending};
-pub use builder::{Builder, MAX_WORKERS, Watcher};
+pub use api::{
+    Background, Builder, Handle, Pending, Pool, ReduceError, Shared, Shutdown, Submission,
+};
 pub use bytemuck::Pod;
 pub use counters::Counters;
 pub use event::{Event, What};
-pub use failure::{Certificate, Failed, PoolError, TaskFailure};
-pub use handle::Handle;
+pub use failure::{Certificate, Failed, PoolError, SubmitError, TaskFailure};
+pub use ids::{TaskId, WorkerId};
 pub use input::{Input, Make, Maker, SharedBytes, Stream};
-pub use pool::{Pool, Shutdown, Submission, SubmitError};
 pub use process::Ending;
-pub use reduce::ReduceError;
 pub use region::{Access, Region, RegionError};
 pub use reserve::ShortError;
 pub use runtime::{Forwarding, PROTOCOL, VERSION};
-pub use schedule::{TaskId, WorkerId};
-pub use shared::Shared;
+pub use settings::{MAX_WORKERS, Watcher};
 pub use start::{ListenError, Program, StartError, StartMethod};
 pub use wire::{FailureKind, LogRecord, Memory, RegionId};

@@ -22,12 +22,16 @@ pub enum Ending {
     Signal(i32),
     /// It went as it came, by itself: nobody here is told how it ended, if it has.
     Left,
+    /// It has ended, and somebody else took its exit status: SIGCHLD is ignored, or another part of
+    /// the program reaps all children.
+    Unknown,
 }
 
 impl fmt::Display for Ending {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Ending::Left => write!(formatter, "left"),
+            Ending::Unknown => write!(formatter, "ended, and its exit status is unknown"),
             Ending::Exit(code) => write!(formatter, "exited with code {code}"),
             Ending::Signal(number) => match Signal::try_from(number) {
                 Ok(signal) => write!(formatter, "was killed by signal {number} ({signal})"),
@@ -139,20 +143,41 @@ impl Process {
     }
 
     fn reap(&mut self, wait: bool) -> io::Result<Option<Ending>> {
-        if self.ending.is_none() && self.ours && self.has_ended(wait)? {
-            // Until it is reaped its number is its own. What it left in its group goes with it, and
-            // the guardian forgets it.
-            let _ = nix::sys::signal::killpg(Pid::from_raw(self.pid as i32), Signal::SIGKILL);
-            self.guarded = None;
-            if let Some(reaped) = runtime::reap(self.pidfd.as_fd(), true)? {
-                self.ending = Some(match reaped.ending {
+        if self.ending.is_some() || !self.ours || !self.has_ended(wait)? {
+            return Ok(self.ending);
+        }
+        // What it left in its group goes with it, and the guardian forgets it.
+        self.kill_group();
+        self.guarded = None;
+        self.ending = Some(match runtime::reap(self.pidfd.as_fd(), true) {
+            Ok(Some(reaped)) => {
+                self.rss_peak = Some(reaped.rss_peak).filter(|&peak| peak > self.rss_floor);
+                match reaped.ending {
                     Ok(code) => Ending::Exit(code),
                     Err(signal) => Ending::Signal(signal),
-                });
-                self.rss_peak = Some(reaped.rss_peak).filter(|&peak| peak > self.rss_floor);
+                }
             }
-        }
+            // Somebody else has reaped it.
+            Ok(None) | Err(_) => Ending::Unknown,
+        });
         Ok(self.ending)
+    }
+
+    /// Kills what is left of the group of a process that has ended.
+    fn kill_group(&self) {
+        if self.send(libc::SIGKILL, PIDFD_SIGNAL_PROCESS_GROUP).is_ok() || !self.is_zombie() {
+            return;
+        }
+        // An older kernel. Until it is reaped the number is its own.
+        let _ = nix::sys::signal::killpg(Pid::from_raw(self.pid as i32), Signal::SIGKILL);
+    }
+
+    /// Whether the process has ended and nobody has reaped it.
+    fn is_zombie(&self) -> bool {
+        use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+        let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
+        let seen = waitid(Id::PIDFd(self.pidfd.as_fd()), look);
+        seen.is_ok_and(|status| status != WaitStatus::StillAlive)
     }
 
     fn has_ended(&self, wait: bool) -> io::Result<bool> {

@@ -185,6 +185,11 @@ impl Channel {
         self.next_frame()
     }
 
+    /// Bytes that have come and are no whole frame yet, once [`next_frame`](Self::next_frame) gives none.
+    pub fn pending(&self) -> usize {
+        self.frames.pending()
+    }
+
     /// Whether a peer's frame was cut off by the end of the stream.
     pub fn has_partial_frame(&self) -> bool {
         self.frames.pending() > 0

@@ -44,12 +44,15 @@ pub(crate) fn never_gain_privileges() -> io::Result<()> {
 }
 
 /// Gives a forked child default dispositions and an empty mask: the parent's handlers are not
-/// meant for it.
+/// meant for it. SIGPIPE is ignored, as in every Rust program: a task that writes to a closed pipe gets
+/// an error.
 pub(crate) fn reset_signals() {
     for number in 1..=libc::SIGRTMAX() {
         // SAFETY: SIG_DFL is a valid disposition; signals that cannot be set are refused.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
+    // SAFETY: SIG_IGN is a valid disposition.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 

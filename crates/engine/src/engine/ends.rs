@@ -62,7 +62,7 @@ impl Engine {
         // Asked for anew where it was asked for already: the answer has to come after this.
         worker.recalling = below;
         self.effects.push_back(Effect::Recall { worker: id, below });
-        self.idle.remove(id.index);
+        self.idle.remove(&id.index);
         self.watch(id.index);
     }
 
@@ -128,7 +128,7 @@ impl Engine {
         };
         self.recall_rest(id.index);
         self.effects.push_back(Effect::Terminate(id, reason));
-        self.idle.remove(id.index);
+        self.idle.remove(&id.index);
         self.watch(id.index);
     }
 
@@ -149,7 +149,7 @@ impl Engine {
         } else {
             Effect::Disconnect(id, reason)
         });
-        self.idle.remove(id.index);
+        self.idle.remove(&id.index);
         self.watch(id.index);
     }
 
@@ -179,13 +179,19 @@ impl Engine {
         };
         self.starts.stopped(now, state);
         self.recall_rest(id.index);
-        self.idle.remove(id.index);
+        self.idle.remove(&id.index);
         self.watch(id.index);
     }
 
     pub(super) fn violation(&mut self, now: u64, id: WorkerId) {
-        if self.workers.get(id).is_some() {
-            self.kill(now, id, KillReason::Violation);
+        let Some(worker) = self.workers.get(id) else {
+            return;
+        };
+        let starting = matches!(worker.state, State::Starting { .. });
+        self.kill(now, id, KillReason::Violation);
+        if starting {
+            // It speaks another protocol, and so will the next.
+            self.failed_to_start(now, id, true);
         }
     }
 
@@ -196,7 +202,7 @@ impl Engine {
             State::Serving { retiring } | State::Checking { retiring, .. } => *retiring = true,
             _ => {}
         }
-        self.idle.remove(index);
+        self.idle.remove(&index);
     }
 
     pub(super) fn leave_if_empty(&mut self, now: u64, index: u32) {
@@ -212,7 +218,7 @@ impl Engine {
         self.starts.stopped(now, worker.state);
         worker.state = State::Leaving { since_ns: now };
         self.effects.push_back(Effect::Leave(id));
-        self.idle.remove(index);
+        self.idle.remove(&index);
         self.watch(index);
     }
 
@@ -231,7 +237,7 @@ impl Engine {
         }
         self.workers.release(id);
         self.deadlines.disarm(id.index);
-        self.idle.remove(id.index);
+        self.idle.remove(&id.index);
         self.heavy.remove(id.index);
         self.stalled.remove(id.index);
         self.starts.stopped(now, state);

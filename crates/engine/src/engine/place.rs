@@ -23,7 +23,7 @@ impl Engine {
             return None;
         };
         worker.offered = false;
-        self.idle.remove(id.index);
+        self.idle.remove(&id.index);
         let assignment = self.take_queued(now, id, fill);
         self.watch(id.index);
         let worker = self.workers.at(id.index);
@@ -91,11 +91,11 @@ impl Engine {
         let takes = worker.has_room(now, &self.config, None, false) && worker.open == 0;
         let more = worker.has_room(now, &self.config, Some(1), false);
         if worker.offered || !more {
-            self.idle.remove(index);
+            self.idle.remove(&index);
             return;
         }
         if self.queue.len() > 0 {
-            self.idle.remove(index);
+            self.idle.remove(&index);
             self.offer(index);
         } else if takes {
             self.idle.insert(index);
@@ -115,10 +115,10 @@ impl Engine {
     /// Offers what is queued to idle workers, one for each task.
     pub(super) fn offer_idle(&mut self) {
         for _ in 0..self.queue.len() {
-            let Some(index) = self.idle.any() else {
+            let Some(index) = self.idle.first().copied() else {
                 return;
             };
-            self.idle.remove(index);
+            self.idle.remove(&index);
             self.offer(index);
         }
     }

@@ -1,6 +1,7 @@
 //! `fork`: the worker is this process again and serves the same registry.
 
-use super::{Seat, StartError};
+use super::error::StartError;
+use super::seat::Seat;
 use crate::process::Process;
 use guardian::GuardedGroup;
 use runtime::Inherited;

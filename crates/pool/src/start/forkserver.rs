@@ -1,12 +1,20 @@
-//! `forkserver`: a small process, started by exec once, forks the workers.
+//! `forkserver`: a small process, started by exec once, forks the workers. Nothing here waits for it:
+//! requests that its socket does not take are kept.
 
-use super::{Program, Seat, StartError, spawn};
+use super::error::StartError;
+use super::method::Program;
+use super::seat::Seat;
+use super::spawn;
 use crate::process::{Ending, Process};
 use guardian::GuardedGroup;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use runtime::{Channel, Incoming, send_all};
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    self, AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair,
+};
+use runtime::{Channel, Incoming};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use wire::{FromServer, Hello, ToServer};
 
@@ -16,6 +24,17 @@ pub(crate) struct Server {
     channel: Channel,
     socket: Arc<OwnedFd>,
     greeted: bool,
+    /// What its socket did not take yet.
+    requests: VecDeque<Request>,
+    watches_room: bool,
+}
+
+/// A frame on its way to the forkserver.
+struct Request {
+    bytes: Vec<u8>,
+    sent: usize,
+    /// The ends of a worker, which go with the first byte.
+    seat: Option<Seat>,
 }
 
 /// What a forkserver says.
@@ -57,8 +76,6 @@ impl Server {
             })?;
         let mut hello = Vec::new();
         wire::encode(&Hello::ours(), &mut hello).map_err(io::Error::other)?;
-        // One that is gone already is told of by the end of its socket.
-        let _ = send_all(ours.as_fd(), &hello, &[]);
         let socket = Arc::new(ours);
         let channel = Channel::with_read_size(Arc::clone(&socket), 4096);
         Ok(Server {
@@ -66,19 +83,62 @@ impl Server {
             channel,
             socket,
             greeted: false,
+            requests: VecDeque::from([Request {
+                bytes: hello,
+                sent: 0,
+                seat: None,
+            }]),
+            watches_room: false,
         })
     }
 
-    /// Asks for a worker on `seat`; requests are small and wait in the socket. Where the forkserver
-    /// is gone, the end of its socket will tell, and of what.
+    /// Asks for a worker on `seat`; [`pump`](Self::pump) sends it. Where the forkserver is gone, the end
+    /// of its socket will tell, and of what.
     pub(super) fn ask(&mut self, seat: Seat, request: u64) -> Result<(), StartError> {
         let mut bytes = Vec::new();
         wire::encode(&ToServer::Fork { request }, &mut bytes).map_err(io::Error::other)?;
-        let descriptors = [seat.socket.as_fd(), seat.stderr.as_fd()];
-        match send_all(self.socket.as_fd(), &bytes, &descriptors) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            sent => sent.map_err(|error| StartError::Server(error.to_string())),
+        self.requests.push_back(Request {
+            bytes,
+            sent: 0,
+            seat: Some(seat),
+        });
+        Ok(())
+    }
+
+    /// Sends what the socket takes. Gives whether to wait for room, where that has changed.
+    pub(crate) fn pump(&mut self) -> Option<bool> {
+        let mut full = false;
+        while let Some(request) = self.requests.front_mut() {
+            let seat = request.seat.as_ref();
+            let descriptors = seat.map(|seat| [seat.socket.as_raw_fd(), seat.stderr.as_raw_fd()]);
+            let descriptors = descriptors.as_ref().map_or(&[][..], |both| &both[..]);
+            match send_now(
+                self.socket.as_fd(),
+                &request.bytes[request.sent..],
+                descriptors,
+            ) {
+                // Also where too many descriptors are under way: the forkserver takes them.
+                Ok(0) | Err(Errno::ETOOMANYREFS | Errno::ENOMEM | Errno::ENOBUFS) => {
+                    full = true;
+                    break;
+                }
+                Ok(count) => {
+                    request.seat = None;
+                    request.sent += count;
+                    if request.sent == request.bytes.len() {
+                        self.requests.pop_front();
+                    }
+                }
+                // It is gone, and the end of its socket tells that.
+                Err(_) => {
+                    self.requests.clear();
+                    break;
+                }
+            }
         }
+        let changed = full != self.watches_room;
+        self.watches_room = full;
+        changed.then_some(full)
     }
 
     /// What it has said since, without waiting.
@@ -91,12 +151,8 @@ impl Server {
     }
 
     fn hear(&mut self, said: &mut Vec<ServerSaid>) -> Result<(), String> {
-        if self
-            .channel
-            .receive_now()
-            .map_err(|error| error.to_string())?
-            == Incoming::End
-        {
+        let incoming = self.channel.receive_now();
+        if incoming.map_err(|error| error.to_string())? == Incoming::End {
             return Err(self.ending());
         }
         while let Some(mut frame) = self
@@ -165,5 +221,23 @@ impl Server {
 impl AsFd for Server {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+}
+
+/// One send that does not wait; 0 where the socket is full.
+fn send_now(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[RawFd]) -> nix::Result<usize> {
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    let sent = if descriptors.is_empty() {
+        socket::send(socket.as_raw_fd(), bytes, flags)
+    } else {
+        let (parts, rights) = (
+            [IoSlice::new(bytes)],
+            [ControlMessage::ScmRights(descriptors)],
+        );
+        sendmsg::<()>(socket.as_raw_fd(), &parts, &rights, flags, None)
+    };
+    match sent {
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(0),
+        sent => sent,
     }
 }

@@ -83,9 +83,9 @@ pub(crate) struct Door {
 #[derive(Debug)]
 pub(crate) struct Guest {
     /// Its process, as the kernel says; 0 where that is not visible from here.
-    pub(crate) pid: u32,
+    pub pid: u32,
     /// Tells its end, where the kernel gives one; the end of its socket does as well.
-    pub(crate) pidfd: Option<OwnedFd>,
+    pub pidfd: Option<OwnedFd>,
 }
 
 impl Door {
@@ -158,7 +158,7 @@ impl Door {
             return Ok(Some(Err(Stranger)));
         }
         // The kernel grants as much of it as its own limit allows.
-        let _ = setsockopt(&socket, sockopt::SndBuf, &super::SEND_BUFFER);
+        let _ = setsockopt(&socket, sockopt::SndBuf, &super::seat::SEND_BUFFER);
         let guest = Guest {
             pid: u32::try_from(peer.pid()).unwrap_or(0),
             pidfd: peer_pidfd(socket.as_fd()),

@@ -1,7 +1,9 @@
 //! `spawn`: a program started afresh through posix_spawn, which does not copy page tables: its
 //! cost does not depend on what the coordinator holds.
 
-use super::{Program, Seat, StartError};
+use super::error::StartError;
+use super::method::Program;
+use super::seat::Seat;
 use crate::process::Process;
 use guardian::GuardedGroup;
 use nix::errno::Errno;

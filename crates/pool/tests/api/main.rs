@@ -11,6 +11,7 @@ mod maps;
 mod points;
 mod regions;
 mod supervision;
+mod surroundings;
 mod tasks;
 
 use pool::{Program, StartMethod};
@@ -85,8 +86,8 @@ const CHECKS: &[(&str, Check)] = &[
         supervision::the_initializer_runs_first_in_every_worker,
     ),
     (
-        "supervision::an_initializer_that_fails_later_breaks_the_pool_once",
-        supervision::an_initializer_that_fails_later_breaks_the_pool_once,
+        "supervision::an_initializer_that_fails_later_breaks_the_pool_in_the_end",
+        supervision::an_initializer_that_fails_later_breaks_the_pool_in_the_end,
     ),
     (
         "maps::an_endless_iterator_is_taken_as_it_is_used",
@@ -123,6 +124,54 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "ends::a_killed_program_leaves_no_worker",
         ends::a_killed_program_leaves_no_worker,
+    ),
+    (
+        "surroundings::an_event_loop_needs_the_descriptor_alone",
+        surroundings::an_event_loop_needs_the_descriptor_alone,
+    ),
+    (
+        "surroundings::a_task_runs_while_the_caller_is_busy",
+        surroundings::a_task_runs_while_the_caller_is_busy,
+    ),
+    (
+        "surroundings::nobody_is_late_because_the_caller_was_away",
+        surroundings::nobody_is_late_because_the_caller_was_away,
+    ),
+    (
+        "surroundings::a_dropped_map_withdraws_what_has_not_begun",
+        surroundings::a_dropped_map_withdraws_what_has_not_begun,
+    ),
+    (
+        "surroundings::a_map_reads_ahead_by_bytes",
+        surroundings::a_map_reads_ahead_by_bytes,
+    ),
+    (
+        "surroundings::a_watcher_that_panics_is_reported_once",
+        surroundings::a_watcher_that_panics_is_reported_once,
+    ),
+    (
+        "surroundings::what_belongs_to_another_pool_is_refused",
+        surroundings::what_belongs_to_another_pool_is_refused,
+    ),
+    (
+        "surroundings::a_budget_of_no_task_is_refused",
+        surroundings::a_budget_of_no_task_is_refused,
+    ),
+    (
+        "surroundings::a_cancelled_task_takes_no_other_with_it",
+        surroundings::a_cancelled_task_takes_no_other_with_it,
+    ),
+    (
+        "surroundings::a_death_whose_status_nobody_gets",
+        surroundings::a_death_whose_status_nobody_gets,
+    ),
+    (
+        "surroundings::very_many_workers",
+        surroundings::very_many_workers,
+    ),
+    (
+        "surroundings::a_worker_program_that_is_gone",
+        surroundings::a_worker_program_that_is_gone,
     ),
 ];
 

@@ -123,12 +123,13 @@ pub(crate) fn the_initializer_runs_first_in_every_worker(method: StartMethod) {
     }
 }
 
-/// What goes wrong with the worker that replaces another goes wrong with all that follow.
-pub(crate) fn an_initializer_that_fails_later_breaks_the_pool_once(method: StartMethod) {
+/// A worker that replaces another is tried again, until the start time-out is over.
+pub(crate) fn an_initializer_that_fails_later_breaks_the_pool_in_the_end(method: StartMethod) {
     let directory = tempfile::tempdir().unwrap();
     let marker = directory.path().join("barred");
     let builder = Pool::builder(method).tasks(registry()).workers(1);
     let builder = builder.initializer::<BeginUnless>(&marker).unwrap();
+    let builder = builder.start_timeout(Duration::from_secs(1));
     let mut pool = builder.start().unwrap();
     std::fs::write(&marker, "").unwrap();
     let deadly = pool.call::<Die>(&0).retries(0).submit().unwrap();
@@ -140,7 +141,8 @@ pub(crate) fn an_initializer_that_fails_later_breaks_the_pool_once(method: Start
         panic!("{failure}");
     };
     assert!(reason.contains("the way is barred"), "{reason}");
-    assert_eq!(pool.counters().started, 2);
+    let started = pool.counters().started;
+    assert!((3..100).contains(&started), "{started} starts");
     let refused = pool.submit::<Sleep>(&0, ()).unwrap_err();
     assert!(
         refused.to_string().contains("the way is barred"),

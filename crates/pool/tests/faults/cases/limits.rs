@@ -1,7 +1,7 @@
 //! Limits: of time, of the queue, of a worker's life, of an output.
 
 use crate::harness::descriptors;
-use crate::pools::{Pools, a_pid, assert_works, died};
+use crate::pools::{Pools, a_pid, assert_works};
 use crate::tasks::{Double, GetPid, Large, Sleep};
 use pool::{SubmitError, TaskFailure};
 use std::collections::HashMap;
@@ -147,7 +147,8 @@ pub(crate) fn an_output_too_long(pools: &Pools) {
     let handle = pool.submit::<Large>(&(1 << 20), ()).unwrap();
     assert_eq!(pool.wait(handle).unwrap().len(), 1 << 20);
     let handle = pool.submit::<Large>(&(8 << 20), ()).unwrap();
-    let certificate = died(pool.wait(handle));
-    assert!(certificate.reason.unwrap().contains("2097152"));
+    let failure = pool.wait(handle).unwrap_err();
+    assert!(matches!(failure, TaskFailure::OutputTooLong(bound) if bound == 2 << 20));
+    assert!(failure.to_string().contains("2097152"));
     assert_works(&mut pool);
 }

@@ -2,8 +2,8 @@
 
 use super::outgoing::{Outgoing, Step};
 use super::send;
+use crate::ids::TaskId;
 use crate::input::Stream;
-use crate::schedule::TaskId;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};

@@ -1,9 +1,9 @@
 //! A handle on a task that was submitted.
 
 use crate::failure::TaskFailure;
-use crate::schedule::TaskId;
+use crate::ids::TaskId;
+use crate::reply::{Reply, decode};
 use serde::de::DeserializeOwned;
-use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread::{self, Thread};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 /// A task that was submitted. Dropping the handle does not cancel the task.
 #[derive(Debug)]
 pub struct Handle<T> {
+    pub(crate) pool: u32,
     pub(crate) id: TaskId,
     pub(crate) slot: Arc<Slot<T>>,
 }
@@ -106,6 +107,11 @@ impl<T> Slot<T> {
         false
     }
 
+    /// Whether there was a result that somebody has taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(*self.lock(), State::Taken)
+    }
+
     fn take(&self) -> Option<Result<T, TaskFailure>> {
         let mut state = self.lock();
         match std::mem::replace(&mut *state, State::Taken) {
@@ -123,12 +129,6 @@ impl<T> Slot<T> {
     }
 }
 
-/// Takes the result of one task, whatever its type.
-pub(crate) trait Reply: Send + Sync {
-    /// Encoded output, or why there is none.
-    fn resolve(&self, result: Result<&[u8], TaskFailure>);
-}
-
 impl<T: DeserializeOwned + Send> Reply for Slot<T> {
     fn resolve(&self, result: Result<&[u8], TaskFailure>) {
         let result = result.and_then(decode);
@@ -137,15 +137,4 @@ impl<T: DeserializeOwned + Send> Reply for Slot<T> {
             waiter.wake();
         }
     }
-}
-
-/// Decodes a whole output. A type whose decoding panics must not take the pool along.
-pub(crate) fn decode<T: DeserializeOwned>(output: &[u8]) -> Result<T, TaskFailure> {
-    let decoded = panic::catch_unwind(|| postcard::take_from_bytes(output));
-    Err(TaskFailure::Undecodable(match decoded {
-        Ok(Ok((output, []))) => return Ok(output),
-        Ok(Ok((_, rest))) => format!("{} bytes are left over", rest.len()),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "its type panicked while it was decoded".to_owned(),
-    }))
 }

@@ -1,12 +1,15 @@
 //! How a pool is to be: start method, workers, limits, and who watches.
 
-use crate::Pool;
+use crate::api::pool::Pool;
 use crate::counters::Counters;
 use crate::event::Event;
 use crate::failure::PoolError;
 use crate::heartbeat::Heartbeat;
+use crate::ids;
 use crate::region::Region;
 use crate::reserve;
+use crate::settings::{Limits, MAX_WORKERS, Pause, Settings, Watcher};
+use crate::shell::{Hooks, Parts, Shell};
 use crate::start::StartMethod;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -14,51 +17,35 @@ use std::time::Duration;
 use task::{Registry, Task};
 use wire::RegionId;
 
-/// The most workers that a pool has.
-pub const MAX_WORKERS: usize = 4096;
-
-/// Told of everything that happens in a pool, from inside the pool's own calls.
-pub type Watcher = Box<dyn FnMut(&Event<'_>) + Send>;
+/// Bytes of inputs that a map holds ahead of its results, unless said otherwise.
+const READ_AHEAD: usize = 64 << 20;
 
 /// How a pool is to be. Made by [`Pool::builder`].
 pub struct Builder {
     pub(crate) method: StartMethod,
-    pub(crate) registry: Registry,
+    registry: Registry,
     pub(crate) limits: Limits,
-    pub(crate) initializer: Option<(&'static str, Vec<u8>)>,
-    pub(crate) watcher: Option<Watcher>,
-    pub(crate) heartbeat: Option<Heartbeat>,
-    pub(crate) threads_allowed: bool,
-    pub(crate) sandbox: bool,
-    pub(crate) timeline: bool,
-    pub(crate) log_level: u8,
-    pub(crate) regions: Vec<Region>,
-    pub(crate) interrupt: Option<OwnedFd>,
-    pub(crate) pause: Option<Pause>,
+    initializer: Option<(&'static str, Vec<u8>)>,
+    watcher: Option<Watcher>,
+    heartbeat: Option<Heartbeat>,
+    threads_allowed: bool,
+    sandbox: bool,
+    timeline: bool,
+    log_level: u8,
+    regions: Vec<(RegionId, Region)>,
+    interrupt: Option<OwnedFd>,
+    pause: Option<Pause>,
 }
 
-/// When and how the program stops for a while.
-pub(crate) struct Pause {
-    pub(crate) asked: OwnedFd,
-    pub(crate) wait: Box<dyn FnMut() + Send>,
-}
-
-/// Bounds of a pool.
-#[derive(Debug, Clone)]
-pub(crate) struct Limits {
-    pub(crate) workers: usize,
-    pub(crate) retries: u32,
-    pub(crate) queue: usize,
-    pub(crate) task_timeout: Option<Duration>,
-    pub(crate) start_timeout: Duration,
-    pub(crate) grace: Duration,
-    pub(crate) output: usize,
-    pub(crate) recycle_tasks: Option<u64>,
-    pub(crate) recycle_bytes: Option<u64>,
+impl Pool {
+    /// A pool that starts its workers by `method`.
+    pub fn builder(method: StartMethod) -> Builder {
+        Builder::new(method)
+    }
 }
 
 impl Builder {
-    pub(crate) fn new(method: StartMethod) -> Builder {
+    fn new(method: StartMethod) -> Builder {
         Builder {
             method,
             registry: Registry::new(),
@@ -66,6 +53,7 @@ impl Builder {
                 workers: std::thread::available_parallelism().map_or(1, usize::from),
                 retries: 2,
                 queue: usize::MAX,
+                read_ahead: READ_AHEAD,
                 task_timeout: None,
                 start_timeout: Duration::from_secs(30),
                 grace: Duration::from_secs(5),
@@ -127,6 +115,14 @@ impl Builder {
         self
     }
 
+    /// How many bytes of inputs [`Pool::map`] holds ahead of the results that were taken; 64 MiB by
+    /// default. One call is always taken, however long its input is.
+    #[must_use]
+    pub fn read_ahead(mut self, bytes: usize) -> Builder {
+        self.limits.read_ahead = bytes;
+        self
+    }
+
     /// How long a task may run before its worker is ended and the task fails.
     #[must_use]
     pub fn task_timeout(mut self, timeout: Duration) -> Builder {
@@ -151,7 +147,8 @@ impl Builder {
         self
     }
 
-    /// The longest output of a task in bytes; 1 GiB by default. A longer one ends its worker.
+    /// The longest output of a task in bytes; 1 GiB by default. A task with a longer one fails and is not
+    /// run again.
     #[must_use]
     pub fn output_bound(mut self, bytes: usize) -> Builder {
         self.limits.output = bytes;
@@ -159,8 +156,12 @@ impl Builder {
     }
 
     /// Replaces every worker after it has answered that many tasks.
+    ///
+    /// # Panics
+    /// Where `tasks` is 0.
     #[must_use]
     pub fn recycle_after(mut self, tasks: u64) -> Builder {
+        assert!(tasks > 0, "a worker answers at least one task");
         self.limits.recycle_tasks = Some(tasks);
         self
     }
@@ -243,8 +244,8 @@ impl Builder {
     /// memory.
     #[must_use]
     pub fn attach(mut self, region: Region) -> (Builder, RegionId) {
-        self.regions.push(region);
-        let id = self.regions.len() as RegionId;
+        let id = ids::new_region();
+        self.regions.push((id, region));
         (self, id)
     }
 
@@ -270,6 +271,12 @@ impl Builder {
         self
     }
 
+    /// Without a bound of its own: callers wait at a gate.
+    pub(crate) fn unbounded(mut self) -> Builder {
+        self.limits.queue = usize::MAX;
+        self
+    }
+
     /// What [`start`](Self::start) checks before it starts anything: for programs that have other
     /// work to do before.
     ///
@@ -287,6 +294,23 @@ impl Builder {
     /// # Errors
     /// [`PoolError`]: what failed, once; whatever had been started is ended.
     pub fn start(self) -> Result<Pool, PoolError> {
-        Pool::start(self)
+        self.check()?;
+        let timeline = self.timeline || self.limits.recycle_bytes.is_some();
+        let shell = Shell::start(Parts {
+            method: self.method,
+            registry: self.registry,
+            settings: Settings {
+                limits: self.limits,
+                initializer: self.initializer,
+                sandbox: self.sandbox,
+                timeline,
+                log_level: self.log_level,
+            },
+            threads_allowed: self.threads_allowed,
+            regions: self.regions,
+            interrupt: self.interrupt,
+            hooks: Hooks::new(self.watcher, self.heartbeat, self.pause),
+        })?;
+        Ok(Pool::over(shell))
     }
 }

@@ -1,42 +1,14 @@
 //! Taking tasks in: what is refused, what waits for room, what terms a task may have of its own.
 
-use super::*;
-use crate::call::Terms;
-use crate::handle::{Reply, Slot};
+use crate::api::handle::{Handle, Slot};
+use crate::api::pool::Pool;
+use crate::call::{Call, Terms};
+use crate::failure::{PoolError, SubmitError};
+use crate::ids::TaskId;
 use crate::input::Input;
+use std::sync::Arc;
+use std::time::Duration;
 use task::Task;
-use thiserror::Error;
-
-/// Why a task was not taken.
-#[derive(Debug, Error)]
-pub enum SubmitError {
-    /// The arguments cannot be encoded, or are longer than a frame.
-    #[error("arguments of {task} cannot be sent: {why}; hand large data over as input")]
-    Args {
-        /// The task's name.
-        task: &'static str,
-        /// What is wrong.
-        why: String,
-    },
-    /// The input refers to a region that is not attached, or to a range outside it.
-    #[error("{len} bytes at {offset} of region {region}: {why}")]
-    Input {
-        /// The region.
-        region: RegionId,
-        /// Bytes from its start.
-        offset: u64,
-        /// Bytes.
-        len: u64,
-        /// What is wrong.
-        why: &'static str,
-    },
-    /// As many tasks are open as the queue bound allows.
-    #[error("the queue is full")]
-    Full,
-    /// The pool cannot go on.
-    #[error(transparent)]
-    Pool(#[from] PoolError),
-}
 
 /// A task about to be submitted, with terms of its own. Made by [`Pool::call`] and
 /// [`Background::call`](crate::Background::call).
@@ -105,7 +77,8 @@ where
         let (pool, call) = self.into_call(&slot)?;
         pool.wait_for_room()?;
         let id = pool.enqueue(call)?;
-        Ok(Handle { id, slot })
+        let pool = pool.number();
+        Ok(Handle { pool, id, slot })
     }
 
     /// Submits the task if the queue bound allows it now.
@@ -116,7 +89,8 @@ where
         let slot = Slot::new();
         let (pool, call) = self.into_call(&slot)?;
         let id = pool.enqueue(call)?;
-        Ok(Handle { id, slot })
+        let pool = pool.number();
+        Ok(Handle { pool, id, slot })
     }
 }
 
@@ -142,20 +116,8 @@ impl Pool {
         Submission::new(self, args)
     }
 
-    /// Submits a task whose result goes to `reply`, waiting for room.
-    pub(crate) fn submit_with<T: Task>(
-        &mut self,
-        args: &T::Args,
-        input: Input,
-        reply: Arc<dyn Reply>,
-    ) -> Result<TaskId, SubmitError> {
-        let call = Call::new::<T>(args, input, Terms::default(), reply)?;
-        self.wait_for_room()?;
-        self.enqueue(call)
-    }
-
-    fn wait_for_room(&mut self) -> Result<(), PoolError> {
-        while self.is_full() {
+    pub(crate) fn wait_for_room(&mut self) -> Result<(), PoolError> {
+        while self.shell().is_full() {
             self.drive(None)?;
         }
         Ok(())
@@ -177,59 +139,8 @@ impl Pool {
     }
 
     pub(crate) fn enqueue(&mut self, call: Call) -> Result<TaskId, SubmitError> {
-        self.check_broken()?;
-        if self.is_full() {
-            return Err(SubmitError::Full);
-        }
-        self.check_reach(&call.input)?;
-        let id = self.next_task;
-        self.take_in(id, call);
-        Ok(id)
-    }
-
-    /// Takes a task under a number given by the caller; what is wrong with it is its failure.
-    pub(crate) fn enqueue_as(&mut self, id: TaskId, call: Call) {
-        let checked = match self.check_broken() {
-            Ok(()) => self.check_reach(&call.input),
-            Err(error) => Err(error.into()),
-        };
-        match checked {
-            Ok(()) => self.take_in(id, call),
-            Err(error) => call.resolve(Err(error.into())),
-        }
-    }
-
-    fn take_in(&mut self, id: TaskId, mut call: Call) {
-        self.next_task = id + 1;
-        let timeout = &mut call.terms.timeout;
-        *timeout = timeout.or(self.limits.task_timeout);
-        self.has_timeouts |= timeout.is_some();
-        self.jobs.insert(id, call);
-        self.scheduler.submit(id);
-    }
-
-    /// Refuses slices that are out of reach.
-    fn check_reach(&self, input: &Input) -> Result<(), SubmitError> {
-        let &Input::Slice {
-            region,
-            offset,
-            len,
-        } = input
-        else {
-            return Ok(());
-        };
-        let why = match self.regions.get(&region) {
-            None => "no such region is attached",
-            Some(known) if offset.checked_add(len).is_none_or(|end| end > known.len()) => {
-                "outside the region"
-            }
-            Some(_) => return Ok(()),
-        };
-        Err(SubmitError::Input {
-            region,
-            offset,
-            len,
-            why,
-        })
+        let id = self.shell().submit(None, call);
+        self.shell().report_panic();
+        id
     }
 }

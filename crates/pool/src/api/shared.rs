@@ -1,9 +1,9 @@
 //! An array that many tasks share, and inputs that are ranges of it.
 
-use crate::background::Background;
-use crate::builder::Builder;
+use crate::api::background::Background;
+use crate::api::builder::Builder;
+use crate::api::pool::Pool;
 use crate::input::Input;
-use crate::pool::Pool;
 use crate::region::{Region, RegionError};
 use bytemuck::Pod;
 use std::marker::PhantomData;

@@ -1,21 +1,24 @@
 //! A pool on a thread of its own, for programs that have other things to do, or many threads.
 
-use crate::builder::Builder;
+use crate::api::builder::Builder;
+use crate::api::handle::{Handle, Slot};
+use crate::api::pool::{Pool, Shutdown};
+use crate::api::submit::Submission;
 use crate::call::Call;
 use crate::counters::{self, Counters};
-use crate::failure::{PoolError, TaskFailure};
+use crate::failure::{PoolError, SubmitError, TaskFailure};
 use crate::gate::Gate;
-use crate::handle::{Handle, Slot};
+use crate::ids::{self, TaskId, WorkerId};
 use crate::input::Input;
-use crate::pool::{Pool, Shutdown, Submission, SubmitError};
 use crate::region::Region;
-use crate::schedule::TaskId;
 use crate::start::StartMethod;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use runtime::{ForkError, thread_count};
+use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -33,7 +36,7 @@ pub struct Background {
     bell: Arc<EventFd>,
     gate: Arc<Gate>,
     next_task: AtomicU64,
-    next_region: AtomicU32,
+    number: u32,
     seen: Arc<Mutex<Seen>>,
     thread: Option<JoinHandle<Result<(), PoolError>>>,
 }
@@ -42,16 +45,29 @@ pub struct Background {
 #[derive(Default)]
 struct Seen {
     counters: Counters,
+    /// Tasks that the thread has taken from its inbox.
+    taken: u64,
     pids: Vec<u32>,
+    version: (WorkerId, u64, usize),
 }
 
 impl Seen {
-    fn look(&mut self, pool: &Pool) {
-        self.counters = pool.tally();
-        self.pids.clear();
-        self.pids.extend(pool.pids());
+    fn look(&mut self, pool: &mut Pool, taken: u64) {
+        let shell = pool.shell();
+        self.counters = shell.tally();
+        self.taken = taken;
+        let version = shell.crew_version();
+        if self.version != version || self.pids.is_empty() {
+            self.version = version;
+            self.pids.clear();
+            self.pids.extend(shell.pids());
+        }
     }
 }
+
+/// Commands taken from the inbox before the pool is driven again, so that many that submit do not
+/// keep it from that.
+const COMMANDS: usize = 256;
 
 enum Order {
     Submit(TaskId, Call),
@@ -76,19 +92,19 @@ impl Builder {
         let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
         let bell = Arc::new(bell.map_err(wait)?);
         let seen: Arc<Mutex<Seen>> = Arc::default();
-        let next_region = AtomicU32::new(self.regions.len() as RegionId + 1);
         let gate = Gate::new(self.limits.queue);
         let (orders, inbox) = mpsc::channel();
         let (started, ready) = mpsc::channel();
         let thread = std::thread::spawn({
             let (bell, seen) = (Arc::clone(&bell), Arc::clone(&seen));
             move || {
-                let mut pool = self.start()?;
-                pool.wake_by(bell)
+                let mut pool = self.unbounded().start()?;
+                pool.shell()
+                    .wake_by(bell)
                     .map_err(|error| PoolError::Wait(Arc::new(error)))?;
                 seen.lock()
                     .unwrap_or_else(PoisonError::into_inner)
-                    .look(&pool);
+                    .look(&mut pool, 0);
                 let _ = started.send(());
                 serve(pool, &inbox, &seen)
             }
@@ -97,7 +113,7 @@ impl Builder {
             return Err(match thread.join() {
                 Ok(Err(error)) => error,
                 Ok(Ok(())) => unreachable!("the thread serves until it is told to stop"),
-                Err(panic) => std::panic::resume_unwind(panic),
+                Err(panic) => resume_unwind(panic),
             });
         }
         let (next_task, thread) = (AtomicU64::new(0), Some(thread));
@@ -106,39 +122,95 @@ impl Builder {
             bell,
             gate,
             next_task,
-            next_region,
+            number: ids::new_pool(),
             seen,
             thread,
         })
     }
 }
 
-/// The life of the thread.
-fn serve(mut pool: Pool, inbox: &Receiver<Order>, seen: &Mutex<Seen>) -> Result<(), PoolError> {
-    loop {
-        loop {
-            match inbox.try_recv() {
-                Ok(Order::Submit(id, call)) => pool.enqueue_as(id, call),
-                Ok(Order::Cancel(id)) => drop(pool.cancel_id(id)),
-                Ok(Order::Attach(id, region)) => pool.attach_as(id, region),
-                Ok(Order::Detach(id)) => pool.detach(id),
-                Ok(Order::Shutdown(how)) => return pool.shutdown(how),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => return pool.shutdown(Shutdown::Now),
-            }
+/// The life of the thread. A function of the caller's that panics does not end it: the panic goes on in
+/// whoever shuts the pool down.
+fn serve(pool: Pool, inbox: &Receiver<Order>, seen: &Mutex<Seen>) -> Result<(), PoolError> {
+    let mut server = Server {
+        pool,
+        taken: 0,
+        ended: None,
+        panicked: None,
+    };
+    let how = loop {
+        if let Some(how) = server.obey(inbox) {
+            break how;
         }
-        // A pool that has broken down goes on failing what it is given, until it is dropped.
-        if pool.drive(None).is_err() {
-            match inbox.recv() {
-                Ok(Order::Submit(id, call)) => pool.enqueue_as(id, call),
-                Ok(Order::Shutdown(how)) => return pool.shutdown(how),
-                Ok(Order::Cancel(_) | Order::Attach(..) | Order::Detach(_)) => {}
-                Err(_) => return Ok(()),
-            }
+        if server.ended.is_none() {
+            server.turn();
         }
         seen.lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .look(&pool);
+            .look(&mut server.pool, server.taken);
+    };
+    let Server { pool, panicked, .. } = server;
+    let ended = catch_unwind(AssertUnwindSafe(|| pool.shutdown(how)));
+    match (ended, panicked) {
+        (_, Some(panic)) | (Err(panic), None) => resume_unwind(panic),
+        (Ok(ended), None) => ended,
+    }
+}
+
+/// The pool on its thread.
+struct Server {
+    pool: Pool,
+    /// Tasks taken from the inbox.
+    taken: u64,
+    /// Why the pool does not go on: what it is given fails, until it is dropped.
+    ended: Option<PoolError>,
+    panicked: Option<Box<dyn Any + Send>>,
+}
+
+impl Server {
+    /// Does what it is told, up to a bound; gives how to end, once it is to.
+    fn obey(&mut self, inbox: &Receiver<Order>) -> Option<Shutdown> {
+        for _ in 0..COMMANDS {
+            let order = match inbox.try_recv() {
+                Ok(order) => order,
+                Err(TryRecvError::Empty) if self.ended.is_none() => return None,
+                Err(TryRecvError::Empty) => match inbox.recv() {
+                    Ok(order) => order,
+                    Err(_) => return Some(Shutdown::Now),
+                },
+                Err(TryRecvError::Disconnected) => return Some(Shutdown::Now),
+            };
+            let shell = self.pool.shell();
+            match order {
+                Order::Submit(id, call) => {
+                    self.taken += 1;
+                    match &self.ended {
+                        Some(error) => call.resolve(Err(TaskFailure::Pool(error.clone()))),
+                        // What is wrong with it is the task's own failure.
+                        None => drop(shell.submit(Some(id), call)),
+                    }
+                }
+                Order::Cancel(id) => drop(shell.cancel(id)),
+                Order::Attach(id, region) => shell.attach(id, region),
+                Order::Detach(id) => shell.detach(id),
+                Order::Shutdown(how) => return Some(how),
+            }
+        }
+        None
+    }
+
+    fn turn(&mut self) {
+        let driven = catch_unwind(AssertUnwindSafe(|| self.pool.drive(None)));
+        match driven {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                self.pool.shell().fail_all(&error);
+                self.ended = Some(error);
+            }
+            Err(panic) => {
+                self.panicked.get_or_insert(panic);
+            }
+        }
     }
 }
 
@@ -164,7 +236,15 @@ impl Background {
     }
 
     /// Gives a task up, as [`Pool::cancel`] does.
+    ///
+    /// # Panics
+    /// Where the task is another pool's.
     pub fn cancel<T>(&self, pending: &Pending<T>) {
+        assert_eq!(
+            pending.0.pool, self.number,
+            "task {} belongs to another pool",
+            pending.0.id
+        );
         self.order(Order::Cancel(pending.0.id));
     }
 
@@ -177,7 +257,7 @@ impl Background {
             !matches!(region, Region::Inherited(_)),
             "spawned workers inherit no memory"
         );
-        let id = self.next_region.fetch_add(1, Ordering::Relaxed);
+        let id = ids::new_region();
         self.order(Order::Attach(id, region));
         id
     }
@@ -187,12 +267,15 @@ impl Background {
         self.order(Order::Detach(region));
     }
 
-    /// What the pool had done when it last had something to do, and the workers' memory now.
+    /// What the pool has done, and the workers' memory now. Tasks that its thread has not looked at
+    /// count as queued.
     pub fn counters(&self) -> Counters {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (counters, pids) = (seen.counters, seen.pids.clone());
+        let (counters, pids, taken) = (seen.counters, seen.pids.clone(), seen.taken);
         drop(seen);
+        let submitted = self.next_task.load(Ordering::Relaxed);
         Counters {
+            queued: counters.queued + submitted.saturating_sub(taken),
             rss: counters::rss(pids),
             ..counters
         }
@@ -210,7 +293,8 @@ impl Background {
     fn enqueue<T>(&self, call: Call, slot: Arc<Slot<T>>) -> Pending<T> {
         let id = self.next_task.fetch_add(1, Ordering::Relaxed);
         self.order(Order::Submit(id, call));
-        Pending(Handle { id, slot })
+        let pool = self.number;
+        Pending(Handle { pool, id, slot })
     }
 
     fn order(&self, order: Order) {
@@ -223,7 +307,7 @@ impl Background {
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(ended)) => ended,
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            Some(Err(panic)) => resume_unwind(panic),
         }
     }
 }

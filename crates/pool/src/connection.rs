@@ -1,5 +1,5 @@
 //! The coordinator's side of one worker's socket: frames in, frames and streams out, never
-//! waiting.
+//! waiting; and the regions that the worker knows.
 
 mod outbox;
 mod outgoing;
@@ -8,35 +8,40 @@ use nix::errno::Errno;
 use nix::sys::socket::{self, ControlMessage, MsgFlags, sendmsg};
 pub(crate) use outbox::{Outbox, Pumped};
 use runtime::Channel;
+use std::collections::HashSet;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use wire::RegionId;
 
 /// Bytes taken from a worker's socket at once.
 const READ_SIZE: usize = 64 * 1024;
 
 /// A worker's socket.
-pub(crate) struct Link {
+pub(crate) struct Connection {
     socket: Arc<OwnedFd>,
     /// Out while its messages are being dealt with.
     channel: Option<Channel>,
-    pub(crate) outbox: Outbox,
+    pub outbox: Outbox,
+    /// The regions that the worker was told of.
+    pub knows: HashSet<RegionId>,
 }
 
-impl Link {
-    pub(crate) fn new(socket: OwnedFd) -> Link {
+impl Connection {
+    pub(crate) fn new(socket: OwnedFd) -> Connection {
         let socket = Arc::new(socket);
         let channel = Channel::without_descriptors(Arc::clone(&socket), READ_SIZE);
-        Link {
+        Connection {
             socket,
             channel: Some(channel),
             outbox: Outbox::default(),
+            knows: HashSet::new(),
         }
     }
 
     /// Takes out what has been received; to be put back.
-    pub(crate) fn take_channel(&mut self) -> Channel {
-        self.channel.take().expect("put back each time")
+    pub(crate) fn take_channel(&mut self) -> Option<Channel> {
+        self.channel.take()
     }
 
     pub(crate) fn put_back(&mut self, channel: Channel) {
@@ -59,7 +64,7 @@ impl Link {
     }
 }
 
-impl AsFd for Link {
+impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

@@ -1,9 +1,11 @@
 //! One merged result over many inputs.
 
-use crate::failure::TaskFailure;
-use crate::handle::{Reply, decode};
+use crate::api::pool::Pool;
+use crate::call::{Call, Terms};
+use crate::failure::{SubmitError, TaskFailure};
+use crate::ids::TaskId;
 use crate::input::Input;
-use crate::pool::{Pool, SubmitError};
+use crate::reply::{Reply, decode};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use task::Reduce;
 use thiserror::Error;
@@ -43,10 +45,14 @@ impl Pool {
             open: 0,
             failure: None,
         }));
-        let first = self.next_task_id();
+        let mut open = Parts {
+            pool: self,
+            first: None,
+            end: 0,
+        };
         for (number, input) in (0..).zip(inputs) {
-            while self.is_full() && !lock(&merging).is_settled() {
-                self.drive(None).map_err(SubmitError::from)?;
+            while open.pool.shell().is_full() && !lock(&merging).is_settled() {
+                open.pool.drive(None).map_err(SubmitError::from)?;
             }
             if lock(&merging).failure.is_some() {
                 break;
@@ -56,21 +62,37 @@ impl Pool {
                 merging: Arc::clone(&merging),
                 number,
             });
-            self.submit_with::<T>(args, input, part)?;
+            let call = Call::new::<T>(args, input, Terms::default(), part)?;
+            let id = open.pool.enqueue(call)?;
+            open.first.get_or_insert(id);
+            open.end = id + 1;
         }
         while !lock(&merging).is_settled() {
-            self.drive(None).map_err(SubmitError::from)?;
+            open.pool.drive(None).map_err(SubmitError::from)?;
         }
         let mut merged = lock(&merging);
         if let Some((part, failure)) = merged.failure.take() {
             drop(merged);
-            for id in first..self.next_task_id() {
-                self.withdraw(id);
-            }
             return Err(ReduceError::Part { part, failure });
         }
         let output = merged.output.take().expect("taken by nobody else");
         Ok(T::finish(output))
+    }
+}
+
+/// The parts that were submitted; those without a result are withdrawn where nobody wants them any
+/// more.
+struct Parts<'p> {
+    pool: &'p mut Pool,
+    first: Option<TaskId>,
+    end: TaskId,
+}
+
+impl Drop for Parts<'_> {
+    fn drop(&mut self) {
+        if let Some(first) = self.first {
+            self.pool.shell().withdraw(first..self.end);
+        }
     }
 }
 

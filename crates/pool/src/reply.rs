@@ -1,0 +1,22 @@
+//! Where the result of a task goes, whatever its type.
+
+use crate::failure::TaskFailure;
+use serde::de::DeserializeOwned;
+use std::panic;
+
+/// Takes the result of one task, whatever its type.
+pub(crate) trait Reply: Send + Sync {
+    /// Encoded output, or why there is none.
+    fn resolve(&self, result: Result<&[u8], TaskFailure>);
+}
+
+/// Decodes a whole output. A type whose decoding panics must not take the pool along.
+pub(crate) fn decode<T: DeserializeOwned>(output: &[u8]) -> Result<T, TaskFailure> {
+    let decoded = panic::catch_unwind(|| postcard::take_from_bytes(output));
+    Err(TaskFailure::Undecodable(match decoded {
+        Ok(Ok((output, []))) => return Ok(output),
+        Ok(Ok((_, rest))) => format!("{} bytes are left over", rest.len()),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "its type panicked while it was decoded".to_owned(),
+    }))
+}

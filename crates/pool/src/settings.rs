@@ -1,0 +1,47 @@
+//! What a pool was configured with, unchanged for its life.
+
+use crate::event::Event;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// The most workers that a pool has.
+pub const MAX_WORKERS: usize = 4096;
+
+/// Receives every event of a pool, from inside the pool's own calls.
+pub type Watcher = Box<dyn FnMut(&Event<'_>) + Send>;
+
+/// When and how the program stops for a while.
+pub(crate) struct Pause {
+    pub asked: OwnedFd,
+    pub wait: Box<dyn FnMut() + Send>,
+}
+
+/// Bounds of a pool.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub workers: usize,
+    pub retries: u32,
+    pub queue: usize,
+    pub read_ahead: usize,
+    pub task_timeout: Option<Duration>,
+    pub start_timeout: Duration,
+    pub grace: Duration,
+    pub output: usize,
+    pub recycle_tasks: Option<u64>,
+    pub recycle_bytes: Option<u64>,
+}
+
+/// What a pool was configured with.
+pub(crate) struct Settings {
+    pub limits: Limits,
+    pub initializer: Option<(&'static str, Vec<u8>)>,
+    /// Whether workers confine themselves.
+    pub sandbox: bool,
+    pub timeline: bool,
+    pub log_level: u8,
+}
+
+/// Nanoseconds of a duration; a longer one than the clock can show is forever.
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,93 @@
+//! The shell around the engine: sockets, processes, timers and payloads. It reports what happens and
+//! executes what the engine decides; it decides nothing itself.
+
+mod accounts;
+mod construct;
+mod deaths;
+mod drive;
+mod effects;
+mod guests;
+mod hooks;
+mod jobs;
+mod lobby;
+mod messages;
+mod reactor;
+mod regions;
+mod sending;
+mod server;
+mod starting;
+mod worker;
+
+use crate::counters::Counters;
+use crate::failure::{Certificate, PoolError};
+use crate::ids::WorkerId;
+use crate::region::Region;
+use crate::settings::Settings;
+use crate::start::Starter;
+pub(crate) use construct::Parts;
+use engine::Engine;
+pub(crate) use hooks::Hooks;
+use jobs::Jobs;
+use lobby::Lobby;
+use reactor::Reactor;
+use shmem::Board;
+use std::collections::{BTreeMap, HashMap};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use wire::RegionId;
+use worker::Worker;
+
+/// What executes the engine's decisions.
+pub(crate) struct Shell {
+    engine: Engine,
+    settings: Settings,
+    jobs: Jobs,
+    crew: Crew,
+    regions: HashMap<RegionId, Region>,
+    reactor: Reactor,
+    hooks: Hooks,
+    starter: Starter,
+    /// Where external workers connect, if they do.
+    lobby: Option<Lobby>,
+    counters: Counters,
+    health: Health,
+}
+
+/// The workers, and what each of them needs a part of.
+struct Crew {
+    workers: BTreeMap<WorkerId, Box<Worker>>,
+    /// By the engine's index: which worker that is.
+    names: Vec<WorkerId>,
+    next: WorkerId,
+    board: Board,
+    board_fd: Arc<OwnedFd>,
+    free_slots: Vec<u32>,
+    /// External workers whose connections have ended.
+    gone: Vec<WorkerId>,
+    /// Workers whose socket refused a send for want of memory or descriptors.
+    stuck: Vec<WorkerId>,
+    /// Workers whose deaths the engine is still dealing with.
+    graves: Vec<Grave>,
+}
+
+/// What is known of a worker that has died.
+struct Grave {
+    key: Option<engine::WorkerId>,
+    id: WorkerId,
+    name: String,
+    pid: u32,
+    certificate: Certificate,
+}
+
+/// How the pool itself is.
+#[derive(Default)]
+struct Health {
+    /// Why it cannot go on.
+    broken: Option<PoolError>,
+    interrupted: bool,
+    /// Why a worker could not be started last.
+    why: Option<PoolError>,
+    /// For how long the pool has been stopped, all in all.
+    paused_ns: u64,
+    oom_kills: Option<u64>,
+}

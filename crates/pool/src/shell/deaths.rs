@@ -1,0 +1,163 @@
+//! The death of a worker: how it ended, and what it left.
+
+use super::sending::SENT;
+use super::worker::Worker;
+use super::{Grave, Shell};
+use crate::event::What;
+use crate::failure::{Certificate, PoolError};
+use crate::ids::WorkerId;
+use crate::process::Ending;
+use crate::stderr::Stderr;
+use engine::{Death, Event};
+use runtime::now_ns;
+use std::fs;
+use std::sync::atomic::Ordering;
+
+impl Shell {
+    /// A worker's process has ended, or its end has been reported.
+    pub(super) fn process_ended(&mut self, id: WorkerId) {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        if worker.guest.is_some() {
+            return self.finish(id, Ending::Left);
+        }
+        if let Some(ending) = worker.ending() {
+            return self.finish(id, ending);
+        }
+        // A forkserver's child: the forkserver will report how it ended, or the grace period ends.
+        worker.ended = true;
+        if let Some(process) = &worker.process {
+            self.reactor.forget(process);
+        }
+        if let Some(worker) = worker.key {
+            let now = self.now();
+            self.engine.handle(now, Event::Closed { worker });
+        }
+    }
+
+    /// Finishes external workers whose connections have ended.
+    pub(super) fn bury_gone(&mut self) {
+        while let Some(id) = self.crew.gone.pop() {
+            self.finish(id, Ending::Left);
+        }
+    }
+
+    /// Takes in what a dead worker left, and reports its death.
+    pub(super) fn finish(&mut self, id: WorkerId, ending: Ending) {
+        // What it said before it died still counts, and lies in its socket. Whoever else holds the
+        // socket may go on without end.
+        let worker = self.crew.workers.get(&id);
+        let reads = worker.map_or(0, |worker| worker.connection.reads_waiting());
+        for _ in 0..reads {
+            if !self.read_once(id) {
+                break;
+            }
+        }
+        let mut lines = Vec::new();
+        if let Some(worker) = self.crew.workers.get_mut(&id)
+            && let Some(stderr) = &mut worker.stderr
+        {
+            stderr.read_rest(|line| lines.push(line.to_owned()));
+        }
+        for line in lines {
+            self.tell(id, now_ns(), What::Stderr(&line));
+        }
+        let Some(worker) = self.crew.workers.remove(&id) else {
+            return;
+        };
+        self.forget_worker(&worker);
+        let Some(key) = worker.key else {
+            return self.turn_away(&worker);
+        };
+        self.tell_of(&worker, What::Ended(ending));
+        self.counters.streamed += worker.connection.outbox.streamed();
+        self.crew.free_slots.extend(worker.slot);
+        let expected = worker.leaving && worker.reason.is_none();
+        self.counters.died += u64::from(!expected);
+        self.report_death(&worker, key, ending);
+    }
+
+    fn report_death(&mut self, worker: &Worker, key: engine::WorkerId, ending: Ending) {
+        let now = self.now();
+        let mut not_begun = false;
+        if let Some(current) = worker.current {
+            let word = worker.slot.map(|slot| {
+                let word = self.crew.board.word(slot as usize);
+                word.load(Ordering::Acquire)
+            });
+            // The word is the worker's own, and is believed where it did not end by itself.
+            let by_itself = matches!(ending, Ending::Exit(_) | Ending::Left);
+            not_begun = word == Some(SENT) && (!by_itself || worker.answered_twice);
+            if word == Some(0) && current.seen == 0 && !by_itself {
+                let (worker, entry) = (key, current.entry);
+                self.engine.handle(now, Event::Done { worker, entry });
+            }
+        }
+        let certificate = self.certify(worker, ending);
+        if !worker.ready && !worker.explained {
+            self.health.why = Some(PoolError::NotReady(certificate.to_string()));
+        }
+        self.crew.graves.push(Grave {
+            key: Some(key),
+            id: worker.id,
+            name: worker.name.clone(),
+            pid: worker.pid(),
+            certificate,
+        });
+        let death = match ending {
+            // What goes wrong with the first goes wrong with all.
+            _ if !worker.ready => Death::Exit,
+            Ending::Signal(libc::SIGBUS) => Death::InputChanged,
+            Ending::Signal(_) => Death::Signal,
+            Ending::Unknown => Death::Unknown,
+            Ending::Exit(_) | Ending::Left => Death::Exit,
+        };
+        let event = Event::Died {
+            worker: key,
+            death,
+            not_begun,
+        };
+        self.engine.handle(now, event);
+    }
+
+    /// Stops waiting on anything of a worker.
+    pub(super) fn forget_worker(&self, worker: &Worker) {
+        self.reactor.forget(&worker.connection);
+        if let Some(stderr) = &worker.stderr {
+            self.reactor.forget(stderr);
+        }
+        if let Some(process) = &worker.process {
+            self.reactor.forget(process);
+        }
+        if let Some(pidfd) = worker.guest.as_ref().and_then(|guest| guest.pidfd.as_ref()) {
+            self.reactor.forget(pidfd);
+        }
+    }
+
+    fn certify(&mut self, worker: &Worker, ending: Ending) -> Certificate {
+        let oom_before = std::mem::replace(&mut self.health.oom_kills, oom_kills());
+        let killed = ending == Ending::Signal(libc::SIGKILL) && worker.reason.is_none();
+        Certificate {
+            worker: worker.name.clone(),
+            pid: worker.pid(),
+            task: None,
+            deaths: 0,
+            ending,
+            reason: worker.reason.clone(),
+            stderr: worker.stderr.as_ref().map_or(vec![], Stderr::last_lines),
+            memory: worker.memory,
+            rss_peak: worker.process.as_ref().and_then(|it| it.rss_peak()),
+            oom: killed && self.health.oom_kills > oom_before,
+        }
+    }
+}
+
+/// How often the kernel's OOM killer has killed since the machine started, if it says.
+pub(super) fn oom_kills() -> Option<u64> {
+    let counters = fs::read_to_string("/proc/vmstat").ok()?;
+    let line = counters
+        .lines()
+        .find_map(|line| line.strip_prefix("oom_kill "))?;
+    line.trim().parse().ok()
+}

@@ -1,0 +1,76 @@
+//! The payloads of unresolved tasks, by the engine's ids.
+
+use crate::call::Call;
+use crate::ids::TaskId;
+use std::collections::HashMap;
+
+/// An unresolved task.
+pub(super) struct Job {
+    pub key: engine::TaskId,
+    pub number: TaskId,
+    pub call: Call,
+    /// Why it could not be sent.
+    pub unsendable: Option<String>,
+}
+
+/// The payloads of unresolved tasks.
+#[derive(Default)]
+pub(super) struct Jobs {
+    slots: Vec<Option<Job>>,
+    keys: HashMap<TaskId, engine::TaskId>,
+    classes: HashMap<&'static str, u32>,
+    next: TaskId,
+}
+
+impl Jobs {
+    pub(super) fn insert(&mut self, key: engine::TaskId, number: TaskId, call: Call) {
+        if self.slots.len() <= key.index() {
+            self.slots.resize_with(key.index() + 1, || None);
+        }
+        self.keys.insert(number, key);
+        let job = Job {
+            key,
+            number,
+            call,
+            unsendable: None,
+        };
+        self.slots[key.index()] = Some(job);
+        self.next = number + 1;
+    }
+
+    pub(super) fn get(&mut self, key: engine::TaskId) -> Option<&mut Job> {
+        let job = self.slots.get_mut(key.index())?.as_mut()?;
+        (job.key == key).then_some(job)
+    }
+
+    pub(super) fn take(&mut self, key: engine::TaskId) -> Option<Job> {
+        self.get(key)?;
+        let job = self.slots[key.index()].take()?;
+        self.keys.remove(&job.number);
+        Some(job)
+    }
+
+    /// The engine's id of a task, if that is unresolved.
+    pub(super) fn key(&self, number: TaskId) -> Option<engine::TaskId> {
+        self.keys.get(&number).copied()
+    }
+
+    /// The number that the next task gets.
+    pub(super) fn next(&self) -> TaskId {
+        self.next
+    }
+
+    /// Takes all, oldest first.
+    pub(super) fn drain(&mut self) -> Vec<Job> {
+        self.keys.clear();
+        let mut jobs: Vec<Job> = self.slots.drain(..).flatten().collect();
+        jobs.sort_unstable_by_key(|job| job.number);
+        jobs
+    }
+
+    /// The class of a task's name: tasks of one name are expected to take about as long.
+    pub(super) fn class(&mut self, name: &'static str) -> u32 {
+        let next = self.classes.len() as u32;
+        *self.classes.entry(name).or_insert(next)
+    }
+}

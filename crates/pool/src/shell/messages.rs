@@ -1,0 +1,314 @@
+//! What workers say.
+
+use super::Shell;
+use super::worker::{Current, Worker};
+use crate::event::What;
+use crate::failure::{Failed, PoolError, TaskFailure};
+use crate::ids::{TaskId, WorkerId};
+use engine::Event;
+use runtime::{Incoming, now_ns};
+use wire::{FromWorker, Hello, Memory, SetupStep};
+
+/// Reads from one socket in a row.
+const READS: usize = 16;
+/// So many bytes of a frame that is not whole can only be a result: other frames are shorter, or fit
+/// into the socket as a whole.
+const LONG_FRAME: usize = 64 * 1024;
+
+impl Shell {
+    pub(super) fn read_stderr(&mut self, id: WorkerId) {
+        let mut lines = Vec::new();
+        let worker = self.crew.workers.get_mut(&id);
+        let Some(stderr) = worker.and_then(|worker| worker.stderr.as_mut()) else {
+            return;
+        };
+        if !stderr.read(|line| lines.push(line.to_owned())) {
+            // Its end is reported by the pidfd; a closed pipe would stay readable.
+            self.reactor.forget(&*stderr);
+        }
+        for line in lines {
+            self.tell(id, now_ns(), What::Stderr(&line));
+        }
+    }
+
+    /// Reads what is there and handles every message that is whole.
+    pub(super) fn read_worker(&mut self, id: WorkerId) {
+        for _ in 0..READS {
+            if !self.read_once(id) {
+                return;
+            }
+        }
+    }
+
+    /// Reads once. `true` while more may come.
+    pub(super) fn read_once(&mut self, id: WorkerId) -> bool {
+        let Some(worker) = self.crew.workers.get_mut(&id).filter(|it| !it.muted) else {
+            return false;
+        };
+        let Some(mut channel) = worker.connection.take_channel() else {
+            return false;
+        };
+        let read = channel
+            .receive_now()
+            .map_err(|error| error.to_string())
+            .and_then(|incoming| {
+                while let Some(frame) = channel.next_frame().map_err(|error| error.to_string())? {
+                    self.on_message(id, frame.body)?;
+                }
+                Ok(incoming)
+            });
+        let partial = channel.pending();
+        if let Some(worker) = self.crew.workers.get_mut(&id) {
+            worker.connection.put_back(channel);
+        }
+        match read {
+            Ok(Incoming::Bytes) => {
+                if partial >= LONG_FRAME {
+                    self.progress(id, partial);
+                }
+                true
+            }
+            Ok(Incoming::Nothing) => false,
+            Ok(Incoming::End) => {
+                self.closed(id);
+                false
+            }
+            Err(violation) => {
+                self.violated(id, violation);
+                false
+            }
+        }
+    }
+
+    /// A worker's connection has ended; its pidfd reports how the worker did.
+    fn closed(&mut self, id: WorkerId) {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        worker.muted = true;
+        self.reactor.forget(&worker.connection);
+        if worker.guest.is_some() {
+            self.crew.gone.push(id);
+        } else if let Some(worker) = worker.key {
+            let now = self.now();
+            self.engine.handle(now, Event::Closed { worker });
+        }
+    }
+
+    /// A worker broke the protocol.
+    fn violated(&mut self, id: WorkerId, what: String) {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        let reason = format!("it answered nonsense ({what})");
+        worker.reason.get_or_insert(reason);
+        worker.muted = true;
+        if !worker.ready {
+            worker.explained = true;
+            let (name, pid) = (&worker.name, worker.pid());
+            let why = format!("{name} (pid {pid}) answered nonsense ({what})");
+            self.health.why = Some(PoolError::NotReady(why));
+        }
+        self.reactor.forget(&worker.connection);
+        match worker.key {
+            Some(worker) => {
+                let now = self.now();
+                self.engine.handle(now, Event::Violation { worker });
+            }
+            None => self.crew.gone.push(id),
+        }
+    }
+
+    /// A part of a result has arrived: the function of its task has returned.
+    fn progress(&mut self, id: WorkerId, bytes: usize) {
+        let now = self.now();
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        let Some(key) = worker.key else { return };
+        if let Some(current) = &mut worker.current
+            && (current.seen == 0 || bytes >= current.seen + LONG_FRAME)
+        {
+            current.seen = bytes.max(1);
+            let (worker, entry) = (key, current.entry);
+            self.engine.handle(now, Event::Done { worker, entry });
+        }
+    }
+
+    /// Handles one message; the error is what makes it a violation of the protocol.
+    fn on_message(&mut self, id: WorkerId, body: &[u8]) -> Result<(), String> {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return Ok(());
+        };
+        if !worker.greeted {
+            Hello::accept(body).map_err(|error| error.to_string())?;
+            worker.greeted = true;
+            self.greeted(id);
+            return Ok(());
+        }
+        match wire::decode(body).map_err(|error| error.to_string())? {
+            FromWorker::Ready { .. } if !worker.ready => self.became_ready(id),
+            FromWorker::Refused { step, reason } if !worker.ready => {
+                return self.refused(id, step, reason);
+            }
+            FromWorker::Received {
+                id: task,
+                at_ns,
+                memory,
+            } => {
+                check_due(worker, task)?;
+                worker.memory = Some(memory);
+                self.tell(id, at_ns, What::Received { task, memory });
+            }
+            FromWorker::OutputPart(part) => return self.on_part(id, part),
+            FromWorker::Done {
+                id: task,
+                output,
+                began_ns,
+                computed_ns,
+                memory,
+            } => {
+                let current = check_due(worker, task)?;
+                worker.memory = memory.or(worker.memory);
+                let parts = std::mem::take(&mut worker.output);
+                self.tell(id, computed_ns, What::Computed { task, memory });
+                let result = match &parts[..] {
+                    [] => std::borrow::Cow::Borrowed(output),
+                    parts => std::borrow::Cow::Owned([parts, output].concat()),
+                };
+                self.deliver(id, current, Ok(&result));
+                let ran_ns = computed_ns.saturating_sub(began_ns);
+                self.answered(id, current, ran_ns);
+            }
+            FromWorker::Failed {
+                id: task,
+                kind,
+                message,
+                location,
+                backtrace,
+            } => {
+                let current = check_due(worker, task)?;
+                worker.output.clear();
+                let failed = Failed {
+                    worker: worker.name.clone(),
+                    kind,
+                    message: message.to_owned(),
+                    location: location.to_owned(),
+                    backtrace: backtrace.to_owned(),
+                };
+                self.deliver(id, current, Err(TaskFailure::Failed(Box::new(failed))));
+                self.answered(id, current, 0);
+            }
+            FromWorker::Memory(memory) => {
+                worker.memory = Some(memory);
+                self.tell(id, now_ns(), What::Memory(memory));
+            }
+            FromWorker::Log(record) => self.tell(id, record.at_ns, What::Log(&record)),
+            other @ (FromWorker::Ready { .. } | FromWorker::Refused { .. }) => {
+                return Err(format!("{other:?} long after its start"));
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self, id: WorkerId, step: SetupStep, reason: &str) -> Result<(), String> {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return Ok(());
+        };
+        worker.explained = true;
+        let Some(key) = worker.key else {
+            return Err(format!("it refused its set-up: {reason}"));
+        };
+        let (worker, reason) = (worker.name.clone(), reason.to_owned());
+        self.health.why = Some(match step {
+            SetupStep::Initializer => PoolError::Initializer { worker, reason },
+            SetupStep::Sandbox => PoolError::Sandbox { worker, reason },
+        });
+        let now = self.now();
+        self.engine.handle(now, Event::Refused { worker: key });
+        Ok(())
+    }
+
+    fn on_part(&mut self, id: WorkerId, part: &[u8]) -> Result<(), String> {
+        let bound = self.settings.limits.output;
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return Ok(());
+        };
+        let (Some(key), Some(current)) = (worker.key, worker.current) else {
+            return Err("a part of an output, when none was due".to_owned());
+        };
+        let length = worker.output.len() + part.len();
+        if length <= bound {
+            worker.output.extend_from_slice(part);
+            if !part.is_empty() {
+                self.progress(id, length);
+            }
+            return Ok(());
+        }
+        worker.muted = true;
+        worker.output = Vec::new();
+        worker
+            .reason
+            .get_or_insert(format!("its output was longer than {bound} bytes"));
+        self.reactor.forget(&worker.connection);
+        let now = self.now();
+        let (worker, entry) = (key, current.entry);
+        self.engine
+            .handle(now, Event::OutputTooLong { worker, entry });
+        Ok(())
+    }
+
+    /// Gives a result to whoever waits for it, if anybody does.
+    fn deliver(&mut self, id: WorkerId, current: Current, result: Result<&[u8], TaskFailure>) {
+        let key = self.crew.workers.get(&id).and_then(|worker| worker.key);
+        let task = key.and_then(|key| self.engine.task_at(key, current.entry));
+        let Some(job) = task.and_then(|task| self.jobs.take(task)) else {
+            return;
+        };
+        let bound = self.settings.limits.output;
+        match result {
+            Ok(output) if output.len() > bound => {
+                self.fail_job(job, TaskFailure::OutputTooLong(bound));
+            }
+            Ok(output) => {
+                self.counters.done += 1;
+                self.hooks.guard(|_| job.call.resolve(Ok(output)));
+            }
+            Err(failure) => self.fail_job(job, failure),
+        }
+    }
+
+    /// A worker has answered the call that it had.
+    fn answered(&mut self, id: WorkerId, current: Current, ran_ns: u64) {
+        let task = current.number;
+        self.tell(id, now_ns(), What::Sent { task });
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        worker.current = None;
+        worker.last_answered = Some(task);
+        let rss = worker.memory.map_or(0, |memory: Memory| memory.rss);
+        let Some(worker) = worker.key else { return };
+        let entries = current.entry..current.entry + 1;
+        let now = self.now();
+        let event = Event::Finished {
+            worker,
+            entries,
+            ran_ns,
+            rss,
+        };
+        self.engine.handle(now, event);
+    }
+}
+
+fn check_due(worker: &mut Worker, id: TaskId) -> Result<Current, String> {
+    worker.answered_twice = worker.last_answered == Some(id);
+    match worker.current {
+        Some(current) if current.number == id => Ok(current),
+        Some(current) => Err(format!(
+            "an answer to task {id}, when {} was due",
+            current.number
+        )),
+        None => Err(format!("an answer to task {id}, when none was due")),
+    }
+}

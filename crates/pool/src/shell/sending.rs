@@ -1,0 +1,242 @@
+//! Sending calls and what they need, never waiting.
+
+use super::Shell;
+use super::reactor::Token;
+use super::worker::Current;
+use crate::connection::Pumped;
+use crate::event::What;
+use crate::failure::TaskFailure;
+use crate::ids::WorkerId;
+use crate::input::Input;
+use crate::region::{Access, Region};
+use engine::{Assignment, Event};
+use nix::errno::Errno;
+use runtime::now_ns;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use wire::{Call, CallInput, RegionId, Source, ToWorker};
+
+/// A worker's word on the status page from when a call is sent until it begins.
+pub(super) const SENT: u64 = u64::MAX;
+/// When a send that was refused for want of memory or descriptors is tried again.
+const RETRY_NS: u64 = 10_000_000;
+
+/// Why a call was not sent.
+struct Unsent {
+    why: String,
+    transient: bool,
+}
+
+impl Unsent {
+    fn lasting(why: impl ToString) -> Unsent {
+        Unsent {
+            why: why.to_string(),
+            transient: false,
+        }
+    }
+
+    fn of(region: RegionId, error: &io::Error) -> Unsent {
+        Unsent {
+            why: format!("region {region}: {error}"),
+            transient: is_transient(error),
+        }
+    }
+}
+
+/// Whether the same may succeed later: something has run out that others may give back.
+fn is_transient(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        errno,
+        Some(
+            Errno::EMFILE
+                | Errno::ENFILE
+                | Errno::ENOMEM
+                | Errno::ENOBUFS
+                | Errno::EAGAIN
+                | Errno::ETOOMANYREFS
+        )
+    )
+}
+
+impl Shell {
+    /// Gives a worker what the engine has for it.
+    pub(super) fn feed(&mut self, key: engine::WorkerId) {
+        loop {
+            let now = self.now();
+            let Some(assignment) = self.engine.next(now, key) else {
+                return;
+            };
+            let Some(id) = self.find(key) else { return };
+            if let Err(unsent) = self.send_call(id, assignment) {
+                if let Some(job) = self.jobs.get(assignment.task) {
+                    job.unsendable = Some(unsent.why);
+                }
+                let event = Event::SendFailed {
+                    worker: key,
+                    entry: assignment.entry,
+                    transient: unsent.transient,
+                };
+                self.engine.handle(now, event);
+                continue;
+            }
+            let task = self.jobs.get(assignment.task).map(|job| job.number);
+            if let Some(task) = task {
+                self.tell(id, now_ns(), What::HandedOut { task });
+            }
+            self.pump(id);
+        }
+    }
+
+    fn send_call(&mut self, id: WorkerId, assignment: Assignment) -> Result<(), Unsent> {
+        let Some(job) = self.jobs.get(assignment.task) else {
+            return Err(Unsent::lasting("the task is resolved"));
+        };
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return Err(Unsent::lasting("the worker is gone"));
+        };
+        let connection = &mut worker.connection;
+        let call = &job.call;
+        let input = match &call.input {
+            Input::None => CallInput::None,
+            Input::Inline(bytes) => CallInput::Inline(bytes),
+            Input::Stream(_) => CallInput::Stream,
+            &Input::Slice {
+                region,
+                offset,
+                len,
+            } => {
+                let known = self
+                    .regions
+                    .get(&region)
+                    .ok_or_else(|| Unsent::lasting(format!("region {region} has been detached")))?;
+                if !connection.knows.contains(&region) {
+                    let (message, descriptors) =
+                        introduction(region, known, self.settings.sandbox)?;
+                    let outbox = &mut connection.outbox;
+                    outbox
+                        .push_with(&message, descriptors)
+                        .map_err(Unsent::lasting)?;
+                    connection.knows.insert(region);
+                }
+                CallInput::Slice {
+                    region,
+                    offset,
+                    len,
+                }
+            }
+        };
+        let message = ToWorker::Call(Call {
+            id: job.number,
+            task: call.task,
+            args: &call.args,
+            input,
+        });
+        let outbox = &mut connection.outbox;
+        outbox.push(&message).map_err(Unsent::lasting)?;
+        if let Input::Stream(stream) = &call.input {
+            outbox.push_stream(job.number, stream);
+        }
+        worker.current = Some(Current {
+            entry: assignment.entry,
+            number: job.number,
+            seen: 0,
+        });
+        if let Some(slot) = worker.slot {
+            let word = self.crew.board.word(slot as usize);
+            word.store(SENT, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Sends as much as a worker's socket takes, and has epoll report when it takes more.
+    pub(super) fn pump(&mut self, id: WorkerId) {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        if worker.group.is_some() {
+            // It runs no task before its process is known, so whatever it starts is guarded.
+            return;
+        }
+        let mut failed = Vec::new();
+        let more = loop {
+            match worker.connection.pump() {
+                Ok(Pumped::Empty) => break false,
+                Ok(Pumped::More) => break true,
+                Ok(Pumped::SourceFailed { task, why }) => failed.push((task, why)),
+                Err(error) if is_transient(&error) => {
+                    self.crew.stuck.push(id);
+                    let at_ns = now_ns().saturating_sub(self.health.paused_ns) + RETRY_NS;
+                    self.reactor.retry_ns.get_or_insert(at_ns);
+                    break false;
+                }
+                // The worker is gone, or about to be: its pidfd reports that.
+                Err(_) => break false,
+            }
+        };
+        if more != worker.watches_room {
+            worker.watches_room = more;
+            let token = Token::Socket(id);
+            if let Err(error) = self.reactor.watch_room(&worker.connection, token, more) {
+                self.break_down(error);
+            }
+        }
+        for (number, why) in failed {
+            // The worker will answer that the stream was given up; this is why.
+            if let Some(job) = self.jobs.key(number).and_then(|key| self.jobs.take(key)) {
+                self.fail_job(job, TaskFailure::Input(why));
+            }
+        }
+    }
+
+    /// Tries again what was refused.
+    pub(super) fn retry_stuck(&mut self, now: u64) {
+        if self.reactor.retry_ns.is_some_and(|at_ns| at_ns <= now) {
+            self.reactor.retry_ns = None;
+            for id in std::mem::take(&mut self.crew.stuck) {
+                self.pump(id);
+            }
+        }
+    }
+}
+
+/// What a worker is told of a region; one that is confined cannot open any by name.
+fn introduction<'a>(
+    id: RegionId,
+    region: &'a Region,
+    confined: bool,
+) -> Result<(ToWorker<'a>, Vec<Arc<OwnedFd>>), Unsent> {
+    let to_send =
+        |fd: io::Result<OwnedFd>| fd.map(Arc::new).map_err(|error| Unsent::of(id, &error));
+    let duplicate = |fd: BorrowedFd<'_>| to_send(fd.try_clone_to_owned());
+    let (source, descriptors) = match region {
+        Region::Segment(segment) if confined => (
+            Source::Descriptor { len: segment.len() },
+            vec![to_send(segment.open_reader())?],
+        ),
+        Region::Segment(segment) => {
+            let (name, len) = (segment.name().as_str(), segment.len());
+            (Source::Segment { name, len }, Vec::new())
+        }
+        Region::Memfd(memfd) => (
+            Source::Descriptor { len: memfd.len() },
+            vec![duplicate(memfd.fd())?],
+        ),
+        Region::File { file, len, access } => {
+            let (source, own) = match access {
+                Access::Map => (Source::Descriptor { len: *len }, None),
+                // A worker that is confined by then could not open it for itself.
+                Access::Read => (Source::File { len: *len }, shmem::reopen_sequential(file)),
+            };
+            let descriptor = match own {
+                Some(own) => Arc::new(own),
+                None => duplicate(file.as_fd())?,
+            };
+            (source, vec![descriptor])
+        }
+        Region::Inherited(_) => (Source::Inherited, Vec::new()),
+    };
+    Ok((ToWorker::Attach { region: id, source }, descriptors))
+}

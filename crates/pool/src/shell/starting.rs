@@ -1,0 +1,163 @@
+//! Starting workers, and taking them in when they are ready.
+
+use super::Shell;
+use super::reactor::Token;
+use super::worker::Worker;
+use crate::event::What;
+use crate::process::Process;
+use crate::start::{StartError, Started, wire_up};
+use crate::stderr::Stderr;
+use engine::{Capabilities, Event};
+use runtime::now_ns;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use wire::{Hello, Setup, ToWorker};
+
+/// What a coordinator can do with a worker that it has started.
+const OWN: Capabilities = Capabilities {
+    signal: true,
+    lane: false,
+    replace: true,
+};
+
+impl Shell {
+    /// Starts the worker that the engine asks for.
+    pub(super) fn start_worker(&mut self, key: engine::WorkerId) {
+        if let Err(error) = self.try_start(key) {
+            let permanent = error.is_permanent();
+            self.start_failed(key, error, permanent);
+        }
+    }
+
+    /// Starts one worker and sends it all it needs to get ready, without waiting for it.
+    fn try_start(&mut self, key: engine::WorkerId) -> Result<(), StartError> {
+        let (wiring, seat) = wire_up()?;
+        let id = self.crew.next;
+        let name = format!("{}Process-{id}", self.starter.method.stem());
+        let mut worker = Worker::new(id, name, wiring.socket);
+        worker.key = Some(key);
+        let slot = self.crew.free_slots.pop();
+        let taken = slot.ok_or_else(|| io::Error::other("more workers than places for them"))?;
+        worker.slot = slot;
+        let started = self.launch(&mut worker, wiring.stderr, seat, taken);
+        if let Err(error) = started {
+            self.crew.free_slots.push(taken);
+            self.forget_worker(&worker);
+            return Err(error);
+        }
+        self.crew.next += 1;
+        if self.crew.names.len() <= key.index() {
+            self.crew.names.resize(key.index() + 1, 0);
+        }
+        self.crew.names[key.index()] = id;
+        let replaces = self.counters.started >= self.settings.limits.workers as u64;
+        self.counters.respawned += u64::from(replaces);
+        self.counters.started += 1;
+        self.crew.workers.insert(id, Box::new(worker));
+        self.tell(id, now_ns(), What::Started);
+        self.pump(id);
+        Ok(())
+    }
+
+    fn launch(
+        &mut self,
+        worker: &mut Worker,
+        stderr: std::os::fd::OwnedFd,
+        seat: crate::start::Seat,
+        slot: u32,
+    ) -> Result<(), StartError> {
+        let id = worker.id;
+        let stderr = worker.stderr.insert(Stderr::new(stderr));
+        self.reactor.watch(stderr, Token::Stderr(id))?;
+        self.reactor.watch(&worker.connection, Token::Socket(id))?;
+        let word = self.crew.board.word(slot as usize);
+        word.store(0, Ordering::Release);
+        self.set_up(worker)?;
+        let had_server = self.starter.server.is_some();
+        let started = self.starter.start(seat, u64::from(id))?;
+        if let (Some(server), false) = (&self.starter.server, had_server) {
+            self.reactor.watch(server, Token::Server)?;
+        }
+        match started {
+            Started::Now(process) => {
+                self.reactor.watch(&process, Token::Process(id))?;
+                worker.process = Some(process);
+            }
+            Started::Soon(group) => {
+                worker.group = Some(group);
+                self.pump_server();
+            }
+        }
+        Ok(())
+    }
+
+    /// Greets a worker and sends its set-up.
+    pub(super) fn set_up(&self, worker: &mut Worker) -> Result<(), StartError> {
+        let settings = &self.settings;
+        let initializer = settings.initializer.as_ref();
+        let setup = ToWorker::Setup(Setup {
+            name: &worker.name,
+            events: settings.timeline,
+            log_level: settings.log_level,
+            board: worker.slot,
+            initializer: initializer.map(|(task, args)| (*task, &args[..])),
+            sandbox: settings.sandbox,
+        });
+        let board = worker.slot.map(|_| Arc::clone(&self.crew.board_fd));
+        let outbox = &mut worker.connection.outbox;
+        outbox
+            .push(&Hello::ours())
+            .and_then(|()| match board {
+                Some(board) => outbox.push_with(&setup, vec![board]),
+                None => outbox.push(&setup),
+            })
+            .map_err(|error| StartError::Resources(io::Error::other(error)))
+    }
+
+    /// The forkserver has forked the worker that was asked for.
+    pub(super) fn forked(&mut self, request: u64, mut process: Process) {
+        let id = request as crate::ids::WorkerId;
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        if let Some(group) = worker.group.take() {
+            process.guard(group);
+        }
+        if worker.reason.is_some() {
+            // It was to be ended before there was anything to signal.
+            process.signal(libc::SIGTERM);
+        }
+        let watched = self.reactor.watch(&process, Token::Process(id));
+        worker.process = Some(process);
+        if let Err(error) = watched {
+            self.break_down(error);
+        }
+        self.pump(id);
+    }
+
+    /// A worker has finished its set-up.
+    pub(super) fn became_ready(&mut self, id: crate::ids::WorkerId) {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        worker.ready = true;
+        worker.deadline_ns = None;
+        let known = worker.key;
+        let external = worker.guest.is_some();
+        let now = self.now();
+        match known {
+            Some(worker) => {
+                let capabilities = OWN;
+                let event = Event::Ready {
+                    worker,
+                    capabilities,
+                };
+                self.engine.handle(now, event);
+            }
+            None if external => self.join(id),
+            None => {}
+        }
+        self.tell(id, now_ns(), What::Ready);
+    }
+}

@@ -1,0 +1,112 @@
+//! One worker as the shell holds it.
+
+use crate::connection::Connection;
+use crate::ids::{TaskId, WorkerId};
+use crate::process::{Ending, Process};
+use crate::start::Guest;
+use crate::stderr::Stderr;
+use guardian::GuardedGroup;
+use nix::sys::socket::{Shutdown, shutdown};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use wire::Memory;
+
+/// One worker as the shell holds it.
+pub(super) struct Worker {
+    pub id: WorkerId,
+    /// Its id in the engine; none of an external worker that is not ready.
+    pub key: Option<engine::WorkerId>,
+    pub name: String,
+    /// None while a forkserver has not answered, and of an external worker.
+    pub process: Option<Process>,
+    /// The guardian's place for that process, until it is known.
+    pub group: Option<GuardedGroup>,
+    /// Where it came by itself: not ours to signal, or to read the stderr of.
+    pub guest: Option<Guest>,
+    pub connection: Connection,
+    pub stderr: Option<Stderr>,
+    /// Its word on the status page; external workers have none.
+    pub slot: Option<u32>,
+    pub greeted: bool,
+    pub ready: bool,
+    /// It was asked to exit.
+    pub leaving: bool,
+    /// Nothing is read from its socket any more.
+    pub muted: bool,
+    /// Its process has ended, and the forkserver has not reported how.
+    pub ended: bool,
+    pub current: Option<Current>,
+    /// Parts of the output that is being received.
+    pub output: Vec<u8>,
+    /// The task that it answered last.
+    pub last_answered: Option<TaskId>,
+    /// It has answered that one again.
+    pub answered_twice: bool,
+    pub memory: Option<Memory>,
+    /// Why it is being ended, if it is.
+    pub reason: Option<String>,
+    /// Why it did not get ready is known better than by how it ended.
+    pub explained: bool,
+    /// By when an external worker has to be ready, by the engine's clock.
+    pub deadline_ns: Option<u64>,
+    /// Whether epoll waits for room in its socket.
+    pub watches_room: bool,
+}
+
+/// The call that a worker has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Current {
+    pub entry: u64,
+    pub number: TaskId,
+    /// Bytes of its output when its progress was last reported.
+    pub seen: usize,
+}
+
+impl Worker {
+    pub(super) fn new(id: WorkerId, name: String, socket: OwnedFd) -> Worker {
+        Worker {
+            id,
+            key: None,
+            name,
+            process: None,
+            group: None,
+            guest: None,
+            connection: Connection::new(socket),
+            stderr: None,
+            slot: None,
+            greeted: false,
+            ready: false,
+            leaving: false,
+            muted: false,
+            ended: false,
+            current: None,
+            output: Vec::new(),
+            last_answered: None,
+            answered_twice: false,
+            memory: None,
+            reason: None,
+            explained: false,
+            deadline_ns: None,
+            watches_room: false,
+        }
+    }
+
+    /// Its process; 0 where it has none yet, or none that can be seen from here.
+    pub(super) fn pid(&self) -> u32 {
+        let guest = || self.guest.as_ref().map_or(0, |guest| guest.pid);
+        self.process.as_ref().map_or_else(guest, Process::pid)
+    }
+
+    /// Signals it, with its group; an external worker is disconnected instead, whatever the signal.
+    pub(super) fn signal(&self, signal: i32) {
+        if let Some(process) = &self.process {
+            process.signal(signal);
+        } else if self.guest.is_some() {
+            let _ = shutdown(self.connection.as_fd().as_raw_fd(), Shutdown::Both);
+        }
+    }
+
+    /// How it ended, if it has and that is known.
+    pub(super) fn ending(&mut self) -> Option<Ending> {
+        self.process.as_mut()?.try_reap().ok().flatten()
+    }
+}
