@@ -35,6 +35,8 @@ pub struct Builder {
     pub(crate) regions: Vec<Region>,
     pub(crate) interrupt: Option<OwnedFd>,
     pub(crate) pause: Option<Pause>,
+    /// Whether lines of workers' stderr that no watcher takes go to this process's.
+    pub(crate) echo: bool,
 }
 
 /// When and how the program stops for a while.
@@ -83,6 +85,7 @@ impl Builder {
             regions: Vec::new(),
             interrupt: None,
             pause: None,
+            echo: false,
         }
     }
 
@@ -180,6 +183,14 @@ impl Builder {
     pub fn initializer<T: Task>(mut self, args: &T::Args) -> Result<Builder, postcard::Error> {
         self.initializer = Some((T::NAME, postcard::to_stdvec(args)?));
         Ok(self)
+    }
+
+    /// Writes what workers print on their stderr to this process's, line by line, after the worker's
+    /// name. Not where there is a [watcher](Self::watch): it is given the lines.
+    #[must_use]
+    pub fn echo_stderr(mut self, echo: bool) -> Builder {
+        self.echo = echo;
+        self
     }
 
     /// Tells `watcher` of everything that happens.

@@ -55,7 +55,7 @@ pub use logging::Forwarding;
 pub use memory::{memory, memory_in_full};
 pub use reap::{Reaped, reap};
 pub use regions::{Inherited, Reach, Regions};
-pub use registry::{Failure, Registry};
+pub use registry::{Failure, Registry, Runner};
 pub use sandbox::{SandboxError, sandbox_available};
 pub use serve::{ServeError, serve};
 pub use task::{Reduce, Task, TaskError};

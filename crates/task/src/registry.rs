@@ -6,13 +6,13 @@ use std::fmt;
 use wire::FailureKind;
 
 /// Runs one task on encoded arguments, appending the encoded output.
-type Runner = fn(&[u8], Input<'_>, Vec<u8>) -> Result<Vec<u8>, Failure>;
+pub type Runner = fn(&[u8], Input<'_>, Vec<u8>) -> Result<Vec<u8>, Failure>;
 
 /// The tasks that a program can run, by name.
 #[derive(Clone, Default)]
 pub struct Registry {
     tasks: BTreeMap<&'static str, Runner>,
-    on_named: Option<fn(&str)>,
+    on_named: Vec<fn(&str)>,
 }
 
 /// Why a call did not give an output.
@@ -50,9 +50,18 @@ impl Registry {
     /// # Panics
     /// Where another task of the same name is registered already: it would never be run.
     #[must_use]
-    pub fn with<T: Task>(mut self) -> Registry {
-        let before = self.tasks.insert(T::NAME, run_encoded::<T>);
-        assert!(before.is_none(), "two tasks are named {:?}", T::NAME);
+    pub fn with<T: Task>(self) -> Registry {
+        self.with_runner(T::NAME, run_encoded::<T>)
+    }
+
+    /// Adds a task that is a function on encoded arguments rather than a [`Task`].
+    ///
+    /// # Panics
+    /// Where another task of the same name is registered already.
+    #[must_use]
+    pub fn with_runner(mut self, name: &'static str, runner: Runner) -> Registry {
+        let before = self.tasks.insert(name, runner);
+        assert!(before.is_none(), "two tasks are named {name:?}");
         self
     }
 
@@ -60,13 +69,13 @@ impl Registry {
     /// (`SpawnProcess-1`): before the initializer and before any task.
     #[must_use]
     pub fn on_named(mut self, on_named: fn(&str)) -> Registry {
-        self.on_named = Some(on_named);
+        self.on_named.push(on_named);
         self
     }
 
     /// This worker has been told its name.
     pub(crate) fn named(&self, name: &str) {
-        if let Some(on_named) = self.on_named {
+        for on_named in &self.on_named {
             on_named(name);
         }
     }

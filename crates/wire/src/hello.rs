@@ -10,6 +10,11 @@ pub const PROTOCOL: u32 = 2;
 /// The version that programs print: their own and the protocol's.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 2)");
 
+/// The environment variable by which a program that is its own worker program learns that it was
+/// started as a worker: `DESCRIPTOR,PID`, the socket to its coordinator and the process that started
+/// it. `DESCRIPTOR,PID,forkserver` makes it a forkserver.
+pub const WORKER_VARIABLE: &str = "HANDOFF_WORKER";
+
 /// Says that the peer is a Handoff process at all.
 const MAGIC: [u8; 4] = *b"hand";
 

@@ -92,6 +92,7 @@ impl Pool {
             initializer: builder.initializer,
             sandbox: builder.sandbox,
             watcher: builder.watcher,
+            echo: builder.echo,
             heartbeat: builder.heartbeat,
             timeline: builder.timeline,
             log_level: builder.log_level,
