@@ -4,8 +4,8 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::spanned::Spanned;
 use syn::{
-    Error, FnArg, GenericArgument, Ident, ItemFn, Pat, PathArguments, ReturnType, Safety, Signature, Type,
-    parse_quote,
+    Error, FnArg, GenericArgument, Ident, ItemFn, Pat, PathArguments, ReturnType, Safety,
+    Signature, Type, parse_quote,
 };
 
 /// Tuples longer than this have no serde implementation.
@@ -30,8 +30,9 @@ pub(crate) fn function(options: TokenStream, item: TokenStream) -> syn::Result<T
             "#[task] takes no options; limits are set on a call: `name(..).timeout(..).retries(..)`",
         ));
     }
-    let function: ItemFn = syn::parse2(item)
-        .map_err(|error| Error::new(error.span(), format!("#[task] goes on a function: {error}")))?;
+    let function: ItemFn = syn::parse2(item).map_err(|error| {
+        Error::new(error.span(), format!("#[task] goes on a function: {error}"))
+    })?;
     signature(&function.sig)?;
     let (names, types) = arguments(&function.sig)?;
     let returns = match &function.sig.output {

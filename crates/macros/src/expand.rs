@@ -34,10 +34,7 @@ pub(crate) fn task(task: &Task) -> TokenStream {
                     fn __fingerprint() -> u64 {
                         #private::fingerprint(
                             #signature,
-                            &[
-                                #((::core::any::type_name::<#types>, ::core::mem::size_of::<#types>()),)*
-                                (::core::any::type_name::<#output>, ::core::mem::size_of::<#output>()),
-                            ],
+                            &[#(#private::shape::<#types>(),)* #private::shape::<#output>()],
                         )
                     }
                     #[#private::linkme::distributed_slice(#private::TASKS)]

@@ -1,0 +1,315 @@
+//! The pool as its caller drives it.
+//!
+//! What runs the tasks is behind [`Engine`]; here are handles, waiting and checks.
+
+use crate::builder::Builder;
+use crate::counters::Counters;
+use crate::engine::Engine;
+use crate::map::{Map, MapUnordered};
+use crate::slot::Slot;
+use crate::{Call, Error, ErrorKind};
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Worker processes, and the tasks that they run.
+///
+/// The pool advances inside its own calls: a program that computes between [`submit`](Self::submit)
+/// and [`wait`](Self::wait), or that has an async runtime, uses a [`Background`](crate::Background)
+/// pool. It belongs to the thread that made it. Dropping it ends its workers at once;
+/// [`shutdown`](Self::shutdown) lets them finish.
+///
+/// ```no_run
+/// use handoff::{Pool, task};
+///
+/// #[task]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// fn main() -> Result<(), handoff::Error> {
+///     handoff::init();
+///     let mut pool = Pool::new()?;
+///     let squares = pool.map((0..100).map(square)).collect::<Result<Vec<_>, _>>()?;
+///     assert_eq!(squares[9], 81);
+///     Ok(())
+/// }
+/// ```
+pub struct Pool {
+    pub(crate) engine: Engine,
+    /// Tells this pool's handles from others'.
+    number: u64,
+    workers: usize,
+    queue_bound: usize,
+    /// Its workers die with the thread that started them.
+    _not_send: PhantomData<*const ()>,
+}
+
+/// How a pool is shut down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Tasks that were submitted are finished first.
+    Drain,
+    /// Workers are ended now, and their tasks fail with [`ErrorKind::ShutDown`].
+    Now,
+}
+
+impl From<Shutdown> for pool::Shutdown {
+    fn from(how: Shutdown) -> pool::Shutdown {
+        match how {
+            Shutdown::Drain => pool::Shutdown::Drain,
+            Shutdown::Now => pool::Shutdown::Now,
+        }
+    }
+}
+
+/// A task that was submitted to a [`Pool`]. Dropping the handle does not cancel the task.
+#[must_use = "the result is taken with Pool::wait"]
+pub struct Handle<R> {
+    pool: u64,
+    id: u64,
+    slot: Arc<Slot<R>>,
+}
+
+impl<R> Handle<R> {
+    /// The task's number in its pool.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether there is a result. Does not drive the pool.
+    pub fn is_done(&self) -> bool {
+        self.slot.is_done()
+    }
+
+    /// The result, once, if there is one. Does not drive the pool.
+    pub fn try_take(&mut self) -> Option<Result<R, Error>> {
+        self.slot.take()
+    }
+}
+
+impl<R> fmt::Debug for Handle<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = formatter.debug_struct("Handle");
+        text.field("id", &self.id).field("done", &self.is_done());
+        text.finish()
+    }
+}
+
+impl Pool {
+    /// A pool of this program's own workers, started by
+    /// [`StartMethod::Spawn`](crate::StartMethod::Spawn), one for each processor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Misuse`] where [`init`](crate::init) has not run, [`ErrorKind::Start`] where no
+    /// worker can be started.
+    pub fn new() -> Result<Pool, Error> {
+        Builder::new().start()
+    }
+
+    /// For a pool that is to differ from [`new`](Self::new).
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A pool on a thread of its own, whose handles are futures. As [`new`](Self::new) otherwise.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn background() -> Result<crate::Background, Error> {
+        Builder::new().background()
+    }
+
+    pub(crate) fn over(engine: Engine, workers: usize, queue_bound: usize) -> Pool {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Pool {
+            engine,
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            workers,
+            queue_bound,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// Runs one task and waits for its result.
+    ///
+    /// # Errors
+    /// [`Error`]: why the task gave no result.
+    pub fn run<R>(&mut self, call: Call<R>) -> Result<R, Error>
+    where
+        R: DeserializeOwned + Send + 'static,
+    {
+        let handle = self.submit(call)?;
+        self.wait(handle)
+    }
+
+    /// Submits a task; [`wait`](Self::wait) gives its result. Where the
+    /// [queue bound](Builder::queue_bound) is reached, drives the pool until there is room.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Arguments`] where the arguments cannot be sent, or why the pool cannot go on.
+    pub fn submit<R>(&mut self, call: Call<R>) -> Result<Handle<R>, Error>
+    where
+        R: DeserializeOwned + Send + 'static,
+    {
+        self.check(&call)?;
+        let slot = Slot::new(call.task(), None);
+        let id = self.engine.submit(call.into_raw()?, slot.clone())?;
+        let pool = self.number;
+        Ok(Handle { pool, id, slot })
+    }
+
+    /// Drives the pool until the task has its result.
+    ///
+    /// # Errors
+    /// [`Error`]: why the task gave no result; [`ErrorKind::Misuse`] for a handle of another pool,
+    /// or one whose result was taken.
+    pub fn wait<R>(&mut self, handle: Handle<R>) -> Result<R, Error> {
+        self.check_handle(&handle)?;
+        loop {
+            if let Some(result) = handle.slot.take() {
+                return result;
+            }
+            if handle.is_done() {
+                return Err(Error::new(
+                    ErrorKind::Misuse,
+                    "the result of this handle has been taken already",
+                ));
+            }
+            self.engine.drive()?;
+        }
+    }
+
+    /// Gives a task up: a queued one is never begun, a running one is ended with its worker, which is
+    /// replaced. `false` where the task has a result already, where it belongs to another pool, and
+    /// with [`StartMethod::InProcess`](crate::StartMethod::InProcess) also where it runs.
+    pub fn cancel<R>(&mut self, handle: &Handle<R>) -> bool {
+        self.check_handle(handle).is_ok() && self.engine.cancel(handle.id)
+    }
+
+    /// Runs every call; gives the results in the order of the calls.
+    ///
+    /// Calls are taken from the iterator only some way ahead of the results, so it may be endless,
+    /// and results that were not taken are bounded in number and bytes. Dropping the iterator gives up
+    /// what has not begun.
+    pub fn map<R, I>(&mut self, calls: I) -> Map<'_, R, I::IntoIter>
+    where
+        R: DeserializeOwned + Send + 'static,
+        I: IntoIterator<Item = Call<R>>,
+    {
+        Map::new(self, calls.into_iter())
+    }
+
+    /// As [`map`](Self::map), but gives each result as soon as there is one, with the index of its
+    /// call.
+    ///
+    /// ```
+    /// # use handoff::{Pool, StartMethod, task};
+    /// #[task]
+    /// fn length(text: String) -> usize {
+    ///     text.len()
+    /// }
+    ///
+    /// # let mut pool = Pool::builder().start_method(StartMethod::InProcess).start()?;
+    /// let texts = ["a", "bb", "ccc"];
+    /// for (n, result) in pool.map_unordered(texts.map(|text| length(text.into()))) {
+    ///     assert_eq!(result?, texts[n].len());
+    /// }
+    /// # Ok::<(), handoff::Error>(())
+    /// ```
+    pub fn map_unordered<R, I>(&mut self, calls: I) -> MapUnordered<'_, R, I::IntoIter>
+    where
+        R: DeserializeOwned + Send + 'static,
+        I: IntoIterator<Item = Call<R>>,
+    {
+        MapUnordered::new(self, calls.into_iter())
+    }
+
+    /// Runs every call and merges the results as they come, in any order, starting from `identity`.
+    ///
+    /// # Errors
+    /// The first failure; what has not begun by then is given up.
+    ///
+    /// ```
+    /// # use handoff::{Pool, StartMethod, task};
+    /// #[task]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// # let mut pool = Pool::builder().start_method(StartMethod::InProcess).start()?;
+    /// assert_eq!(pool.reduce((1..=3).map(square), 0, |sum, part| sum + part)?, 14);
+    /// # Ok::<(), handoff::Error>(())
+    /// ```
+    pub fn reduce<R, I>(
+        &mut self,
+        calls: I,
+        identity: R,
+        mut merge: impl FnMut(R, R) -> R,
+    ) -> Result<R, Error>
+    where
+        R: DeserializeOwned + Send + 'static,
+        I: IntoIterator<Item = Call<R>>,
+    {
+        let mut results = self.map_unordered(calls);
+        results.try_fold(identity, |merged, (_, part)| Ok(merge(merged, part?)))
+    }
+
+    /// What the pool has done and is doing.
+    pub fn counters(&self) -> Counters {
+        self.engine.counters()
+    }
+
+    /// How many workers it is to have.
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Ends the pool and waits until its workers are gone.
+    ///
+    /// # Errors
+    /// Why the pool could not finish its tasks.
+    pub fn shutdown(self, how: Shutdown) -> Result<(), Error> {
+        self.engine.shutdown(how)
+    }
+
+    pub(crate) fn queue_bound(&self) -> usize {
+        self.queue_bound
+    }
+
+    /// Refuses what this pool cannot do.
+    pub(crate) fn check<R>(&self, call: &Call<R>) -> Result<(), Error> {
+        match self.engine {
+            Engine::Threads { .. } if call.has_timeout() => Err(no_limits()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_handle<R>(&self, handle: &Handle<R>) -> Result<(), Error> {
+        if handle.pool == self.number {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Misuse,
+            "this handle belongs to a task of another pool",
+        ))
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = formatter.debug_struct("Pool");
+        text.field("workers", &self.workers).finish_non_exhaustive()
+    }
+}
+
+/// Why threads have no time limits.
+pub(crate) fn no_limits() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "start method InProcess cannot enforce time limits: a thread cannot be ended; use a start \
+         method with processes",
+    )
+}
