@@ -1,6 +1,6 @@
 //! A call of a task: which, with what arguments, on what terms.
 
-use crate::__private::{Input, TaskDef};
+use crate::__private::{Failure, Input, TaskDef};
 use crate::{Error, ErrorKind, encoding};
 use pool::{RawCall, TaskFailure};
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
+use task::Task;
 
 /// Arguments above this travel as input, in parts, since one frame holds 1 MiB.
 const MAX_INLINE_ARGS: usize = 256 << 10;
@@ -133,4 +134,22 @@ impl<R> fmt::Debug for Call<R> {
             .field("retries", &self.retries)
             .finish()
     }
+}
+
+/// A call of a task that implements [`Task`] rather than being made by [`#[task]`](crate::task). Its
+/// workers have it by [`init_with`](crate::init_with); it gets no input.
+pub fn call<T: Task>(args: &T::Args) -> Call<T::Output> {
+    let task = const {
+        &TaskDef {
+            name: T::NAME,
+            place: "",
+            run: run_task::<T>,
+            fingerprint: || 0,
+        }
+    };
+    Call::__new(task, args)
+}
+
+fn run_task<T: Task>(args: &[u8], input: Input<'_>, output: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    task::Registry::new().with::<T>().run(T::NAME, args, input, output)
 }

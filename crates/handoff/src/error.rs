@@ -7,6 +7,7 @@ mod convert;
 mod death;
 
 pub use death::Death;
+pub(crate) use death::Ending;
 use std::fmt;
 
 /// Why a task gave no result, or a pool could not go on.

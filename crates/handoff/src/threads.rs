@@ -4,7 +4,7 @@
 //! process can give is refused or documented: no time limits, no cancelling of what runs, and a crash
 //! is the program's.
 
-mod panics;
+pub(crate) mod panics;
 
 use crate::counters::Counters;
 use crate::worker;

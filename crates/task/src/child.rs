@@ -50,6 +50,10 @@ pub(crate) fn reset_signals() {
         // SAFETY: SIG_DFL is a valid disposition; signals that cannot be set are refused.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
+    // As the standard library has it at the start of every program: a task that writes to a closed
+    // pipe gets EPIPE, however its worker was started.
+    // SAFETY: SIG_IGN is a valid disposition.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
 }
 
