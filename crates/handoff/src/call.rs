@@ -151,5 +151,7 @@ pub fn call<T: Task>(args: &T::Args) -> Call<T::Output> {
 }
 
 fn run_task<T: Task>(args: &[u8], input: Input<'_>, output: Vec<u8>) -> Result<Vec<u8>, Failure> {
-    task::Registry::new().with::<T>().run(T::NAME, args, input, output)
+    task::Registry::new()
+        .with::<T>()
+        .run(T::NAME, args, input, output)
 }

@@ -99,7 +99,9 @@ fn run<R: Serialize>(out: Vec<u8>, index: usize, f: impl FnOnce() -> R) -> (Vec<
         Ok(result) => {
             // A result that fails to be encoded leaves a part of itself behind; what came before it
             // does not matter then, since the whole call fails.
-            match frame::write(out, Kind::Result, index, |out| encoding::encode(&result, out)) {
+            match frame::write(out, Kind::Result, index, |out| {
+                encoding::encode(&result, out)
+            }) {
                 Ok(out) => return (out, true),
                 Err(why) => (Kind::NotEncoded, why, String::new()),
             }

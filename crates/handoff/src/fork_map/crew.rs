@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use shmem::Board;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
+use task::ForkError;
 
 /// Bytes that a pipe holds, where the kernel allows it.
 const PIPE: usize = 1 << 20;
@@ -27,7 +28,8 @@ pub(super) struct Crew<'a> {
 
 struct Child {
     pid: u32,
-    pidfd: OwnedFd,
+    /// `None` where it was gone before it could be asked for, which takes an ignored SIGCHLD.
+    pidfd: Option<OwnedFd>,
     /// `None` once it has said all, or its pipe has ended.
     pipe: Option<OwnedFd>,
     reader: Reader,
@@ -61,7 +63,7 @@ impl<'a> Crew<'a> {
         let ours = [reader.as_raw_fd()].into_iter().chain(
             self.children
                 .iter()
-                .flat_map(|child| child.pipe.iter().chain([&child.pidfd]))
+                .flat_map(|child| child.pipe.iter().chain(&child.pidfd))
                 .map(AsRawFd::as_raw_fd),
         );
         let ours: Vec<_> = ours.collect();
@@ -71,14 +73,18 @@ impl<'a> Crew<'a> {
             }
             live((writer, parent))
         });
-        let forked = forked.map_err(|error| Error::new(ErrorKind::Start, error.to_string()))?;
+        let (pid, pidfd) = match forked {
+            Ok(forked) => (forked.pid, Some(forked.pidfd)),
+            Err(ForkError::Kernel(error)) if error.raw_os_error() == Some(libc::ESRCH) => (0, None),
+            Err(error) => return Err(Error::new(ErrorKind::Start, error.to_string())),
+        };
         self.children.push(Child {
-            pid: forked.pid,
-            pidfd: forked.pidfd,
+            pid,
+            reaped: pidfd.is_none(),
+            pidfd,
             pipe: Some(reader),
             reader: Reader::default(),
             finished: false,
-            reaped: false,
         });
         Ok(())
     }
@@ -90,7 +96,7 @@ impl<'a> Crew<'a> {
         while self.children.iter().any(|child| !child.finished) {
             for number in self.wait()? {
                 let child = &mut self.children[number];
-                let has_ended = has_ended(&child.pidfd)?;
+                let has_ended = child.has_ended()?;
                 child.read(has_ended, &mut results)?;
                 if has_ended && !child.finished {
                     return Err(self.death(number));
@@ -110,11 +116,15 @@ impl<'a> Crew<'a> {
         let mut fds = Vec::new();
         let mut whose = Vec::new();
         for (number, child) in self.children.iter().enumerate() {
-            if !child.finished {
-                let both = child.pipe.iter().chain([&child.pidfd]);
-                fds.extend(both.map(|fd| readable(fd.as_fd())));
-                whose.resize(fds.len(), number);
+            if child.finished {
+                continue;
             }
+            if child.pidfd.is_none() {
+                return Ok(vec![number]);
+            }
+            let both = child.pipe.iter().chain(&child.pidfd);
+            fds.extend(both.map(|fd| readable(fd.as_fd())));
+            whose.resize(fds.len(), number);
         }
         match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -146,7 +156,11 @@ impl<'a> Crew<'a> {
             rss_peak,
             out_of_memory: false,
         };
-        let text = format!("its process (pid {}) {ending}", child.pid);
+        let pid = match child.pid {
+            0 => String::new(),
+            pid => format!(" (pid {pid})"),
+        };
+        let text = format!("its process{pid} {ending}");
         let error = Error::of_death(text, death);
         match item {
             Some(item) if (item as usize) < self.items => error.at_item(item as usize),
@@ -163,9 +177,7 @@ impl Child {
         results: &mut [Option<R>],
     ) -> Result<(), Error> {
         while let Some(pipe) = &self.pipe {
-            let read = self
-                .reader
-                .fill(|buffer| nix::unistd::read(pipe, buffer));
+            let read = self.reader.fill(|buffer| nix::unistd::read(pipe, buffer));
             match read {
                 Ok(0) => self.pipe = None,
                 Ok(_) => {}
@@ -202,12 +214,30 @@ impl Child {
         Ok(())
     }
 
+    fn has_ended(&self) -> Result<bool, Error> {
+        let Some(pidfd) = &self.pidfd else {
+            return Ok(true);
+        };
+        let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+        loop {
+            match poll(&mut fds, PollTimeout::ZERO) {
+                Ok(ready) => return Ok(ready == 1),
+                Err(Errno::EINTR) => {}
+                Err(errno) => {
+                    let text = format!("cannot wait for a forked process: {errno}");
+                    return Err(Error::new(ErrorKind::System, text));
+                }
+            }
+        }
+    }
+
     /// Waits for its end; how it ended, and the most memory that it had.
     fn reap(&mut self) -> (Ending, Option<u64>) {
-        if std::mem::replace(&mut self.reaped, true) {
-            return (Ending::Unknown, None);
-        }
-        match task::reap(self.pidfd.as_fd(), true) {
+        let pidfd = match &self.pidfd {
+            Some(pidfd) if !std::mem::replace(&mut self.reaped, true) => pidfd,
+            _ => return (Ending::Unknown, None),
+        };
+        match task::reap(pidfd.as_fd(), true) {
             Ok(Some(reaped)) => {
                 let ending = match reaped.ending {
                     Ok(code) => Ending::Exit(code),
@@ -217,20 +247,6 @@ impl Child {
             }
             // Where SIGCHLD is ignored, the kernel reaps, and tells nobody.
             _ => (Ending::Unknown, None),
-        }
-    }
-}
-
-fn has_ended(pidfd: &OwnedFd) -> Result<bool, Error> {
-    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    loop {
-        match poll(&mut fds, PollTimeout::ZERO) {
-            Ok(ready) => return Ok(ready == 1),
-            Err(Errno::EINTR) => {}
-            Err(errno) => {
-                let text = format!("cannot wait for a forked process: {errno}");
-                return Err(Error::new(ErrorKind::System, text));
-            }
         }
     }
 }

@@ -40,7 +40,11 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 fn pools(bound: usize) -> impl Iterator<Item = Background> {
-    let methods = [StartMethod::Spawn, StartMethod::ForkServer, StartMethod::InProcess];
+    let methods = [
+        StartMethod::Spawn,
+        StartMethod::ForkServer,
+        StartMethod::InProcess,
+    ];
     methods.into_iter().map(move |method| {
         let builder = Pool::builder().start_method(method).workers(2);
         builder.queue_bound(bound).background().unwrap()
@@ -65,10 +69,16 @@ pub(crate) fn waiting_for_room_blocks_no_executor() {
     for pool in pools(2) {
         let (one, other) = (sleep_ms(100), sleep_ms(100));
         let pending = [pool.submit(one).unwrap(), pool.submit(other).unwrap()];
-        assert_eq!(pool.try_submit(add(1, 1)).unwrap_err().kind(), ErrorKind::Full);
+        assert_eq!(
+            pool.try_submit(add(1, 1)).unwrap_err().kind(),
+            ErrorKind::Full
+        );
         let mut third = pin!(pool.submit_async(add(1, 2)));
         let mut context = Context::from_waker(Waker::noop());
-        assert!(third.as_mut().poll(&mut context).is_pending(), "it was polled, not blocked");
+        assert!(
+            third.as_mut().poll(&mut context).is_pending(),
+            "it was polled, not blocked"
+        );
         assert_eq!(block_on(async { third.await?.await }).unwrap(), 3);
         for one in pending {
             assert_eq!(one.wait().unwrap(), 100);
@@ -113,7 +123,10 @@ pub(crate) fn shutdown_is_for_all_clones() {
         let pending = pool.submit(sleep_ms(20)).unwrap();
         clone.shutdown(Shutdown::Drain).unwrap();
         assert_eq!(pending.wait().unwrap(), 20);
-        assert_eq!(pool.submit(add(1, 1)).unwrap_err().kind(), ErrorKind::ShutDown);
+        assert_eq!(
+            pool.submit(add(1, 1)).unwrap_err().kind(),
+            ErrorKind::ShutDown
+        );
         pool.shutdown(Shutdown::Now).unwrap();
     }
 }

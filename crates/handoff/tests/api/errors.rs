@@ -64,12 +64,26 @@ fn gives_value() -> serde_json::Value {
 pub(crate) fn kinds_and_details() {
     for method in methods() {
         let in_process = method == StartMethod::InProcess;
-        let builder = Pool::builder().start_method(method).workers(1).stderr(false);
-        let mut pool = builder.retries(0).grace(Duration::from_millis(50)).start().unwrap();
+        let builder = Pool::builder()
+            .start_method(method)
+            .workers(1)
+            .stderr(false);
+        let mut pool = builder
+            .retries(0)
+            .grace(Duration::from_millis(50))
+            .start()
+            .unwrap();
 
         let error = pool.run(fail()).unwrap_err();
-        assert_eq!((error.kind(), &error.to_string()[..]), (ErrorKind::Failed, "on purpose"));
-        assert!(error.worker().unwrap().ends_with("-1"), "{:?}", error.worker());
+        assert_eq!(
+            (error.kind(), &error.to_string()[..]),
+            (ErrorKind::Failed, "on purpose")
+        );
+        assert!(
+            error.worker().unwrap().ends_with("-1"),
+            "{:?}",
+            error.worker()
+        );
 
         let error = pool.run(panic()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Panicked);
@@ -83,7 +97,10 @@ pub(crate) fn kinds_and_details() {
         let error = pool.run(abort()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Died);
         let death = error.death().unwrap();
-        assert_eq!((death.signal(), death.exit_code(), death.count()), (Some(6), None, 1));
+        assert_eq!(
+            (death.signal(), death.exit_code(), death.count()),
+            (Some(6), None, 1)
+        );
         assert_eq!(death.stderr(), ["last words"]);
         assert!(error.to_string().contains("SIGABRT"), "{error}");
 
@@ -104,16 +121,35 @@ pub(crate) fn threads_refuse_limits() {
     let mut pool = builder().start().unwrap();
     let error = pool.run(fail().timeout(limit)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert_eq!(pool.run(fail().timeout(Duration::MAX)).unwrap_err().kind(), ErrorKind::Failed);
+    assert_eq!(
+        pool.run(fail().timeout(Duration::MAX)).unwrap_err().kind(),
+        ErrorKind::Failed
+    );
 }
 
 pub(crate) fn types_that_cannot_travel_say_so() {
-    let mut pool = Pool::builder().start_method(StartMethod::Spawn).workers(1).start().unwrap();
+    let mut pool = Pool::builder()
+        .start_method(StartMethod::Spawn)
+        .workers(1)
+        .start()
+        .unwrap();
     let errors = [
-        (pool.run(value(serde_json::json!([1, "a"]))).unwrap_err(), ErrorKind::Arguments),
-        (pool.run(tagged(Tagged::One { n: 1 })).unwrap_err(), ErrorKind::Arguments),
-        (pool.run(skipping(Skipping::default())).unwrap_err(), ErrorKind::Arguments),
-        (pool.run(gives_value()).map(drop).unwrap_err(), ErrorKind::Output),
+        (
+            pool.run(value(serde_json::json!([1, "a"]))).unwrap_err(),
+            ErrorKind::Arguments,
+        ),
+        (
+            pool.run(tagged(Tagged::One { n: 1 })).unwrap_err(),
+            ErrorKind::Arguments,
+        ),
+        (
+            pool.run(skipping(Skipping::default())).unwrap_err(),
+            ErrorKind::Arguments,
+        ),
+        (
+            pool.run(gives_value()).map(drop).unwrap_err(),
+            ErrorKind::Output,
+        ),
     ];
     for (error, kind) in errors {
         assert!(error.to_string().contains("JSON in a String"), "{error}");

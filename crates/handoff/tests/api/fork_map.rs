@@ -34,7 +34,12 @@ pub(crate) fn results_of_any_size_come_back_in_order() {
 pub(crate) fn many_tiny_items_are_each_run_once() {
     let items: Vec<u64> = (0..200_000).collect();
     let results = fork_map(3, &items, |&n| (n * 3, std::process::id())).unwrap();
-    assert!(results.iter().enumerate().all(|(n, &(result, _))| result == n as u64 * 3));
+    assert!(
+        results
+            .iter()
+            .enumerate()
+            .all(|(n, &(result, _))| result == n as u64 * 3)
+    );
     let pids: HashSet<u32> = results.into_iter().map(|(_, pid)| pid).collect();
     assert!(!pids.contains(&std::process::id()));
 }
@@ -48,7 +53,10 @@ pub(crate) fn a_crash_names_item_and_signal() {
     assert_eq!((error.kind(), error.item()), (ErrorKind::Died, Some(1)));
     assert_eq!(error.death().unwrap().signal(), Some(6));
     let text = error.to_string();
-    assert!(text.starts_with("item 1: ") && text.contains("SIGABRT"), "{text}");
+    assert!(
+        text.starts_with("item 1: ") && text.contains("SIGABRT"),
+        "{text}"
+    );
 }
 
 pub(crate) fn an_exit_is_not_a_result() {
@@ -65,7 +73,10 @@ pub(crate) fn a_panic_names_item_message_and_place() {
     .unwrap_err();
     assert_eq!((error.kind(), error.item()), (ErrorKind::Panicked, Some(1)));
     assert!(error.to_string().contains("seven"), "{error}");
-    assert!(error.location().unwrap().contains("fork_map.rs:"), "{error}");
+    assert!(
+        error.location().unwrap().contains("fork_map.rs:"),
+        "{error}"
+    );
 }
 
 #[derive(serde::Deserialize)]
@@ -115,7 +126,10 @@ pub(crate) fn a_grandchild_that_holds_the_pipe_holds_up_nobody() {
             // SAFETY: changes a flag of a descriptor; one that is closed already is refused.
             unsafe { libc::fcntl(fd, libc::F_SETFD, 0) };
         }
-        std::process::Command::new("sleep").arg("20").spawn().unwrap();
+        std::process::Command::new("sleep")
+            .arg("20")
+            .spawn()
+            .unwrap();
         std::process::abort();
     });
     let error = error.map(|_: Vec<()>| ()).unwrap_err();

@@ -85,7 +85,10 @@ fn main() {
     let part = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
     let mut ran = 0;
     for (name, check) in CHECKS {
-        if part.as_ref().is_none_or(|part| name.contains(part.as_str())) {
+        if part
+            .as_ref()
+            .is_none_or(|part| name.contains(part.as_str()))
+        {
             nix::unistd::alarm::set(WATCHDOG_S);
             check();
             println!("{name} ok");

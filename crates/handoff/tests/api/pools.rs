@@ -57,7 +57,11 @@ fn begin(folder: String, n: u64) {
 }
 
 fn pool(method: StartMethod) -> Pool {
-    Pool::builder().start_method(method).workers(2).start().unwrap()
+    Pool::builder()
+        .start_method(method)
+        .workers(2)
+        .start()
+        .unwrap()
 }
 
 pub(crate) fn every_start_method_runs_tasks() {
@@ -117,7 +121,10 @@ pub(crate) fn large_arguments_and_results_travel() {
         let mut pool = pool(method);
         for len in [0, 1, 255 << 10, 257 << 10, 20 << 20] {
             let bytes: Vec<u8> = (0..len).map(|n| n as u8).collect();
-            assert!(pool.run(echo(bytes.clone())).unwrap() == bytes, "{len} bytes");
+            assert!(
+                pool.run(echo(bytes.clone())).unwrap() == bytes,
+                "{len} bytes"
+            );
         }
     }
 }
@@ -145,7 +152,10 @@ pub(crate) fn the_initializer_runs_in_every_worker() {
 pub(crate) fn a_failing_initializer_is_an_error() {
     for method in methods() {
         let builder = Pool::builder().start_method(method).workers(2);
-        let error = builder.initializer(set_up(String::new())).start().unwrap_err();
+        let error = builder
+            .initializer(set_up(String::new()))
+            .start()
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Initializer);
         assert!(error.to_string().contains("nothing to set up"), "{error}");
     }
@@ -163,7 +173,12 @@ pub(crate) fn a_queue_bound_holds() {
         }
         let sum: u64 = handles.into_iter().map(|it| pool.wait(it).unwrap()).sum();
         assert_eq!(sum, 190);
-        assert_eq!(pool.map((0..50).map(|n| add(n, 0))).filter(Result::is_ok).count(), 50);
+        assert_eq!(
+            pool.map((0..50).map(|n| add(n, 0)))
+                .filter(Result::is_ok)
+                .count(),
+            50
+        );
     }
 }
 
@@ -186,7 +201,11 @@ pub(crate) fn a_handle_of_another_pool_is_refused() {
 
 pub(crate) fn cancelling_a_queued_task() {
     for method in methods() {
-        let mut pool = Pool::builder().start_method(method).workers(1).start().unwrap();
+        let mut pool = Pool::builder()
+            .start_method(method)
+            .workers(1)
+            .start()
+            .unwrap();
         let slow = pool.submit(sleep_ms(50)).unwrap();
         let queued = pool.submit(sleep_ms(600_000)).unwrap();
         assert!(pool.cancel(&queued));
@@ -204,10 +223,17 @@ pub(crate) fn records_and_lines_reach_the_watcher() {
             move |event| {
                 let text = match event.what {
                     What::Stderr(line) => format!("stderr {line}"),
-                    What::Log { level, message, task, .. } => format!("{level} {message} {task:?}"),
+                    What::Log {
+                        level,
+                        message,
+                        task,
+                        ..
+                    } => format!("{level} {message} {task:?}"),
                     _ => return,
                 };
-                seen.lock().unwrap().push(format!("{}: {text}", event.worker));
+                seen.lock()
+                    .unwrap()
+                    .push(format!("{}: {text}", event.worker));
             }
         });
         let mut pool = builder.start().unwrap();

@@ -57,8 +57,22 @@ fn of_the_facade() -> Result<u32, handoff::Error> {
 #[task]
 #[allow(clippy::too_many_arguments)]
 fn sixteen(
-    a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8,
-    i: u8, j: u8, k: u8, l: u8, m: u8, n: u8, o: u8, p: u8,
+    a: u8,
+    b: u8,
+    c: u8,
+    d: u8,
+    e: u8,
+    f: u8,
+    g: u8,
+    h: u8,
+    i: u8,
+    j: u8,
+    k: u8,
+    l: u8,
+    m: u8,
+    n: u8,
+    o: u8,
+    p: u8,
 ) -> Vec<u8> {
     vec![a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
@@ -94,10 +108,19 @@ pub(crate) fn sources_of_errors_are_kept() {
     let cause = "outer: invalid digit found in string";
     assert_eq!(pool.run(typed("x".into())).unwrap_err().to_string(), cause);
     assert_eq!(pool.run(boxed("x".into())).unwrap_err().to_string(), cause);
-    assert_eq!(pool.run(boxed_sync("x".into())).unwrap_err().to_string(), cause);
+    assert_eq!(
+        pool.run(boxed_sync("x".into())).unwrap_err().to_string(),
+        cause
+    );
     let plain = pool.run(only_display("x".into())).unwrap_err();
-    assert_eq!((plain.kind(), &plain.to_string()[..]), (ErrorKind::Failed, "not a number"));
-    assert_eq!(pool.run(of_the_facade()).unwrap_err().to_string(), "not a number");
+    assert_eq!(
+        (plain.kind(), &plain.to_string()[..]),
+        (ErrorKind::Failed, "not a number")
+    );
+    assert_eq!(
+        pool.run(of_the_facade()).unwrap_err().to_string(),
+        "not a number"
+    );
     assert_eq!(pool.run(typed("7".into())).unwrap(), 7);
 }
 
@@ -108,7 +131,11 @@ pub(crate) fn sixteen_arguments() {
 
 pub(crate) fn tasks_of_the_trait_are_called_too() {
     for method in methods() {
-        let mut pool = Pool::builder().start_method(method).workers(1).start().unwrap();
+        let mut pool = Pool::builder()
+            .start_method(method)
+            .workers(1)
+            .start()
+            .unwrap();
         assert_eq!(pool.run(handoff::call::<Double>(&21)).unwrap(), 42);
         let error = pool.run(handoff::call::<Double>(&u32::MAX)).unwrap_err();
         assert_eq!(error.to_string(), "too large");
