@@ -8,9 +8,9 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::Args;
 
-use crate::exit;
-use crate::interrupt::Interrupt;
-use crate::workspace::{cargo, root};
+use harness::exit;
+use harness::interrupt::Interrupt;
+use harness::workspace::{cargo, root};
 
 /// What is checked.
 #[derive(Debug, Args)]

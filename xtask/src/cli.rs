@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
-use report::{StartMethod, Transport};
+use harness::interrupt::Interrupt;
 
-use crate::interrupt::Interrupt;
-use crate::{chaos, ci, compare, dist, kills, limits, matrix, page, peers, test};
+use crate::alias::{self, Rest};
+use crate::{ci, dist, test};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -18,7 +17,6 @@ use crate::{chaos, ci, compare, dist, kills, limits, matrix, page, peers, test};
     about = "Handoff's own development commands",
     after_help = "\
 Examples:
-  cargo xtask matrix --records 200M      # every way, measured and verified
   cargo xtask ci                         # what every change has to pass
   cargo xtask ci --mpi                   # and crates/cluster, where there is an MPI library
 
@@ -32,57 +30,19 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Measure every start method × transport × number of workers, every sum verified
-    #[command(after_help = "\
-Examples:
-  cargo xtask matrix                                   # 10 million records: some minutes
-  cargo xtask matrix --records 200M --workers 1,4,8
-  cargo xtask matrix --start-methods fork --transports mmap,shm --runs 9
-  cargo xtask matrix --data mine.npy --field price --out /tmp/mine
-
-Results are saved after every run, and kept when a signal stops it.")]
-    Matrix(matrix::MatrixArgs),
+    Matrix(Rest),
     /// Measure what this machine can do at best
-    #[command(after_help = "\
-Examples:
-  cargo xtask limits
-  cargo xtask limits --probes segment,fork --runs 9")]
-    Limits(limits::LimitsArgs),
-    /// Measure Python's executors, joblib, numpy and rayon beside ours, on the same file
-    #[command(after_help = "\
-Examples:
-  cargo xtask peers
-  cargo xtask peers --peers joblib,rayon --records 200M
-  cargo xtask peers --list
-
-Peers that are not installed are left out, and the table says so.")]
-    Peers(peers::PeersArgs),
-    /// Draw the pages of results again: report.html of a matrix, traits.html of start methods
-    #[command(after_help = "\
-Examples:
-  cargo xtask page results/*
-  target/release/coordinator traits --format json > DIR/traits.json && cargo xtask page DIR")]
-    Page(page::PageArgs),
+    Limits(Rest),
+    /// Measure Python's executors, joblib, numpy and rayon next to ours, on the same file
+    Peers(Rest),
+    /// Regenerate the pages of results: report.html of a matrix, traits.html of start methods
+    Page(Rest),
     /// Show two matrices side by side, and what changed beyond the noise
-    #[command(after_help = "\
-Examples:
-  cargo xtask compare results/before results/after
-  cargo xtask compare results/before results/after --format markdown > change.md")]
-    Compare(compare::CompareArgs),
-    /// Kill, stop and delay processes, spoil workers and datasets, and judge every answer
-    #[command(after_help = "\
-Examples:
-  cargo xtask chaos --seed 7 --minutes 30 --out /tmp/chaos
-  cargo xtask chaos --seed 7 --round 1234              # that round again, in every detail
-  cargo xtask chaos --rounds 200 --only kill-worker,forkserver
-
-A round ends with the right bits or one clear error, and leaves nothing; else the code is 1.")]
-    Chaos(chaos::ChaosArgs),
-    /// Kill the coordinator at random instants, and see that nothing of it is left
-    #[command(after_help = "\
-Examples:
-  cargo xtask kills --records 1M                   # ten a start method and transport
-  cargo xtask kills --records 1M --times 1000 --seed 7")]
-    Kills(kills::KillsArgs),
+    Compare(Rest),
+    /// Inject faults and verify every result
+    Chaos(Rest),
+    /// Kill the coordinator at random instants, and check that nothing of it is left
+    Kills(Rest),
     /// Run all tests
     #[command(after_help = "\
 Examples:
@@ -97,11 +57,6 @@ Examples:
     Dist(dist::DistArgs),
     /// Run everything that has to hold before a change goes in
     Ci(ci::CiArgs),
-    #[command(name = limits::PROBE, hide = true)]
-    Probe {
-        /// What to measure, as JSON
-        order: String,
-    },
 }
 
 /// Reads the command line and runs its command.
@@ -111,35 +66,19 @@ Examples:
 /// Those of the command.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let command = Cli::parse().command;
-    if let Command::Probe { order } = &command {
-        // A probe lives and dies with its process: it takes no signals over.
-        return limits::probe(order);
-    }
     let interrupt = Interrupt::install()?;
     match command {
-        Command::Matrix(args) => matrix::main(&args, &interrupt),
-        Command::Limits(args) => limits::main(&args, &interrupt),
-        Command::Peers(args) => peers::main(&args, &interrupt),
-        Command::Page(args) => page::main(&args),
+        Command::Matrix(rest) => alias::run("lab", "matrix", &rest, &interrupt),
+        Command::Limits(rest) => alias::run("lab", "limits", &rest, &interrupt),
+        Command::Peers(rest) => alias::run("lab", "peers", &rest, &interrupt),
+        Command::Page(rest) => alias::run("lab", "page", &rest, &interrupt),
+        Command::Compare(rest) => alias::run("lab", "compare", &rest, &interrupt),
+        Command::Chaos(rest) => alias::run("chaos", "chaos", &rest, &interrupt),
+        Command::Kills(rest) => alias::run("chaos", "kills", &rest, &interrupt),
         Command::Dist(args) => dist::main(&args, &interrupt),
-        Command::Compare(args) => compare::main(&args),
-        Command::Chaos(args) => chaos::main(&args, &interrupt),
-        Command::Kills(args) => kills::main(&args, &interrupt),
         Command::Test(args) => test::main(&args, &interrupt),
         Command::Ci(args) => ci::main(&args, &interrupt),
-        Command::Probe { .. } => unreachable!("handled above"),
     }
-}
-
-/// A start method by its word; another word is answered with the known ones.
-pub(crate) fn start_method() -> impl TypedValueParser<Value = StartMethod> {
-    PossibleValuesParser::new(StartMethod::ALL.map(StartMethod::as_str))
-        .try_map(|word| word.parse())
-}
-
-/// A transport by its word; another word is answered with the known ones.
-pub(crate) fn transport() -> impl TypedValueParser<Value = Transport> {
-    PossibleValuesParser::new(Transport::ALL.map(Transport::as_str)).try_map(|word| word.parse())
 }
 
 #[cfg(test)]

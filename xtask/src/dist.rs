@@ -7,9 +7,9 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::exit;
-use crate::interrupt::Interrupt;
-use crate::workspace::{Binaries, root};
+use harness::exit;
+use harness::interrupt::Interrupt;
+use harness::workspace::{Binaries, root};
 
 /// The programs, in the order of the README.
 const PROGRAMS: [&str; 3] = ["datagen", "coordinator", "worker"];

@@ -6,9 +6,9 @@ use std::process::{ExitCode, Stdio};
 use anyhow::Context;
 use clap::Args;
 
-use crate::exit;
-use crate::interrupt::Interrupt;
-use crate::workspace::cargo;
+use harness::exit;
+use harness::interrupt::Interrupt;
+use harness::workspace::cargo;
 
 /// What can be asked of the tests.
 #[derive(Debug, Default, Args)]

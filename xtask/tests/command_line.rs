@@ -1,51 +1,38 @@
-//! Every help of `cargo xtask`.
+//! The help of `cargo xtask`, its own commands' helps, and the commonest error.
 
 #[path = "../../tests/support/snapshots.rs"]
 mod snapshots;
 
-use snapshots::{every_help_holds, holds, output};
+use snapshots::{holds, output};
 use std::path::Path;
 use std::process::Command;
 
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
-fn folder() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots")
+/// Compares what a command prints with its snapshot.
+fn prints(name: &str, arguments: &[&str], code: i32) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots");
+    let output = output(Command::new(XTASK).args(arguments));
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    let (out, err) = (output.stdout, output.stderr);
+    let text = String::from_utf8(if code == 0 { out } else { err }).unwrap();
+    let typed = arguments.join(" ");
+    let text = match code {
+        0 => text,
+        _ => format!("$ cargo xtask {typed}\n{text}"),
+    };
+    holds(&folder, name, &text);
 }
 
 #[test]
-fn every_help_is_as_it_was() {
-    every_help_holds(XTASK, "xtask", &folder());
-}
-
-#[test]
-fn the_commonest_errors_say_the_way_out() {
-    let cases: [(&str, &[&str], i32); 5] = [
-        ("misspelt-command", &["matirx"], 2),
-        ("unknown-transport", &["matrix", "--transports", "nmap"], 2),
-        (
-            "no-such-dataset",
-            &[
-                "matrix",
-                "--data",
-                "/nowhere/x.npy",
-                "--bin-dir",
-                "/nowhere",
-            ],
-            1,
-        ),
-        ("no-such-probe", &["limits", "--probes", "nonsense"], 2),
-        ("no-matrix", &["page", "/nowhere"], 1),
-    ];
-    for (name, arguments, code) in cases {
-        let output = output(Command::new(XTASK).args(arguments));
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{name}: {said}");
-        let typed = arguments.join(" ");
-        holds(
-            &folder(),
-            &format!("error-{name}"),
-            &format!("$ cargo xtask {typed}\n{said}"),
-        );
+fn every_help_of_its_own_is_as_it_was() {
+    prints("xtask", &["--help"], 0);
+    for command in ["ci", "dist", "test"] {
+        prints(&format!("xtask-{command}"), &[command, "--help"], 0);
     }
+}
+
+#[test]
+fn a_misspelt_command_is_answered_with_the_nearest_one() {
+    prints("error-misspelt-command", &["matirx"], 2);
 }

@@ -59,7 +59,7 @@ pub(crate) fn compare(comm: &Comm, places: &[Place]) -> Ahead {
         if !mine.clock_of_rank_0 {
             for _ in 0..QUESTIONS {
                 let () = comm.receive_at_once(0, Tag::Clock);
-                comm.send(0, Tag::Clock, &task::now_ns());
+                comm.send(0, Tag::Clock, &runtime::now_ns());
             }
         }
         return comm.scatter::<(i64, u64)>(None).into();
@@ -85,10 +85,10 @@ impl From<(i64, u64)> for Ahead {
 }
 
 fn ask(comm: &Comm, rank: u32) -> Exchange {
-    let asked = task::now_ns();
+    let asked = runtime::now_ns();
     comm.send(rank, Tag::Clock, &());
     let answered = comm.receive_at_once(rank, Tag::Clock);
-    let heard = task::now_ns();
+    let heard = runtime::now_ns();
     Exchange {
         asked,
         answered,

@@ -187,7 +187,7 @@ impl Work<'_> {
 
     /// Says that this rank is done.
     pub(crate) fn say_done(&self) {
-        let memory = megabytes(&task::memory());
+        let memory = megabytes(&runtime::memory());
         self.say(&format!("Has all results. {memory}"));
     }
 }
@@ -228,7 +228,7 @@ impl Work<'_> {
                 workers: self.plan.workers as u32,
                 records: self.plan.records(),
                 seconds: self.seconds.clone(),
-                memory: as_report(&task::memory_in_full()),
+                memory: as_report(&runtime::memory_in_full()),
                 coordinator: timeline.coordinator(),
             },
             workers: timeline.workers(),

@@ -34,7 +34,7 @@ use worker::sum::hex::float_hex;
 /// Runs the job and prints its result.
 pub(crate) fn run(args: SumArgs, clock: Clock) -> Result<(), Failure> {
     let signals = Signals::note().map_err(|error| {
-        let hint = task::limit_hint(&error);
+        let hint = runtime::limit_hint(&error);
         anyhow::anyhow!("cannot watch for signals: {error}{hint}")
     })?;
     let ran = Run::new(args, clock, &signals).and_then(Run::go);
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
         for repetition in 0..self.plan.repeat {
             let (source, batches) = (&self.plan.source, self.plan.batches);
             lock(&self.timeline).batches_from(pool.next_task_id(), batches);
-            self.say(&format!("Hands out. {}", megabytes(&task::memory())));
+            self.say(&format!("Hands out. {}", megabytes(&runtime::memory())));
             let began = Instant::now();
             let merged = handover
                 .reduce(source, source.records.clone(), batches, pool)
@@ -215,7 +215,10 @@ impl<'a> Run<'a> {
             if self.plan.repeat > 1 {
                 self.seconds.repeats.push(took);
             }
-            self.say(&format!("Has all results. {}", megabytes(&task::memory())));
+            self.say(&format!(
+                "Has all results. {}",
+                megabytes(&runtime::memory())
+            ));
             match &first {
                 None => first = Some(merged),
                 Some(before) if *before == merged => {}
@@ -262,7 +265,7 @@ impl<'a> Run<'a> {
             retries: timeline.retries(),
             seconds: self.seconds.clone(),
             memory: report::MemoryReport {
-                coordinator: as_report(&task::memory_in_full()),
+                coordinator: as_report(&runtime::memory_in_full()),
                 workers: timeline.memory(),
             },
             coordinator: timeline.coordinator(),

@@ -20,7 +20,7 @@ impl Clock {
     /// Starts now.
     pub fn start() -> Clock {
         Clock {
-            start_ns: task::now_ns(),
+            start_ns: runtime::now_ns(),
         }
     }
 
@@ -41,7 +41,7 @@ impl Clock {
 
     /// Seconds since the start.
     pub fn seconds(&self) -> f64 {
-        self.seconds_at(task::now_ns())
+        self.seconds_at(runtime::now_ns())
     }
 }
 

@@ -1,11 +1,14 @@
 //! Help, completions, the manual page, and progress on a terminal.
 
+#[path = "../../../tests/support/helps.rs"]
+mod helps;
 #[path = "../../../tests/support/snapshots.rs"]
 mod snapshots;
 #[path = "../../../tests/support/terminal.rs"]
 mod terminal;
 
-use snapshots::{every_help_holds, holds, output};
+use helps::every_help_holds;
+use snapshots::{holds, output};
 use std::fs;
 use std::path::Path;
 use std::process::Command;

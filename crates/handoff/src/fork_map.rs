@@ -74,7 +74,7 @@ where
 }
 
 fn refuse_threads() -> Result<(), Error> {
-    let threads = task::thread_count()
+    let threads = runtime::thread_count()
         .map_err(|error| Error::new(ErrorKind::System, format!("cannot read /proc: {error}")))?;
     if threads == 1 {
         return Ok(());

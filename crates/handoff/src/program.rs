@@ -63,14 +63,14 @@ pub fn init_with(registry: Registry) {
 /// # Errors
 /// [`ErrorKind::System`] where nobody listens there, or the connection fails.
 pub fn serve_at(path: impl Into<std::path::PathBuf>) -> Result<(), Error> {
-    let endpoint = task::Endpoint::Connect(path.into());
-    task::run_at(&endpoint, None, &tasks())
+    let endpoint = runtime::Endpoint::Connect(path.into());
+    runtime::run_at(&endpoint, None, &tasks())
         .map_err(|error| Error::new(ErrorKind::System, error.to_string()))
 }
 
 /// The whole life of a worker.
 fn serve(started: &Started, registry: &Registry) -> ! {
-    let code = match task::run_at(&started.endpoint, Some(started.parent), registry) {
+    let code = match runtime::run_at(&started.endpoint, Some(started.parent), registry) {
         Ok(()) => 0,
         Err(error) => {
             // Nobody may read it, and that is no reason to panic.

@@ -38,7 +38,7 @@ impl Task for Risky {
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     // This program is its own worker program: started by a pool, it serves.
     let registry = Registry::new().with::<Risky>();
-    if let Some(code) = task::run_if_worker(&registry) {
+    if let Some(code) = runtime::run_if_worker(&registry) {
         return Ok(code);
     }
     let mut pool = Pool::builder(StartMethod::ForkServer(Program::current()?))

@@ -46,7 +46,7 @@ impl Reduce for CountBelow {
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let registry = Registry::new().with::<CountBelow>();
-    if let Some(code) = task::run_if_worker(&registry) {
+    if let Some(code) = runtime::run_if_worker(&registry) {
         return Ok(code);
     }
     let mut pool = Pool::builder(StartMethod::Spawn(Program::current()?)).start()?;

@@ -34,7 +34,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         .iter()
         .any(|arg| arg == "--fd" || arg == "--forkserver")
     {
-        return Ok(task::run(&registry));
+        return Ok(runtime::run(&registry));
     }
     let value = |name: &str, default: &str| {
         let at = args.iter().position(|arg| arg == name);
@@ -137,7 +137,7 @@ struct Echo {
 impl Echo {
     fn start() -> Result<Echo, Box<dyn std::error::Error>> {
         let (socket, mut theirs) = UnixStream::pair()?;
-        let child = task::fork(false, move || {
+        let child = runtime::fork(false, move || {
             let mut byte = [0];
             while theirs
                 .read_exact(&mut byte)

@@ -12,6 +12,7 @@ use crate::region::Region;
 use crate::schedule::TaskId;
 use crate::start::StartMethod;
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use runtime::{ForkError, thread_count};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -20,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use task::{ForkError, Task, thread_count};
+use task::Task;
 use wire::RegionId;
 
 /// A pool on a thread of its own. It can be shared between threads; its handles are futures.

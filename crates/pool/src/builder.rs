@@ -288,7 +288,7 @@ impl Builder {
     /// [`PoolError::Short`], [`PoolError::NoSandbox`].
     pub fn check(&self) -> Result<(), PoolError> {
         if self.sandbox {
-            task::sandbox_available().map_err(|error| PoolError::NoSandbox(Arc::new(error)))?;
+            runtime::sandbox_available().map_err(|error| PoolError::NoSandbox(Arc::new(error)))?;
         }
         reserve::check(self.limits.workers, &self.method).map_err(PoolError::Short)
     }

@@ -155,7 +155,7 @@ pub enum PoolError {
     /// This kernel cannot confine workers, which [`Builder::sandbox`](crate::Builder::sandbox) asks
     /// for.
     #[error("workers cannot be confined: {0}")]
-    NoSandbox(Arc<task::SandboxError>),
+    NoSandbox(Arc<runtime::SandboxError>),
     /// A worker could not confine itself.
     #[error("{worker} could not be confined: {reason}")]
     Sandbox {
@@ -171,6 +171,6 @@ pub enum PoolError {
     #[error("interrupted")]
     Interrupted,
     /// Waiting for events failed.
-    #[error("the pool cannot wait for its workers: {0}{hint}", hint = task::limit_hint(.0))]
+    #[error("the pool cannot wait for its workers: {0}{hint}", hint = runtime::limit_hint(.0))]
     Wait(Arc<std::io::Error>),
 }

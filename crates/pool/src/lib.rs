@@ -24,7 +24,7 @@
 //! fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
 //!     let registry = Registry::new().with::<Length>();
 //!     // This program is its own worker program.
-//!     if let Some(code) = task::run_if_worker(&registry) {
+//!     if let Some(code) = runtime::run_if_worker(&registry) {
 //!         return Ok(code);
 //!     }
 //!     let method = StartMethod::Spawn(Program::current()?);
@@ -51,8 +51,8 @@
 //! `Fork` starts fastest where the coordinator is small, and is the only one whose workers find
 //! data that the coordinator has loaded. `Spawn` costs the same whatever the coordinator holds.
 //! `ForkServer` pays for the program's start once, which matters where that is slow or where
-//! workers are replaced often. A worker program's `main` is [`task::run`]; a program that serves
-//! itself calls [`task::run_if_worker`] first.
+//! workers are replaced often. A worker program's `main` is [`runtime::run`]; a program that serves
+//! itself calls [`runtime::run_if_worker`] first.
 //!
 //! Whatever started them, workers have default signal dispositions, /dev/null for stdin, a pipe to
 //! the coordinator for stderr, a process group of their own and no other descriptor of the
@@ -159,8 +159,8 @@ pub use raw::RawCall;
 pub use reduce::ReduceError;
 pub use region::{Access, Region, RegionError};
 pub use reserve::ShortError;
+pub use runtime::{Forwarding, PROTOCOL, VERSION};
 pub use schedule::{TaskId, WorkerId};
 pub use shared::Shared;
 pub use start::{ListenError, Program, StartError, StartMethod};
-pub use task::{Forwarding, PROTOCOL, VERSION};
 pub use wire::{FailureKind, LogRecord, Memory, RegionId};

@@ -7,10 +7,10 @@ mod outgoing;
 use nix::errno::Errno;
 use nix::sys::socket::{self, ControlMessage, MsgFlags, sendmsg};
 pub(crate) use outbox::{Outbox, Pumped};
+use runtime::Channel;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use task::Channel;
 
 /// Bytes taken from a worker's socket at once.
 const READ_SIZE: usize = 64 * 1024;

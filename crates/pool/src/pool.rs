@@ -26,13 +26,13 @@ use crate::start::{StartMethod, Starter};
 use crate::worker::{Doom, Phase, Worker};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
+use runtime::now_ns;
 use shmem::Board;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
-use task::now_ns;
 use wire::{Memory, RegionId};
 
 /// Worker processes, and the tasks that they run.

@@ -144,7 +144,7 @@ impl Process {
             // the guardian forgets it.
             let _ = nix::sys::signal::killpg(Pid::from_raw(self.pid as i32), Signal::SIGKILL);
             self.guarded = None;
-            if let Some(reaped) = task::reap(self.pidfd.as_fd(), true)? {
+            if let Some(reaped) = runtime::reap(self.pidfd.as_fd(), true)? {
                 self.ending = Some(match reaped.ending {
                     Ok(code) => Ending::Exit(code),
                     Err(signal) => Ending::Signal(signal),

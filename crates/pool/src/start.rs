@@ -12,11 +12,12 @@ pub(crate) use listen::{Door, Guest};
 use crate::process::Process;
 use guardian::{GuardedGroup, Guardian, GuardianError};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt};
+use runtime::{ForkError, Inherited, limit_hint};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use task::{ForkError, Inherited, Registry, limit_hint};
+use task::Registry;
 use thiserror::Error;
 
 /// Bytes that a worker's socket holds on their way to it. More than the kernel's default, so
@@ -32,7 +33,7 @@ pub enum StartMethod {
     Spawn(Program),
     /// A small process, started afresh once, forks the workers.
     ForkServer(Program),
-    /// Workers come by themselves: programs that [`task::run`], started by hand with
+    /// Workers come by themselves: programs that [`runtime::run`], started by hand with
     /// `--connect` and this path. The socket is made in a directory that is the user's own
     /// (mode 0700), made with it where it is not there, and both go with the pool.
     Listen(PathBuf),
@@ -66,7 +67,7 @@ pub struct Program {
 const OWN_IMAGE: &str = "/proc/self/exe";
 
 impl Program {
-    /// The program at `path`; its `main` calls [`task::run`], or does as that does.
+    /// The program at `path`; its `main` calls [`runtime::run`], or does as that does.
     pub fn new(path: impl Into<PathBuf>) -> Program {
         Program {
             path: path.into(),

@@ -50,7 +50,7 @@ impl Task for Length {
 
 fn main() -> ExitCode {
     let registry = Registry::new().with::<Die>().with::<Length>();
-    if let Some(code) = task::run_if_worker(&registry) {
+    if let Some(code) = runtime::run_if_worker(&registry) {
         return code;
     }
     let mut args = std::env::args().skip(1);

@@ -3,13 +3,14 @@
 //! The honest are threads of this process that serve as a worker program does; nothing forks here.
 
 use pool::{Pool, PoolError, Shutdown, StartMethod, TaskFailure};
+use runtime::{Endpoint, EndpointError};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use task::{Endpoint, EndpointError, Input, Registry, Task, TaskError};
+use task::{Input, Registry, Task, TaskError};
 use wire::{FromWorker, Hello, SetupStep, ToWorker};
 
 /// Past this, something hangs.
@@ -70,7 +71,7 @@ impl Place {
             let registry = Registry::new().with::<Double>();
             let began = Instant::now();
             loop {
-                match task::run_at(&Endpoint::Connect(path.clone()), None, &registry) {
+                match runtime::run_at(&Endpoint::Connect(path.clone()), None, &registry) {
                     Err(EndpointError::Connect { .. }) if began.elapsed() < DEADLINE => {}
                     served => return served,
                 }
@@ -176,7 +177,7 @@ fn peers_that_say_nothing_hold_nobody_up() {
         let silent: Vec<Peer> = silent.into_iter().map(|it| it.join().unwrap()).collect();
         let half = half.join().unwrap();
         let registry = Registry::new().with::<Double>();
-        let served = task::run_at(&Endpoint::Connect(path), None, &registry);
+        let served = runtime::run_at(&Endpoint::Connect(path), None, &registry);
         (silent, half, served)
     });
     let began = Instant::now();

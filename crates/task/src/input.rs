@@ -28,8 +28,11 @@ pub enum InputError {
 }
 
 /// Gives the chunks of a streamed input, each valid until the next is asked for.
-pub(crate) trait Chunks {
+pub trait Chunks {
     /// The next chunk; `None` at the end.
+    ///
+    /// # Errors
+    /// [`InputError`] where the source fails or ends early.
     fn next_chunk(&mut self) -> Result<Option<&[u8]>, InputError>;
 }
 
@@ -52,7 +55,8 @@ impl<'a> Input<'a> {
         Input(Kind::Bytes(bytes))
     }
 
-    pub(crate) fn from_stream(chunks: &'a mut dyn Chunks) -> Input<'a> {
+    /// An input that comes in chunks.
+    pub fn from_stream(chunks: &'a mut dyn Chunks) -> Input<'a> {
         Input(Kind::Stream(chunks))
     }
 

@@ -1,10 +1,10 @@
-//! Tasks, their registry, and the loop that serves them in a worker process.
+//! What a task author sees: tasks, their registry, and their inputs.
 //!
 //! A [`Task`] is a named computation with typed arguments and a typed output. A [`Registry`]
 //! holds those that a program can run; the same registry serves workers that were forked,
-//! spawned, or forked by a forkserver. [`run`] is all that a worker program has to call:
+//! spawned, or forked by a forkserver. The crate `runtime` serves a registry in a worker process.
 //!
-//! ```no_run
+//! ```
 //! use task::{Input, Registry, Task, TaskError};
 //!
 //! struct Length;
@@ -17,46 +17,16 @@
 //!     }
 //! }
 //!
-//! fn main() -> std::process::ExitCode {
-//!     task::run(&Registry::new().with::<Length>())
-//! }
+//! assert_eq!(Registry::new().with::<Length>().names(), ["length"]);
 //! ```
 //!
-//! This crate knows the worker's side of the protocol. It knows nothing of scheduling, of
-//! start methods beyond what a child has to do for itself, or of what tasks compute.
+//! This crate knows no processes, no sockets and no scheduling.
 
-mod channel;
-mod child;
-mod clock;
-mod endpoint;
-mod fork;
-mod forkserver;
 mod input;
-mod limits;
-mod logging;
-mod memory;
-mod panic;
-mod reap;
-mod regions;
 mod registry;
-mod sandbox;
-mod serve;
 mod task;
 
 pub use bytemuck::Pod;
-pub use channel::{Channel, ChannelError, Frame, Incoming, send_all};
-pub use child::{close_all_but, isolate};
-pub use clock::now_ns;
-pub use endpoint::{Endpoint, EndpointError, run, run_at, run_if_worker};
-pub use fork::{ForkError, Forked, fork, thread_count};
-pub use input::{Input, InputError};
-pub use limits::limit_hint;
-pub use logging::Forwarding;
-pub use memory::{memory, memory_in_full};
-pub use reap::{Reaped, reap};
-pub use regions::{Inherited, Reach, Regions};
+pub use input::{Chunks, Input, InputError};
 pub use registry::{Failure, Registry, Runner};
-pub use sandbox::{SandboxError, sandbox_available};
-pub use serve::{ServeError, serve};
 pub use task::{Reduce, Task, TaskError};
-pub use wire::{PROTOCOL, VERSION};

@@ -29,7 +29,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
+    /// A failure that is no panic.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
         Failure {
             kind,
             message: message.into(),
@@ -73,8 +74,8 @@ impl Registry {
         self
     }
 
-    /// This worker has been told its name.
-    pub(crate) fn named(&self, name: &str) {
+    /// Runs what [`on_named`](Self::on_named) was given: for the runtime, once the worker has its name.
+    pub fn named(&self, name: &str) {
         for on_named in &self.on_named {
             on_named(name);
         }

@@ -1,5 +1,5 @@
 //! Measures the ways in which several processes can sum a dataset that lies in a file, so that the
-//! choices in `task/src/input.rs` and `task/src/regions.rs` can be made again on another machine.
+//! choices in `task/src/input.rs` and `runtime/src/regions.rs` can be made again on another machine.
 //!
 //! `cargo run --release -p worker --example read_ways -- FILE [PROCESSES] [ROUNDS]`
 //!

@@ -2,14 +2,14 @@
 //! its manual page too.
 
 use clap::{Args, Parser};
+use runtime::Endpoint;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use task::Endpoint;
 
 /// Serves Handoff's built-in tasks on a socket until the coordinator closes it
 #[derive(Debug, Parser)]
-#[command(name = "worker", version = task::VERSION, max_term_width = 100,
+#[command(name = "worker", version = runtime::VERSION, max_term_width = 100,
     override_usage = "worker --fd <N>\n       worker --connect <PATH>", after_help = "\
 Examples:
   coordinator sum data/records.npy --start-method spawn    # starts its workers itself
@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
         } => Endpoint::Connect(path),
         Where { forkserver, .. } => Endpoint::ForkServer(forkserver.expect("one is required")),
     };
-    match task::run_at(&endpoint, cli.parent, &crate::registry()) {
+    match runtime::run_at(&endpoint, cli.parent, &crate::registry()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // A reader that has gone away is no reason for a panic.

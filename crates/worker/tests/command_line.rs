@@ -1,9 +1,12 @@
 //! The worker's help, and what it says to those who start it by hand.
 
+#[path = "../../../tests/support/helps.rs"]
+mod helps;
 #[path = "../../../tests/support/snapshots.rs"]
 mod snapshots;
 
-use snapshots::{every_help_holds, holds, output};
+use helps::every_help_holds;
+use snapshots::{holds, output};
 use std::path::Path;
 use std::process::Command;
 
@@ -22,7 +25,7 @@ fn the_help_is_as_it_was() {
 fn the_version_tells_the_protocol() {
     let output = output(Command::new(WORKER).arg("--version"));
     let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(said, format!("worker {}\n", task::VERSION));
+    assert_eq!(said, format!("worker {}\n", runtime::VERSION));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::bail;
 
-use crate::workspace::{cargo, root};
+use harness::workspace::{cargo, root};
 
 /// What Debian calls the packages.
 const PACKAGES: &str = "libopenmpi-dev openmpi-bin libclang-dev";

@@ -22,7 +22,7 @@ pub(super) fn findings() -> Vec<Finding> {
         findings.push(page_cache(told));
         findings.extend(filling(tried_filling(program)));
     }
-    findings.push(sandbox(task::sandbox_available().err()));
+    findings.push(sandbox(runtime::sandbox_available().err()));
     findings.extend(clock.map(|source| clock_source(&source)));
     findings.push(tracing(yama.as_deref()));
     findings
@@ -100,7 +100,7 @@ fn filling(way: Option<FillWay>) -> Option<Finding> {
     Some(finding)
 }
 
-fn sandbox(refused: Option<task::SandboxError>) -> Finding {
+fn sandbox(refused: Option<runtime::SandboxError>) -> Finding {
     let topic = "confining workers";
     match refused {
         None => good(topic, "landlock and seccomp", "`sum --sandbox` can be used"),

@@ -4,7 +4,8 @@ use super::{logger, module_scope, process, traits};
 use crate::cli::WorkerImageArgs;
 use crate::exit::Failure;
 use clap::ValueEnum;
-use task::{Endpoint, Registry};
+use runtime::Endpoint;
+use task::Registry;
 
 /// The experiments that have workers of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,6 +61,6 @@ pub(crate) fn run(args: &WorkerImageArgs) -> Result<(), Failure> {
         }
         _ => return Err(Failure::usage("either --fd N or --forkserver N is needed")),
     };
-    task::run_at(&endpoint, Some(args.parent), &args.experiment.registry())?;
+    runtime::run_at(&endpoint, Some(args.parent), &args.experiment.registry())?;
     Ok(())
 }

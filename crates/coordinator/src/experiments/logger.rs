@@ -86,7 +86,7 @@ pub(crate) fn run(args: &LoggerArgs) -> Result<(), Failure> {
 }
 
 fn run_once(run: Run) -> Result<(), Failure> {
-    process::begin("MainProcess", task::now_ns());
+    process::begin("MainProcess", runtime::now_ns());
     with_signals(|signals| {
         import();
         handlers::add()?;

@@ -46,7 +46,7 @@ pub(super) fn registry() -> Registry {
 
 /// Runs the experiment.
 pub(crate) fn run(method: StartMethod) -> Result<(), Failure> {
-    process::begin("MainProcess", task::now_ns());
+    process::begin("MainProcess", runtime::now_ns());
     with_signals(|signals| {
         import();
         say(&format!("Start workers by '{method}'"));

@@ -31,7 +31,7 @@ pub(super) fn began_ns() -> u64 {
 /// What every line begins with: `   ForkProcess-1 [ 1.00s]`.
 pub(super) fn prefix() -> String {
     let name = name();
-    let seconds = task::now_ns().saturating_sub(began_ns()) as f64 / 1e9;
+    let seconds = runtime::now_ns().saturating_sub(began_ns()) as f64 / 1e9;
     let name = if name == "MainProcess" {
         format!("{name:<16}")
     } else {

@@ -1,6 +1,7 @@
 //! Help, versions, completions and manual pages.
 
-use crate::snapshots::{every_help_holds, output};
+use crate::helps::every_help_holds;
+use crate::snapshots::output;
 use crate::{COORDINATOR, folder};
 use std::fs;
 use std::process::Command;

@@ -1,6 +1,8 @@
 //! The command line as people meet it: every help, the commonest errors, what the doctor says, and
 //! progress on a terminal.
 
+#[path = "../../../../tests/support/helps.rs"]
+mod helps;
 #[path = "../../../../tests/support/snapshots.rs"]
 mod snapshots;
 #[path = "../../../../tests/support/terminal.rs"]

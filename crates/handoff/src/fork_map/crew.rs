@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use shmem::Board;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
-use task::ForkError;
+use runtime::ForkError;
 
 /// Bytes that a pipe holds, where the kernel allows it.
 const PIPE: usize = 1 << 20;
@@ -51,7 +51,7 @@ impl<'a> Crew<'a> {
     pub(super) fn start(&mut self, live: impl FnOnce((OwnedFd, u32)) -> i32) -> Result<(), Error> {
         let failed = |errno: Errno| {
             let error = std::io::Error::from(errno);
-            let text = format!("cannot make a pipe: {error}{}", task::limit_hint(&error));
+            let text = format!("cannot make a pipe: {error}{}", runtime::limit_hint(&error));
             Error::new(ErrorKind::Start, text)
         };
         let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
@@ -67,7 +67,7 @@ impl<'a> Crew<'a> {
                 .map(AsRawFd::as_raw_fd),
         );
         let ours: Vec<_> = ours.collect();
-        let forked = task::fork(false, || {
+        let forked = runtime::fork(false, || {
             for fd in ours {
                 let _ = nix::unistd::close(fd);
             }
@@ -237,7 +237,7 @@ impl Child {
             Some(pidfd) if !std::mem::replace(&mut self.reaped, true) => pidfd,
             _ => return (Ending::Unknown, None),
         };
-        match task::reap(pidfd.as_fd(), true) {
+        match runtime::reap(pidfd.as_fd(), true) {
             Ok(Some(reaped)) => {
                 let ending = match reaped.ending {
                     Ok(code) => Ending::Exit(code),

@@ -1,7 +1,7 @@
 //! The environment variable by which a worker knows what it is.
 
 use std::os::unix::process::parent_id;
-use task::Endpoint;
+use runtime::Endpoint;
 use wire::WORKER_VARIABLE;
 
 /// How this process was started.

@@ -3,5 +3,5 @@
 mod tasks;
 
 fn main() -> std::process::ExitCode {
-    task::run(&task::Registry::new().with::<tasks::Histogram>())
+    runtime::run(&task::Registry::new().with::<tasks::Histogram>())
 }

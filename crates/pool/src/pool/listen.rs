@@ -4,7 +4,7 @@ use super::starts::Token;
 use super::*;
 use crate::failure::Failed;
 use crate::start::ServerSaid;
-use task::Incoming;
+use runtime::Incoming;
 use wire::{FromWorker, Hello, SetupStep};
 
 impl Pool {

@@ -3,10 +3,11 @@
 use super::{Seat, StartError};
 use crate::process::Process;
 use guardian::GuardedGroup;
+use runtime::Inherited;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::{fs, io};
-use task::{Inherited, Registry};
+use task::Registry;
 
 /// Forks a worker. Unless `threads_allowed`, only from a single-threaded process.
 pub(super) fn start(
@@ -16,7 +17,7 @@ pub(super) fn start(
     threads_allowed: bool,
 ) -> Result<Process, StartError> {
     let parent = std::process::id();
-    let forked = task::fork(threads_allowed, move || {
+    let forked = runtime::fork(threads_allowed, move || {
         live(seat, registry, inherited, parent)
     })?;
     Ok(Process::forked(forked.pid, forked.pidfd, group))
@@ -26,8 +27,10 @@ pub(super) fn start(
 fn live(seat: Seat, registry: &Registry, inherited: &Inherited, parent: u32) -> i32 {
     let Seat { socket, stderr } = seat;
     let ran = rewire(&socket, stderr)
-        .and_then(|()| task::isolate(parent))
-        .and_then(|()| task::serve(socket, registry, inherited.clone()).map_err(io::Error::other));
+        .and_then(|()| runtime::isolate(parent))
+        .and_then(|()| {
+            runtime::serve(socket, registry, inherited.clone()).map_err(io::Error::other)
+        });
     match ran {
         Ok(()) => 0,
         Err(error) => {
@@ -46,6 +49,6 @@ fn rewire(socket: &OwnedFd, stderr: OwnedFd) -> io::Result<()> {
     nix::unistd::dup2_stderr(&stderr)?;
     // Closed here, since all others are closed behind their owners' backs.
     drop((null, stderr));
-    task::close_all_but(&[socket.as_raw_fd()]);
+    runtime::close_all_but(&[socket.as_raw_fd()]);
     Ok(())
 }

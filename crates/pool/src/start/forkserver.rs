@@ -4,10 +4,10 @@ use super::{Program, Seat, StartError, spawn};
 use crate::process::{Ending, Process};
 use guardian::GuardedGroup;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use runtime::{Channel, Incoming, send_all};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use task::{Channel, Incoming, send_all};
 use wire::{FromServer, Hello, ToServer};
 
 /// The forkserver as its coordinator holds it.

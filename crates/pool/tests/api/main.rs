@@ -132,7 +132,7 @@ fn main() -> ExitCode {
         .iter()
         .any(|arg| arg == "--fd" || arg == "--forkserver")
     {
-        return task::run(&tasks::registry());
+        return runtime::run(&tasks::registry());
     }
     let itself = Program::current().expect("/proc tells");
     let methods = [

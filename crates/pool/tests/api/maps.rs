@@ -32,7 +32,7 @@ pub(crate) fn memory_is_flat_over_an_endless_iterator(method: StartMethod) {
     let calls = || (0u64..).map(|n| ((), Input::of_elements(&[n])));
     fn private(mut results: impl Iterator<Item = bool>) -> u64 {
         assert!(results.all(|right| right));
-        task::memory_in_full().private
+        runtime::memory_in_full().private
     }
     let mut ordered = (0..)
         .zip(pool.map::<Sum>(calls()))

@@ -47,7 +47,7 @@ pub(crate) fn main(mut args: impl Iterator<Item = String>) -> ExitCode {
     assert_eq!(next(), "--fd");
     let fd = next().parse().unwrap();
     if count(Path::new(&directory)) != start {
-        let served = task::run_at(&task::Endpoint::Fd(fd), None, &tasks::registry());
+        let served = runtime::run_at(&runtime::Endpoint::Fd(fd), None, &tasks::registry());
         return ExitCode::from(u8::from(served.is_err()));
     }
     // SAFETY: the pool gave this descriptor to us alone.

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
-        Some("--fd" | "--forkserver") => task::run(&tasks::registry()),
+        Some("--fd" | "--forkserver") => runtime::run(&tasks::registry()),
         Some("--hostile") => hostile::main(args),
         Some("--case") => {
             let (name, method) = (args.next().unwrap(), args.next().unwrap());

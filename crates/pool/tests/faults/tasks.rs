@@ -163,7 +163,7 @@ task! {
     /// Leaves a process behind that writes the same bytes to the socket as long as anybody reads
     /// them, and dies.
     LeaveFlood(Vec<u8>, _) -> (), |bytes| {
-        let forked = task::fork(false, move || {
+        let forked = runtime::fork(false, move || {
             flood(&bytes);
             0
         });

@@ -100,7 +100,7 @@ pub(crate) fn no_fork_beside_threads(pools: &Pools) {
         };
         assert!(matches!(
             **start,
-            StartError::Fork(task::ForkError::Threads { threads: 2 })
+            StartError::Fork(runtime::ForkError::Threads { threads: 2 })
         ));
         let text = error.to_string();
         assert!(

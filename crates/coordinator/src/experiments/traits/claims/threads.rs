@@ -33,7 +33,7 @@ impl Claim for Threads {
             waiting.push((end, thread::spawn(move || is_to_end.recv())));
         }
         let seen = Seen {
-            parent: task::thread_count()?,
+            parent: runtime::thread_count()?,
             child: parent.child(&())?,
         };
         for (end, thread) in waiting {
@@ -44,7 +44,7 @@ impl Claim for Threads {
     }
 
     fn child((): ()) -> anyhow::Result<usize> {
-        Ok(task::thread_count()?)
+        Ok(runtime::thread_count()?)
     }
 
     fn cell(seen: &Seen) -> String {

@@ -1,0 +1,92 @@
+//! Ctrl-C, Ctrl-Z and their kin, as flags that loops look at.
+//!
+//! Children run in process groups of their own, so the terminal's signals reach xtask alone; whoever
+//! waits for a child looks here and ends or stops the child's whole group.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::{flag, low_level};
+
+/// Whether a signal asked xtask to end, or to stop for a while.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
+    came: Arc<AtomicUsize>,
+    stop_asked: Arc<AtomicBool>,
+    stop_unheard: Arc<AtomicBool>,
+}
+
+/// A signal asked xtask to stop.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("stopped by signal {0}")]
+pub struct Interrupted(pub i32);
+
+impl Interrupt {
+    /// Takes over SIGINT, SIGTERM and SIGHUP for the rest of the process. Ctrl-C after any of them
+    /// ends it at once, and its guardian ends what it runs.
+    ///
+    /// # Errors
+    ///
+    /// As `sigaction` gives them.
+    pub fn install() -> io::Result<Interrupt> {
+        let interrupt = Interrupt::default();
+        let ending = Arc::new(AtomicBool::new(false));
+        // Before the flag's own handler: the first Ctrl-C is to find it unset.
+        flag::register_conditional_shutdown(SIGINT, 128 + SIGINT, Arc::clone(&ending))?;
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let number = usize::try_from(signal).expect("signal numbers are positive");
+            flag::register_usize(signal, Arc::clone(&interrupt.came), number)?;
+            flag::register(signal, Arc::clone(&ending))?;
+        }
+        interrupt.stop_unheard.store(true, Ordering::Relaxed);
+        flag::register_conditional_default(SIGTSTP, Arc::clone(&interrupt.stop_unheard))?;
+        flag::register(SIGTSTP, Arc::clone(&interrupt.stop_asked))?;
+        Ok(interrupt)
+    }
+
+    /// Whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`] from the first signal on.
+    pub fn check(&self) -> Result<(), Interrupted> {
+        match self.came.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            signal => Err(Interrupted(
+                i32::try_from(signal).expect("stored from an i32"),
+            )),
+        }
+    }
+
+    /// While what this gives exists, Ctrl-Z is noted for [`Stops::asked`]. Otherwise it stops this
+    /// process as it does any.
+    pub fn stops(&self) -> Stops<'_> {
+        self.stop_asked.store(false, Ordering::Relaxed);
+        self.stop_unheard.store(false, Ordering::Relaxed);
+        Stops(self)
+    }
+}
+
+/// Requests to stop, which are heard while this exists.
+pub struct Stops<'a>(&'a Interrupt);
+
+impl Stops<'_> {
+    /// Whether a stop was asked for since the last time.
+    pub fn asked(&self) -> bool {
+        self.0.stop_asked.swap(false, Ordering::Relaxed)
+    }
+
+    /// Stops this process; returns when it is continued.
+    pub fn stop(&self) {
+        // SIGTSTP has a default, so this cannot be refused.
+        let _ = low_level::emulate_default_handler(SIGTSTP);
+    }
+}
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.stop_unheard.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,179 @@
+//! Results as pages to look at, with their figures as files of their own: `report.html` of a matrix,
+//! `traits.html` of what `coordinator traits --format json` printed.
+//!
+//! Everything shown is read back from the files beside the page (`matrix.json`, `limits.json`,
+//! `timelines.json`, `traits.json`, and `cluster.json` where a run over several machines was put), so
+//! that the page cannot say what they do not, and an old folder can be drawn again with `cargo xtask
+//! page`.
+
+mod claims;
+mod figures;
+mod html;
+mod matrix;
+mod start_cost;
+mod table;
+mod timelines;
+mod trace;
+mod words;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use report::{Limits, Matrix, Sum, Traits};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub(crate) use timelines::Timeline;
+pub(crate) use trace::Trace;
+
+use figures::Figure;
+use start_cost::StartCost;
+
+use harness::exit;
+use harness::results::Results;
+
+/// The page of a matrix.
+const MATRIX_PAGE: &str = "report.html";
+/// The page of start methods.
+const TRAITS_PAGE: &str = "traits.html";
+/// The folder of the figures.
+const FIGURES: &str = "figures";
+/// The file of the runs' timelines.
+const TIMELINES: &str = "timelines.json";
+/// The file that `cluster sum --format json` was saved in, if one was put there.
+const CLUSTER: &str = "cluster.json";
+
+/// Which folders to draw.
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// Folders with a matrix.json that `cargo xtask matrix` has saved, or a traits.json that
+    /// `coordinator traits --format json` has printed
+    #[arg(value_name = "DIR", required = true)]
+    folders: Vec<PathBuf>,
+}
+
+/// Draws the pages of every folder again.
+///
+/// # Errors
+///
+/// Where a folder holds nothing to draw, or its files cannot be read or written.
+pub(crate) fn main(args: &PageArgs) -> anyhow::Result<ExitCode> {
+    for folder in &args.folders {
+        for page in draw(&Results::at(folder))? {
+            eprintln!("Drawn: {}", folder.join(page).display());
+        }
+    }
+    Ok(ExitCode::from(exit::DONE))
+}
+
+/// Saves what the processes of every run did and when, one run a line.
+///
+/// # Errors
+///
+/// Those of writing the file.
+pub(crate) fn save_timelines(timelines: &[Timeline], results: &Results) -> anyhow::Result<()> {
+    results.text(TIMELINES, &timelines::as_json(timelines)?)
+}
+
+/// Draws the pages of the results in a folder, and gives their names.
+///
+/// # Errors
+///
+/// Where the folder holds neither a matrix nor traits, or its files cannot be read or written.
+pub(crate) fn draw(results: &Results) -> anyhow::Result<Vec<&'static str>> {
+    let folder = results.directory();
+    let matrix = read::<Matrix>(folder, "matrix.json")?;
+    let traits = read::<Traits<Value>>(folder, "traits.json")?;
+    if matrix.is_none() && traits.is_none() {
+        bail!(
+            "there is no matrix.json in {0}, make one with `cargo xtask matrix --out {0}`, and no \
+             traits.json, make one with `coordinator traits --format json`",
+            folder.display()
+        );
+    }
+    let mut drawn = Vec::new();
+    let mut start_cost = None;
+    if let Some(traits) = &traits {
+        known(traits.schema, "traits.json", folder)?;
+        start_cost = draw_traits(traits, results)?;
+        drawn.push(TRAITS_PAGE);
+    }
+    if let Some(matrix) = &matrix {
+        known(matrix.schema, "matrix.json", folder)?;
+        draw_matrix(matrix, start_cost.as_ref(), results)?;
+        drawn.push(MATRIX_PAGE);
+    }
+    Ok(drawn)
+}
+
+fn known(schema: u32, name: &str, folder: &Path) -> anyhow::Result<()> {
+    if schema != report::SCHEMA {
+        bail!(
+            "{name} in {} has schema {schema}, this program knows {}",
+            folder.display(),
+            report::SCHEMA
+        );
+    }
+    Ok(())
+}
+
+/// Draws the page of start methods, and gives the figure of what starting costs.
+fn draw_traits(traits: &Traits<Value>, results: &Results) -> anyhow::Result<Option<Figure>> {
+    let cost = StartCost::of(traits);
+    let figure = cost
+        .as_ref()
+        .map(figures::start_cost)
+        .transpose()?
+        .flatten();
+    save(&figure, results)?;
+    let page = claims::page(traits, cost.as_ref(), figure.as_ref());
+    results.text(TRAITS_PAGE, &page)?;
+    Ok(figure)
+}
+
+fn draw_matrix(
+    matrix: &Matrix,
+    start_cost: Option<&Figure>,
+    results: &Results,
+) -> anyhow::Result<()> {
+    let limits = read::<Limits>(results.directory(), "limits.json")?;
+    let timelines: Vec<Timeline> = read(results.directory(), TIMELINES)?.unwrap_or_default();
+    let cluster: Option<Sum> = read(results.directory(), CLUSTER)?;
+    let figures = figures::all(matrix, &timelines, cluster.as_ref())?;
+    save(figures.iter(), results)?;
+    let page = matrix::page(matrix, limits.as_ref(), &figures, start_cost);
+    results.text(MATRIX_PAGE, &page)
+}
+
+fn save<'a>(
+    figures: impl IntoIterator<Item = &'a Figure>,
+    results: &Results,
+) -> anyhow::Result<()> {
+    let folder = results.folder(FIGURES)?;
+    for figure in figures {
+        folder.text(&format!("{}.svg", figure.name), &figure.file())?;
+    }
+    Ok(())
+}
+
+/// What a file of results holds; none where there is no such file.
+///
+/// # Errors
+///
+/// Where it cannot be read, or is not what its name says.
+pub(crate) fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> anyhow::Result<Option<T>> {
+    let path = folder.join(name);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", path.display()));
+        }
+    };
+    let value = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not what its name says", path.display()))?;
+    Ok(Some(value))
+}

@@ -1,0 +1,243 @@
+//! What the figures say, in words: computed, so that it is true on every machine.
+
+use report::{CellReport, CellSummary, Matrix, Spread, StartMethod, Transport, format_count};
+
+use harness::grid::{seconds, seconds_spread, size, times};
+
+/// A cell that has figures.
+type Measured<'a> = (&'a CellReport, &'a CellSummary);
+
+/// What the figures say and about what, the most important first.
+pub(crate) fn findings(matrix: &Matrix) -> Vec<(&'static str, String)> {
+    let measured: Vec<Measured<'_>> = matrix
+        .cells
+        .iter()
+        .filter_map(|cell| Some((cell, cell.summary.as_ref()?)))
+        .collect();
+    let mut findings = Vec::new();
+    let mut say = |about, text: Option<String>| {
+        findings.extend(text.map(|text| (about, text)));
+    };
+    if let Some(best) = least(&measured, |summary| &summary.wall) {
+        say("Fastest", Some(fastest(matrix, best, &measured)));
+        say("By how much", others(best, &measured));
+        say("Start and run alone", totals(&measured));
+        say("From the limit", Some(limit(best, &measured)));
+        say("Memory", Some(memory(matrix, best, &measured)));
+        say("Starting workers", starting(&measured));
+    }
+    say("Without figures", missing(matrix));
+    findings
+}
+
+/// `fork + mmap, 4 workers`.
+pub(crate) fn name(cell: &CellReport) -> String {
+    let cell = cell.cell;
+    format!(
+        "{} + {}, {}",
+        cell.start_method,
+        cell.transport,
+        of_workers(cell.workers)
+    )
+}
+
+fn of_workers(workers: u32) -> String {
+    match workers {
+        1 => "1 worker".to_owned(),
+        _ => format!("{workers} workers"),
+    }
+}
+
+fn least<'a>(
+    measured: &[Measured<'a>],
+    by: impl Fn(&CellSummary) -> &Spread,
+) -> Option<Measured<'a>> {
+    measured
+        .iter()
+        .copied()
+        .min_by(|(_, one), (_, other)| by(one).median.total_cmp(&by(other).median))
+}
+
+fn fastest(matrix: &Matrix, best: Measured<'_>, measured: &[Measured<'_>]) -> String {
+    let (cell, summary) = best;
+    let mut text = format!(
+        "{} takes {} from exec to exit for {} records ({}).",
+        name(cell),
+        seconds_spread(&summary.wall),
+        format_count(matrix.dataset.records),
+        size(matrix.dataset.bytes),
+    );
+    let rivals: Vec<String> = measured
+        .iter()
+        .filter(|(other, rival)| other.cell != cell.cell && rival.wall.min <= summary.wall.max)
+        .map(|(other, _)| name(other))
+        .collect();
+    if let Some(first) = rivals.first() {
+        let more = match rivals.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        text += &format!(" These runs do not tell it apart from {first}{more}: the spreads meet.");
+    }
+    text
+}
+
+/// The best cell of every other transport beside the best of all.
+fn others(best: Measured<'_>, measured: &[Measured<'_>]) -> Option<String> {
+    let mut rest: Vec<Measured<'_>> = Transport::ALL
+        .into_iter()
+        .filter(|transport| *transport != best.0.cell.transport)
+        .filter_map(|transport| {
+            let of_it: Vec<_> = measured
+                .iter()
+                .copied()
+                .filter(|(cell, _)| cell.cell.transport == transport)
+                .collect();
+            least(&of_it, |summary| &summary.wall)
+        })
+        .collect();
+    rest.sort_by(|(_, one), (_, other)| one.wall.median.total_cmp(&other.wall.median));
+    let said: Vec<String> = rest
+        .iter()
+        .map(|(cell, summary)| {
+            format!(
+                "{} {} ({}, {})",
+                cell.cell.transport,
+                times(summary.wall.median / best.1.wall.median),
+                cell.cell.start_method,
+                of_workers(cell.cell.workers),
+            )
+        })
+        .collect();
+    (!said.is_empty()).then(|| {
+        format!(
+            "The whole command at its best, as a multiple of that: {}.",
+            said.join(", ")
+        )
+    })
+}
+
+fn totals(measured: &[Measured<'_>]) -> Option<String> {
+    let (cell, summary) = least(measured, |summary| &summary.total)?;
+    let before = summary.load.median + summary.share.median;
+    Some(format!(
+        "Least total: {} with {}, after {} of loading and sharing.",
+        name(cell),
+        seconds_spread(&summary.total),
+        seconds(before),
+    ))
+}
+
+fn limit(best: Measured<'_>, measured: &[Measured<'_>]) -> String {
+    let of = |(cell, summary): Measured<'_>| {
+        let (multiple, limit) = (summary.limit_multiple?, summary.limit.as_ref()?);
+        let (what, probe) = limit.split_once(" / ")?;
+        Some(format!(
+            "{}: its {what} is {} what {probe} takes on this machine",
+            name(cell),
+            times(multiple),
+        ))
+    };
+    let Some(fastest) = of(best) else {
+        return "The machine's limits were not measured in this run.".to_owned();
+    };
+    let mut nearest: Vec<(f64, Measured<'_>)> = measured
+        .iter()
+        .filter_map(|of_it| Some((of_it.1.limit_multiple?, *of_it)))
+        .collect();
+    nearest.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let nearest = nearest
+        .first()
+        .filter(|(_, (cell, _))| cell.cell != best.0.cell)
+        .and_then(|(multiple, nearest)| Some((*multiple, nearest.0, of(*nearest)?)));
+    match nearest {
+        Some((multiple, nearest_cell, nearest)) => {
+            let streams = nearest_cell.cell.transport == Transport::Bytes;
+            let below = if multiple < 1.0 && streams {
+                " (several workers never wait for one reader)"
+            } else {
+                ""
+            };
+            format!("{fastest}. Nearest to its limit is {nearest}{below}.")
+        }
+        None => format!("{fastest}; none is nearer to its limit."),
+    }
+}
+
+fn memory(matrix: &Matrix, best: Measured<'_>, measured: &[Measured<'_>]) -> String {
+    let (cell, summary) = best;
+    let mut text = format!(
+        "{} holds {} at most in its coordinator's heap and {} in that of its greatest worker, for \
+         a dataset of {}.",
+        name(cell),
+        memory_of(summary.coordinator_heap_peak),
+        memory_of(summary.worker_heap_peak),
+        size(matrix.dataset.bytes),
+    );
+    let most = measured.iter().max_by(|(_, one), (_, other)| {
+        one.coordinator_heap_peak
+            .total_cmp(&other.coordinator_heap_peak)
+    });
+    if let Some((most, summary)) = most.filter(|(most, _)| most.cell != cell.cell) {
+        text += &format!(
+            " The most: {} with {} in its coordinator.",
+            name(most),
+            memory_of(summary.coordinator_heap_peak)
+        );
+    }
+    text
+}
+
+/// What each start method needs for as many workers as any cell has.
+fn starting(measured: &[Measured<'_>]) -> Option<String> {
+    let workers = measured.iter().map(|(cell, _)| cell.cell.workers).max()?;
+    let said: Vec<String> = StartMethod::ALL
+        .into_iter()
+        .filter_map(|method| {
+            let mut medians: Vec<f64> = measured
+                .iter()
+                .filter(|(cell, _)| {
+                    cell.cell.start_method == method && cell.cell.workers == workers
+                })
+                .map(|(_, summary)| summary.start.median)
+                .collect();
+            medians.sort_by(f64::total_cmp);
+            let (least, most) = (medians.first()?, medians.last()?);
+            Some(format!("{method} {} – {}", seconds(*least), seconds(*most)))
+        })
+        .collect();
+    Some(format!(
+        "{}, from the cheapest to the dearest transport: {}.",
+        of_workers(workers),
+        said.join(", ")
+    ))
+}
+
+fn missing(matrix: &Matrix) -> Option<String> {
+    let count = |of: fn(&CellReport) -> bool| matrix.cells.iter().filter(|cell| of(cell)).count();
+    let failed = count(|cell| cell.failed.is_some());
+    let void = count(|cell| cell.failed.is_none() && cell.void.is_some());
+    let not_run =
+        count(|cell| cell.failed.is_none() && cell.void.is_none() && cell.summary.is_none());
+    let said: Vec<String> = [(failed, "failed"), (void, "void"), (not_run, "not run")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    (!said.is_empty()).then(|| {
+        format!(
+            "{} of {} cells; the table says why.",
+            said.join(", "),
+            matrix.cells.len()
+        )
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the median of whole bytes"
+)]
+fn memory_of(bytes: f64) -> String {
+    size(bytes as u64)
+}

@@ -1,0 +1,222 @@
+//! `cargo xtask peers`: what others do for the same sum on the same file, and with tasks that do
+//! nothing, ours beside theirs.
+
+mod plan;
+mod python;
+mod run;
+mod table;
+mod tiny;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use plan::{Peer, Program};
+use progress::Progress;
+use python::Python;
+use report::{Peers, SCHEMA, SkippedPeer};
+use tiny::{Rounds, TinyPeer};
+
+use harness::dataset::DatasetArgs;
+use harness::exit;
+use harness::interrupt::{Interrupt, Interrupted};
+use harness::results::Results;
+use harness::workspace::{Binaries, Example};
+
+/// Workers of a sum, where nobody says how many.
+const SUM_WORKERS: u32 = 8;
+/// Workers of tiny tasks, where nobody says how many: with more of them than cores it is the
+/// kernel's scheduler that is measured.
+const TINY_WORKERS: u32 = 2;
+
+/// What can be asked of the peers.
+#[derive(Debug, Args)]
+pub(crate) struct PeersArgs {
+    #[command(flatten)]
+    dataset: DatasetArgs,
+    /// Workers, theirs and ours [default: 8, of tiny tasks 2]; beside rayon as many as cores
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    workers: Option<u32>,
+    /// Pairs of each peer, after a warm-up; beside rayon at least 9
+    #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Only peers whose name contains one of these
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    peers: Vec<String>,
+    /// Seconds that one run may take
+    #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
+    /// Where to save [default: results/<date>-<machine>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Use the binaries in this directory instead of building them
+    #[arg(long, value_name = "DIR")]
+    bin_dir: Option<PathBuf>,
+    /// Print the peers, and run none
+    #[arg(long)]
+    list: bool,
+}
+
+/// Measures the peers, prints and saves the tables.
+///
+/// # Errors
+///
+/// Where nothing can be measured at all; a peer that fails is told in the table and by the code.
+pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let asked = |name: &str| {
+        args.peers.is_empty() || args.peers.iter().any(|part| name.contains(part.as_str()))
+    };
+    let mut sums = plan::all();
+    sums.retain(|peer| asked(&peer.name));
+    let mut tiny = tiny::PEERS.to_vec();
+    tiny.retain(|peer| asked(peer.name));
+    let names: Vec<&str> = sums
+        .iter()
+        .map(|peer| peer.name.as_str())
+        .chain(tiny.iter().map(|peer| peer.name))
+        .collect();
+    if names.is_empty() {
+        eprintln!("error: no peer has such a name (see --list)");
+        return Ok(ExitCode::from(exit::USAGE));
+    }
+    if args.list {
+        println!("{}", names.join("\n"));
+        return Ok(ExitCode::from(exit::DONE));
+    }
+
+    let needed = [
+        "coordinator",
+        "worker",
+        "datagen",
+        "peer-rayon",
+        "peer-procspawn",
+    ];
+    let example = Example {
+        package: "pool",
+        name: "tiny_tasks",
+    };
+    let binaries = match &args.bin_dir {
+        Some(directory) => {
+            Binaries::in_directory(directory, &[&needed[..], &[example.name]].concat())?
+        }
+        None => Binaries::build_with_example(&needed, Some(example), interrupt)?,
+    };
+    let data = args.dataset.prepare(&binaries, interrupt)?;
+    let timeout = Duration::from_secs(args.timeout);
+    let described = args
+        .dataset
+        .describe(&data, &binaries, timeout, interrupt)?;
+    let python = Python::prepare(interrupt)?;
+    let date = jiff::Zoned::now();
+    let results = Results::open(
+        args.out.as_deref(),
+        &date,
+        &described.machine,
+        &["peers.json"],
+    )?;
+
+    let job = run::Job {
+        binaries: &binaries,
+        python: &python,
+        data: &data,
+        field: args.dataset.field(),
+        workers: args.workers.unwrap_or(SUM_WORKERS),
+        cores: described.machine.cores,
+        runs: args.runs,
+        timeout,
+        quiet: args.dataset.quiet,
+    };
+    let mut peers = Peers {
+        schema: SCHEMA,
+        date: date.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        machine: described.machine,
+        dataset: described.dataset,
+        runs: args.runs,
+        workers: job.workers,
+        versions: python.versions(),
+        rows: Vec::new(),
+        tiny_workers: args.workers.unwrap_or(TINY_WORKERS),
+        rates: Vec::new(),
+        alone: Vec::new(),
+        skipped: Vec::new(),
+    };
+    let stopped = all(&mut peers, &sums, &tiny, &job, &results, interrupt)?;
+
+    print!("{}", table::terminal(&peers));
+    eprintln!("Saved in {}", results.directory().display());
+    if let Some(stopped) = stopped {
+        eprintln!("{stopped}; the peers measured so far are kept");
+        return Ok(exit::stopped_by(stopped.0));
+    }
+    let void = peers.rows.iter().any(|row| row.void.is_some())
+        || peers.rates.iter().any(|row| row.void.is_some())
+        || peers.alone.iter().any(|row| row.void.is_some());
+    Ok(ExitCode::from(if void { exit::FAILED } else { exit::DONE }))
+}
+
+/// Runs peer after peer, then the tiny tasks round by round, and saves what there is after each.
+fn all(
+    peers: &mut Peers,
+    sums: &[Peer],
+    tiny: &[TinyPeer],
+    job: &run::Job<'_>,
+    results: &Results,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<Interrupted>> {
+    let installed = |needs: Option<&str>| needs.map_or(Ok(()), |needs| job.python.has(needs));
+    let pairs = |peer: &Peer| u64::from(peer.pairs(job.runs)) + 1;
+    let rounds = if tiny.is_empty() { 0 } else { job.runs + 1 };
+    let steps = sums.iter().map(pairs).sum::<u64>() + u64::from(rounds);
+    let mut progress = Progress::steps("", steps, progress::wanted(job.quiet)).ticking();
+    for peer in sums {
+        progress.about(peer.name.clone());
+        let needs = match peer.program {
+            Program::Python { needs, .. } => Some(needs),
+            Program::Rayon { .. } => None,
+        };
+        if let Err(reason) = installed(needs) {
+            peers.skipped.push(skipped(&peer.name, reason));
+            (0..pairs(peer)).for_each(|_| progress.step());
+            continue;
+        }
+        match run::row(peer, job, interrupt, || progress.step()) {
+            Ok(row) => peers.rows.push(row),
+            Err(stopped) => return Ok(Some(stopped)),
+        }
+        save(peers, results)?;
+    }
+
+    progress.about("tiny tasks");
+    let mut runnable = Vec::new();
+    for peer in tiny {
+        match installed(peer.needs()) {
+            Ok(()) => runnable.push(*peer),
+            Err(reason) => peers.skipped.push(skipped(peer.name, reason)),
+        }
+    }
+    let mut tasks = Rounds::new(&runnable, peers.tiny_workers);
+    for round in 0..rounds {
+        if let Err(stopped) = tasks.run(round, job, interrupt) {
+            return Ok(Some(stopped));
+        }
+        (peers.rates, peers.alone) = (tasks.rates(), tasks.alone());
+        save(peers, results)?;
+        progress.step();
+    }
+    drop(progress);
+    save(peers, results)?;
+    Ok(None)
+}
+
+fn skipped(name: &str, reason: String) -> SkippedPeer {
+    SkippedPeer {
+        name: name.to_owned(),
+        reason,
+    }
+}
+
+fn save(peers: &Peers, results: &Results) -> anyhow::Result<()> {
+    results.json("peers.json", peers)?;
+    results.text("peers.md", &table::markdown(peers))
+}

@@ -1,0 +1,167 @@
+//! The peers as tables.
+
+use report::{PeerRow, Peers, Spread, format_count};
+
+use harness::grid::{Grid, seconds_spread, three_digits, times};
+
+/// The tables for a terminal.
+pub(crate) fn terminal(peers: &Peers) -> String {
+    format!(
+        "\n{}\n\n{}\n{}\n{}{}",
+        heading(peers),
+        sums(peers).for_terminal(),
+        rates(peers).for_terminal(),
+        alone(peers).for_terminal(),
+        troubles(peers),
+    )
+}
+
+/// The tables as a Markdown page.
+pub(crate) fn markdown(peers: &Peers) -> String {
+    format!(
+        "# Peers\n\n{}\n\nMedian (least – most) of interleaved pairs. A ratio above 1 says that ours \
+         is the faster.\n\n{}\n## Tiny tasks\n\nTasks a second with {} workers, ours by the pool as a \
+         library, all tasks queued at once.\n\n{}\n## One task alone\n\nThere and back, nothing else \
+         being under way, beside one byte through a bare socket, either pair \
+         of processes held to the same processors.\n\n{}{}",
+        heading(peers),
+        sums(peers).for_markdown(),
+        peers.tiny_workers,
+        rates(peers).for_markdown(),
+        alone(peers).for_markdown(),
+        troubles(peers),
+    )
+}
+
+fn heading(peers: &Peers) -> String {
+    format!(
+        "{} records, {} workers, {} pairs or more, {}; {}, {} cores, Linux {}; {}",
+        format_count(peers.dataset.records),
+        peers.workers,
+        peers.runs,
+        peers.date,
+        peers.machine.cpu,
+        peers.machine.cores,
+        peers.machine.kernel,
+        peers.versions.join(", "),
+    )
+}
+
+fn sums(peers: &Peers) -> Grid {
+    let head = ["peer", "measure", "ours", "theirs", "ratio", "wall ratio"];
+    let mut grid = Grid::new(&head, 2);
+    let ratio = |ratio: Option<Spread>| ratio.map_or_else(|| "–".to_owned(), times_spread);
+    for row in &peers.rows {
+        let seconds = |seconds: &Option<Spread>| match (seconds, &row.void) {
+            (_, Some(_)) => "void".to_owned(),
+            (Some(seconds), None) => seconds_spread(seconds),
+            (None, None) => "not run".to_owned(),
+        };
+        let PeerRow {
+            peer,
+            measure,
+            our_seconds,
+            their_seconds,
+            ..
+        } = row;
+        grid.rows.push(vec![
+            peer.clone(),
+            measure.clone(),
+            seconds(our_seconds),
+            seconds(their_seconds),
+            ratio(row.ratio),
+            ratio(row.wall_ratio),
+        ]);
+    }
+    grid
+}
+
+fn rates(peers: &Peers) -> Grid {
+    let head = ["tiny tasks", "start method", "ours", "theirs", "ratio"];
+    let mut grid = Grid::new(&head, 2);
+    for row in &peers.rates {
+        let rate = |rate| {
+            figure(rate, row.void.as_deref(), |rate| {
+                format!("{:.0}/s", rate.median)
+            })
+        };
+        grid.rows.push(vec![
+            row.peer.clone(),
+            row.start_method.to_string(),
+            rate(row.our_rate),
+            rate(row.their_rate),
+            figure(row.ratio, None, times_spread),
+        ]);
+    }
+    grid
+}
+
+fn alone(peers: &Peers) -> Grid {
+    let head = [
+        "one task alone",
+        "processors",
+        "there and back",
+        "bare socket",
+        "ratio",
+    ];
+    let mut grid = Grid::new(&head, 1);
+    for row in &peers.alone {
+        let time = |time| {
+            figure(time, row.void.as_deref(), |us| {
+                format!("{:.2} µs", us.median)
+            })
+        };
+        grid.rows.push(vec![
+            row.start_method.to_string(),
+            row.cores.to_string(),
+            time(row.one_task_us),
+            time(row.ping_pong_us),
+            figure(row.ratio, None, times_spread),
+        ]);
+    }
+    grid
+}
+
+/// A figure, or why there is none.
+fn figure(spread: Option<Spread>, void: Option<&str>, write: impl Fn(Spread) -> String) -> String {
+    match (spread, void) {
+        (_, Some(_)) => "void".to_owned(),
+        (Some(spread), None) => write(spread),
+        (None, None) => "–".to_owned(),
+    }
+}
+
+fn times_spread(ratio: Spread) -> String {
+    format!(
+        "{} ({} – {})",
+        times(ratio.median),
+        three_digits(ratio.min),
+        three_digits(ratio.max)
+    )
+}
+
+fn troubles(peers: &Peers) -> String {
+    let sums = peers.rows.iter().map(|row| (row.peer.clone(), &row.void));
+    let rates = peers.rates.iter().map(|row| {
+        let name = format!("{} beside {}", row.peer, row.start_method);
+        (name, &row.void)
+    });
+    let alone = peers.alone.iter().map(|row| {
+        let name = format!("one task alone, {}, {} cores", row.start_method, row.cores);
+        (name, &row.void)
+    });
+    let voids = sums
+        .chain(rates)
+        .chain(alone)
+        .filter_map(|(name, void)| Some(format!("- {name} void: {}\n", void.as_ref()?)));
+    let skipped = peers
+        .skipped
+        .iter()
+        .map(|peer| format!("- {} skipped: {}\n", peer.name, peer.reason));
+    let lines: String = voids.chain(skipped).collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("\n{lines}")
+    }
+}

@@ -1,0 +1,263 @@
+//! The loop of a worker: greet, set up, then answer calls until the socket closes.
+
+mod answers;
+mod outbox;
+mod stream;
+
+use crate::channel::{Channel, ChannelError, Frame};
+use crate::regions::Reach;
+use crate::sandbox::{self, SandboxError};
+use crate::{Inherited, Regions, logging, memory_in_full, panic};
+use answers::Answers;
+pub(crate) use outbox::Outbox;
+use shmem::Board;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use stream::StreamedInput;
+use task::Input;
+use task::{Failure, Registry};
+use thiserror::Error;
+use wire::{
+    Call, CallInput, FailureKind, FromWorker, Hello, HelloError, Setup, SetupStep, Source, ToWorker,
+};
+
+/// Why a worker stopped serving before its coordinator was done with it.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The socket failed, or carried something that is not a frame.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+    /// An answer could not be sent.
+    #[error("cannot answer the coordinator: {0}")]
+    Send(#[from] io::Error),
+    /// The coordinator cannot be talked to.
+    #[error(transparent)]
+    Hello(#[from] HelloError),
+    /// A frame that does not belong there.
+    #[error("the coordinator sent {found} where {expected} was due")]
+    Unexpected {
+        /// What came.
+        found: String,
+        /// What was due.
+        expected: &'static str,
+    },
+    /// A frame that cannot be decoded.
+    #[error(transparent)]
+    Decode(#[from] wire::DecodeError),
+    /// The initializer failed.
+    #[error("the initializer failed: {0}")]
+    Initializer(String),
+    /// The process could not be confined.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The set-up speaks of a board, and no descriptor came with it.
+    #[error("the set-up came without the descriptor of its board")]
+    NoBoard,
+    /// The board cannot be mapped.
+    #[error(transparent)]
+    Board(#[from] shmem::BoardError),
+}
+
+/// Serves calls of the registry's tasks on a connected socket until the coordinator closes it or
+/// says to shut down. Regions that calls refer to as inherited are looked up in `inherited`.
+///
+/// # Errors
+/// [`ServeError`]; what a task does wrong is an answer, not an error of this loop.
+pub fn serve(socket: OwnedFd, registry: &Registry, inherited: Inherited) -> Result<(), ServeError> {
+    let socket = Arc::new(socket);
+    let mut channel = Channel::new(Arc::clone(&socket));
+    let outbox = Arc::new(Outbox::new(socket));
+    outbox.push(&Hello::ours())?;
+    outbox.flush()?;
+    match channel.wait_frame()? {
+        None => return Ok(()),
+        Some(frame) => drop(Hello::accept(frame.body)?),
+    }
+    panic::capture();
+    let Some(mut frame) = channel.wait_frame()? else {
+        return Ok(());
+    };
+    let Some(place) = set_up(&mut frame, &outbox, registry)? else {
+        return Ok(());
+    };
+    let answers = Answers::new(outbox, place.events);
+    answer_calls(channel, answers, registry, Regions::new(inherited), &place)
+}
+
+/// The longest reason that an initializer's failure is given, in bytes.
+const MAX_REASON: usize = 64 * 1024;
+
+/// What the set-up leaves for the loop.
+struct Place {
+    board: Option<(Board, usize)>,
+    events: bool,
+    /// Held while calls are served.
+    _forwarding: Option<tracing_core::dispatcher::DefaultGuard>,
+}
+
+impl Place {
+    /// Says, to the coordinator and to our own log records, which call is running.
+    fn mark(&self, call: Option<u64>) {
+        logging::running(call);
+        if let Some((board, index)) = &self.board {
+            board
+                .word(*index)
+                .store(call.map_or(0, |id| id.wrapping_add(1)), Ordering::Release);
+        }
+    }
+}
+
+/// Does what the set-up says; `None` where the coordinator is done with us already.
+fn set_up(
+    frame: &mut Frame<'_>,
+    outbox: &Arc<Outbox>,
+    registry: &Registry,
+) -> Result<Option<Place>, ServeError> {
+    let setup: Setup<'_> = match wire::decode(frame.body)? {
+        ToWorker::Setup(setup) => setup,
+        ToWorker::Shutdown => return Ok(None),
+        other => return Err(unexpected(&other, "the set-up")),
+    };
+    let board = match setup.board {
+        None => None,
+        Some(index) => {
+            let descriptor = frame.take_descriptor().ok_or(ServeError::NoBoard)?;
+            Some((Board::open(descriptor, index as usize + 1)?, index as usize))
+        }
+    };
+    let forwarding = logging::forward(outbox, setup.log_level);
+    registry.named(setup.name);
+    if let Some((task, args)) = setup.initializer {
+        let ran = panic::catch(|| registry.run(task, args, Input::none(), Vec::new()));
+        if let Err(failure) = ran {
+            let reason = format!("{task}: {}", failure.message);
+            let reason = refuse(outbox, SetupStep::Initializer, reason)?;
+            return Err(ServeError::Initializer(reason));
+        }
+    }
+    // After the initializer, which opens what its program needs; before anything that came from
+    // elsewhere is looked at.
+    if setup.sandbox
+        && let Err(error) = sandbox::confine()
+    {
+        refuse(outbox, SetupStep::Sandbox, error.to_string())?;
+        return Err(error.into());
+    }
+    outbox.push(&FromWorker::Ready {
+        tasks: registry.names(),
+    })?;
+    outbox.flush()?;
+    Ok(Some(Place {
+        board,
+        events: setup.events,
+        _forwarding: forwarding,
+    }))
+}
+
+/// Tells the coordinator why this worker cannot serve; gives what was told.
+fn refuse(outbox: &Outbox, step: SetupStep, mut reason: String) -> io::Result<String> {
+    reason.truncate(reason.floor_char_boundary(MAX_REASON));
+    outbox.push(&FromWorker::Refused {
+        step,
+        reason: &reason,
+    })?;
+    outbox.flush()?;
+    Ok(reason)
+}
+
+fn answer_calls(
+    mut channel: Channel,
+    mut answers: Answers,
+    registry: &Registry,
+    mut regions: Regions,
+    place: &Place,
+) -> Result<(), ServeError> {
+    loop {
+        if !channel.is_ready()? {
+            answers.flush()?;
+        }
+        let Some(mut frame) = channel.wait_frame()? else {
+            return Ok(());
+        };
+        match wire::decode(frame.body)? {
+            ToWorker::Call(call) => {
+                answers.before(call.task)?;
+                place.mark(Some(call.id));
+                if call.input == CallInput::Stream {
+                    // The chunks will overwrite the frame that these borrow from.
+                    let (id, task, args) = (call.id, call.task.to_owned(), call.args.to_vec());
+                    answer_stream(&mut channel, &mut answers, registry, (id, &task, &args))?;
+                } else {
+                    answer(&mut answers, registry, &regions, &call)?;
+                }
+                place.mark(None);
+            }
+            ToWorker::Attach { region, source } => {
+                let descriptor = match source {
+                    Source::Descriptor { .. } | Source::File { .. } => frame.take_descriptor(),
+                    Source::Segment { .. } | Source::Path { .. } | Source::Inherited => None,
+                };
+                regions.attach(region, &source, descriptor);
+            }
+            ToWorker::Detach { region } => regions.detach(region),
+            ToWorker::ReportMemory => answers.memory(memory_in_full())?,
+            ToWorker::Shutdown => return Ok(answers.flush()?),
+            other @ (ToWorker::Chunk(_)
+            | ToWorker::ChunkEnd
+            | ToWorker::ChunkAbort
+            | ToWorker::Setup(_)) => return Err(unexpected(&other, "a call")),
+        }
+    }
+}
+
+/// Runs a call whose input is in reach.
+fn answer(
+    answers: &mut Answers,
+    registry: &Registry,
+    regions: &Regions,
+    call: &Call<'_>,
+) -> Result<(), ServeError> {
+    let reach = match call.input {
+        CallInput::None | CallInput::Stream => Ok(Reach::Bytes(&[])),
+        CallInput::Inline(bytes) => Ok(Reach::Bytes(bytes)),
+        CallInput::Slice {
+            region,
+            offset,
+            len,
+        } => regions.reach(region, offset, len),
+    };
+    answers.outbox().received(call.id)?;
+    let ran = match reach {
+        Ok(mut reach) => {
+            panic::catch(|| registry.run(call.task, call.args, reach.input(), answers.buffer()))
+        }
+        Err(error) => Err(Failure::new(FailureKind::BadInput, error.to_string())),
+    };
+    Ok(answers.after(call.id, call.task, ran)?)
+}
+
+/// Runs a call whose input follows in chunks, and takes up those that its task did not want.
+fn answer_stream(
+    channel: &mut Channel,
+    answers: &mut Answers,
+    registry: &Registry,
+    (id, task, args): (u64, &str, &[u8]),
+) -> Result<(), ServeError> {
+    let buffer = answers.buffer();
+    let mut stream = StreamedInput::new(channel, answers.outbox(), id);
+    let input = Input::from_stream(&mut stream);
+    let ran = panic::catch(|| registry.run(task, args, input, buffer));
+    stream.finish()?;
+    Ok(answers.after(id, task, ran)?)
+}
+
+fn unexpected(found: &ToWorker<'_>, expected: &'static str) -> ServeError {
+    let mut found = format!("{found:?}");
+    found.truncate(found.floor_char_boundary(80));
+    ServeError::Unexpected { found, expected }
+}
+
+#[cfg(test)]
+mod tests;

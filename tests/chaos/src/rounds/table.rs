@@ -1,0 +1,78 @@
+//! The run of chaos as a table, and one line while it goes on.
+
+use report::{Chaos, ChaosRounds, format_count};
+
+use harness::grid::{Grid, seconds};
+
+/// The whole of it, for a terminal.
+pub(crate) fn terminal(chaos: &Chaos) -> String {
+    let rounds = &chaos.rounds;
+    let head = [
+        "harm",
+        "planned",
+        "done",
+        "then right",
+        "clear error",
+        "signalled",
+        "failed",
+    ];
+    let mut harms = Grid::new(&head, 1);
+    for harm in &chaos.harms {
+        let figures = [
+            harm.planned,
+            harm.done,
+            harm.right,
+            harm.clear_error,
+            harm.signalled,
+            harm.failed,
+        ];
+        let mut row = vec![harm.kind.clone()];
+        row.extend(figures.map(format_count));
+        harms.rows.push(row);
+    }
+    let count = |kinds: &[&str]| {
+        let of_kind = |kind: &str| kinds.contains(&kind);
+        let broken = chaos.failures.iter();
+        broken.filter(|broken| of_kind(&broken.kind)).count()
+    };
+    let mut ends = Grid::new(&["rounds", ""], 1);
+    for (name, figure) in [
+        ("all", format_count(rounds.all)),
+        ("answered, right to the bit", format_count(rounds.right)),
+        (
+            "of those, under harm",
+            format_count(rounds.right_under_harm),
+        ),
+        ("one clear error", format_count(rounds.clear_error)),
+        ("ended by its signal", format_count(rounds.signalled)),
+        ("broke a promise", format_count(rounds.failed)),
+        ("wrong answers", count(&["wrong-answer"]).to_string()),
+        (
+            "unclear or unprovoked errors, panics",
+            count(&["unclear-error", "unprovoked-error", "panic"]).to_string(),
+        ),
+        ("hangs", count(&["hang"]).to_string()),
+        (
+            "leftovers after 1 s",
+            count(&["left-process", "left-segment", "left-file"]).to_string(),
+        ),
+        ("slowest round", seconds(rounds.slowest_seconds)),
+        ("slowest cleanup", seconds(rounds.slowest_cleanup_seconds)),
+    ] {
+        ends.rows.push(vec![name.to_owned(), figure]);
+    }
+    let (seed, took) = (chaos.seed, seconds(chaos.seconds));
+    format!(
+        "\n{}\n{}\nseed {seed}, {took}\n",
+        harms.for_terminal(),
+        ends.for_terminal()
+    )
+}
+
+/// One line while it goes on.
+pub(crate) fn line(rounds: &ChaosRounds) -> String {
+    format!(
+        "{} rounds: {} right, {} clear errors, {} signalled, {} failed",
+        rounds.all, rounds.right, rounds.clear_error, rounds.signalled, rounds.failed
+    )
+}

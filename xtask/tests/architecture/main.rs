@@ -1,0 +1,13 @@
+//! The architecture as a test: which crate may depend on which, and which file imports which.
+
+mod cycles;
+mod dependencies;
+mod imports;
+
+use std::path::{Path, PathBuf};
+
+/// The directory of the workspace.
+fn root() -> PathBuf {
+    let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    parent.expect("xtask is a directory of the workspace").to_owned()
+}
