@@ -19,14 +19,18 @@ impl From<TaskFailure> for Error {
                     FailureKind::UnknownTask => ErrorKind::UnknownTask,
                     FailureKind::BadArgs | FailureKind::BadInput => ErrorKind::Arguments,
                 };
-                let hint = match kind {
-                    ErrorKind::UnknownTask => UNKNOWN_TASK_HINT,
-                    _ => "",
+                let text = match kind {
+                    ErrorKind::UnknownTask => text + UNKNOWN_TASK_HINT,
+                    // One that was passed on from another thread has no place of its own.
+                    ErrorKind::Panicked if failed.location.is_empty() => {
+                        format!("panicked: {}", failed.message)
+                    }
+                    _ => text,
                 };
                 let given = |text: String| Some(text).filter(|text| !text.is_empty());
                 Error(Box::new(Details {
                     kind: Some(kind),
-                    text: text + hint,
+                    text,
                     worker: Some(failed.worker),
                     location: given(failed.location),
                     backtrace: given(failed.backtrace),

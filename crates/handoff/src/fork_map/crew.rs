@@ -10,11 +10,11 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use runtime::ForkError;
 use serde::de::DeserializeOwned;
 use shmem::Board;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
-use runtime::ForkError;
 
 /// Bytes that a pipe holds, where the kernel allows it.
 const PIPE: usize = 1 << 20;

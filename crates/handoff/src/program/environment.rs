@@ -1,7 +1,7 @@
 //! The environment variable by which a worker knows what it is.
 
-use std::os::unix::process::parent_id;
 use runtime::Endpoint;
+use std::os::unix::process::parent_id;
 use wire::WORKER_VARIABLE;
 
 /// How this process was started.
