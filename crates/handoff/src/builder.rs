@@ -12,6 +12,7 @@ use log::LevelFilter;
 use pool::{Program, RawCall};
 use std::ffi::OsString;
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -202,6 +203,13 @@ impl Builder {
     /// How long a worker may take to get ready; 30 seconds by default.
     pub fn start_timeout(self, timeout: Duration) -> Builder {
         self.set(move |pool| pool.start_timeout(timeout))
+    }
+
+    /// Makes every call that waits return [`ErrorKind::Interrupted`] once `descriptor` is readable: a
+    /// pipe that a signal handler writes to, say. The pool reads nothing from it, and can still be
+    /// shut down. Not with [`StartMethod::InProcess`].
+    pub fn interrupted_by(self, descriptor: OwnedFd) -> Builder {
+        self.set(move |pool| pool.interrupted_by(descriptor))
     }
 
     /// How long a worker that is asked to end may take before it is killed; 5 seconds by default.

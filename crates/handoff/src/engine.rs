@@ -4,7 +4,9 @@ use crate::counters::Counters;
 use crate::threads::Threads;
 use crate::{Error, Shutdown};
 use pool::{RawCall, Reply};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What runs the tasks of a [`Pool`](crate::Pool).
 pub(crate) enum Engine {
@@ -28,20 +30,20 @@ impl Engine {
                 seen,
             } => {
                 while threads.open() >= *bound {
-                    threads.wait_for_end(seen);
+                    threads.wait_for_end(seen, None);
                 }
                 Ok(threads.submit(call, reply))
             }
         }
     }
 
-    /// Waits until something happens, and deals with it. A pool that cannot go on fails its tasks
-    /// first, so whoever waits for one finds out.
-    pub(crate) fn drive(&mut self) -> Result<(), Error> {
+    /// Waits until something happens, for at most `timeout`, and deals with it. A pool that cannot go
+    /// on fails its tasks first, so that a caller who waits for one learns why.
+    pub(crate) fn drive(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
         match self {
-            Engine::Processes(pool) => Ok(pool.drive(None)?),
+            Engine::Processes(pool) => Ok(pool.drive(timeout)?),
             Engine::Threads { threads, seen, .. } => {
-                threads.wait_for_end(seen);
+                threads.wait_for_end(seen, timeout);
                 Ok(())
             }
         }
@@ -76,6 +78,15 @@ impl Engine {
                 threads.shutdown(how == Shutdown::Drain);
                 Ok(())
             }
+        }
+    }
+}
+
+impl AsFd for Engine {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Engine::Processes(pool) => pool.as_fd(),
+            Engine::Threads { threads, .. } => threads.as_fd(),
         }
     }
 }

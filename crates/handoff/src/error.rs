@@ -76,6 +76,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The library was used in a way that cannot work; the text says what to do instead.
     Misuse,
+    /// The descriptor of [`Builder::interrupted_by`](crate::Builder::interrupted_by) became readable.
+    Interrupted,
     /// The operating system refused something that the pool needs.
     System,
 }

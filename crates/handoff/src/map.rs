@@ -167,7 +167,7 @@ where
             }
             drop(arrivals);
             // A pool that cannot go on fails every open task, so there is a result then too.
-            let _ = self.pool.engine.drive();
+            let _ = self.pool.engine.drive(None);
         }
     }
 

@@ -11,8 +11,10 @@ use crate::{Call, Error, ErrorKind};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// Worker processes, and the tasks that they run.
 ///
@@ -178,8 +180,41 @@ impl Pool {
                     "the result of this handle has been taken already",
                 ));
             }
-            self.engine.drive()?;
+            self.engine.drive(None)?;
         }
+    }
+
+    /// As [`wait`](Self::wait), for at most `timeout`; gives the handle back where there is no result
+    /// by then. The task goes on.
+    ///
+    /// # Errors
+    /// The handle.
+    pub fn wait_for<R>(
+        &mut self,
+        handle: Handle<R>,
+        timeout: Duration,
+    ) -> Result<Result<R, Error>, Handle<R>> {
+        let deadline = Instant::now().checked_add(timeout);
+        while self.check_handle(&handle).is_ok() && !handle.is_done() {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(handle);
+            }
+            if let Err(error) = self.engine.drive(left) {
+                return Ok(Err(error));
+            }
+        }
+        Ok(self.wait(handle))
+    }
+
+    /// Waits until something happens, for at most `timeout` (`None`: as long as it takes), and deals
+    /// with it: results, deaths, limits that have passed. For programs with an event loop of their own,
+    /// which call it with a timeout of zero whenever the pool's descriptor ([`AsFd`]) is readable.
+    ///
+    /// # Errors
+    /// Why the pool cannot go on, or [`ErrorKind::Interrupted`].
+    pub fn drive(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
+        self.engine.drive(timeout)
     }
 
     /// Gives a task up: a queued one is never begun, a running one is ended with its worker, which is
@@ -295,6 +330,13 @@ impl Pool {
             ErrorKind::Misuse,
             "this handle belongs to a task of another pool",
         ))
+    }
+}
+
+/// Readable when [`drive`](Pool::drive) has something to do.
+impl AsFd for Pool {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.engine.as_fd()
     }
 }
 

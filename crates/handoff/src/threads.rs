@@ -9,11 +9,15 @@ pub(crate) mod panics;
 use crate::counters::Counters;
 use crate::worker;
 use crate::{Error, ErrorKind};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use pool::{Failed, RawCall, Reply, TaskFailure};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use task::{Failure, Input, Registry};
 
 /// Threads that run tasks. Can be shared.
@@ -28,6 +32,10 @@ struct Shared {
     work: Condvar,
     /// A task has ended.
     ended: Condvar,
+    /// Readable when a task has ended, for a caller with an event loop.
+    bell: EventFd,
+    /// Whether anybody asked for the bell: a system call a task is only paid for then.
+    watched: AtomicBool,
 }
 
 #[derive(Default)]
@@ -44,6 +52,15 @@ struct State {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever waits for a task's end.
+    fn report_end(&self) {
+        self.ended.notify_all();
+        if self.watched.load(Ordering::Relaxed) {
+            // Fails only where the counter is full: it is readable then.
+            let _ = self.bell.write(1);
+        }
     }
 }
 
@@ -65,11 +82,18 @@ impl Threads {
         initializer: Option<RawCall>,
     ) -> Result<Threads, Error> {
         panics::capture();
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let bell = EventFd::from_value_and_flags(0, flags).map_err(|error| {
+            let text = format!("cannot create an event descriptor: {error}");
+            Error::new(ErrorKind::System, text)
+        })?;
         let threads = Threads {
             shared: Arc::new(Shared {
                 state: Mutex::default(),
                 work: Condvar::new(),
                 ended: Condvar::new(),
+                bell,
+                watched: AtomicBool::new(false),
             }),
             threads: Mutex::default(),
         };
@@ -138,21 +162,28 @@ impl Threads {
         state.failed += 1;
         drop(state);
         reply.resolve(Err(TaskFailure::Cancelled));
-        self.shared.ended.notify_all();
+        self.shared.report_end();
         true
     }
 
-    /// Waits until more tasks have ended than `seen`, and adds those.
-    pub(crate) fn wait_for_end(&self, seen: &mut u64) {
+    /// Waits until more tasks have ended than `seen`, for at most `timeout`, and adds those.
+    pub(crate) fn wait_for_end(&self, seen: &mut u64, timeout: Option<Duration>) {
+        let ended = &self.shared.ended;
         let mut state = self.shared.lock();
-        while state.ended() == *seen && state.open() > 0 {
-            state = self
-                .shared
-                .ended
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        let waits = |state: &mut State| state.ended() == *seen && state.open() > 0;
+        state = match timeout {
+            None => {
+                let waited = ended.wait_while(state, waits);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+            Some(timeout) => {
+                let waited = ended.wait_timeout_while(state, timeout, waits);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         *seen = state.ended();
+        // Tasks that end after this ring again.
+        let _ = self.shared.bell.read();
     }
 
     /// Tasks that have no result yet.
@@ -192,11 +223,22 @@ impl Threads {
             let _ = thread.join();
         }
         self.shared.lock().workers = 0;
-        self.shared.ended.notify_all();
+        self.shared.report_end();
     }
 
     fn handles(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Readable where a task has ended since [`Threads::wait_for_end`].
+impl AsFd for Threads {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        if !self.shared.watched.swap(true, Ordering::Relaxed) {
+            // What ended before is reported too.
+            let _ = self.shared.bell.write(1);
+        }
+        self.shared.bell.as_fd()
     }
 }
 
@@ -238,7 +280,7 @@ fn serve(name: &str, registry: &Registry, shared: &Shared) {
             state.failed += 1;
         }
         drop(state);
-        shared.ended.notify_all();
+        shared.report_end();
     }
 }
 

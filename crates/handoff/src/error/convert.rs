@@ -58,7 +58,8 @@ impl From<PoolError> for Error {
             PoolError::Initializer { .. } => ErrorKind::Initializer,
             PoolError::UnknownTask(..) => ErrorKind::UnknownTask,
             PoolError::NoSandbox(_) => ErrorKind::Unsupported,
-            PoolError::Wait(_) | PoolError::Interrupted => ErrorKind::System,
+            PoolError::Wait(_) => ErrorKind::System,
+            PoolError::Interrupted => ErrorKind::Interrupted,
             PoolError::Start(_)
             | PoolError::NotReady(_)
             | PoolError::Short(_)

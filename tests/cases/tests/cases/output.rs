@@ -1,0 +1,90 @@
+//! What tasks print and log, and what is left of a panic.
+
+use crate::engine::pool;
+use crate::tasks::{add_one, log_warning, panic_in_a_thread, say};
+use crate::{Case, case};
+use handoff::StartMethod;
+use std::io::Read;
+use std::os::fd::AsRawFd;
+
+pub(crate) const CASES: &[Case] = &[
+    case(
+        "what_a_task_prints_on_stderr_arrives",
+        what_a_task_prints_on_stderr_arrives,
+    ),
+    case(
+        "records_of_a_logger_set_first_arrive",
+        records_of_a_logger_set_first_arrive,
+    ),
+    case(
+        "a_panic_in_a_task_s_thread_is_printed",
+        a_panic_in_a_task_s_thread_is_printed,
+    ),
+];
+
+/// What this process and its workers write to stderr while `run` runs.
+fn stderr_of(run: impl FnOnce()) -> String {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    // SAFETY: both are open, and nobody else uses stderr meanwhile.
+    let saved = unsafe { libc::dup(2) };
+    // SAFETY: as above.
+    unsafe { libc::dup2(writer.as_raw_fd(), 2) };
+    run();
+    // SAFETY: as above.
+    unsafe { libc::dup2(saved, 2) };
+    drop(writer);
+    // Workers may hold the pipe for a moment.
+    let mut text = vec![0; 1 << 16];
+    let count = reader.read(&mut text).unwrap();
+    text.truncate(count);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn what_a_task_prints_on_stderr_arrives(method: StartMethod) {
+    let said = stderr_of(|| {
+        let mut pool = pool(method, 1);
+        pool.run(say("a line for people".into())).unwrap();
+        pool.shutdown(handoff::Shutdown::Drain).unwrap();
+    });
+    let line = said.lines().find(|line| line.contains("a line for people"));
+    let line = line.unwrap_or_else(|| panic!("{said:?}"));
+    assert!(line.contains("-1"), "the worker's name is missing: {line}");
+}
+
+/// A logger as people set it in the first line of `main`.
+struct Plain;
+
+impl log::Log for Plain {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        eprintln!("plain: {}", record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+fn records_of_a_logger_set_first_arrive(method: StartMethod) {
+    let said = stderr_of(|| {
+        log::set_logger(&Plain).unwrap();
+        log::set_max_level(log::LevelFilter::Info);
+        let mut pool = pool(method, 1);
+        pool.run(log_warning("disk almost full".into())).unwrap();
+        pool.run(add_one(1)).unwrap();
+        pool.shutdown(handoff::Shutdown::Drain).unwrap();
+    });
+    // A spawned worker has no logger here, since this case sets it after init; then a warning is due.
+    let known = said.contains("disk almost full") || said.contains("log");
+    assert!(known, "{said:?}");
+}
+
+fn a_panic_in_a_task_s_thread_is_printed(method: StartMethod) {
+    let said = stderr_of(|| {
+        let mut pool = pool(method, 1);
+        assert!(pool.run(panic_in_a_thread("a bad item".into())).unwrap());
+        pool.shutdown(handoff::Shutdown::Drain).unwrap();
+    });
+    assert!(said.contains("a bad item"), "{said:?}");
+}
