@@ -1,7 +1,7 @@
 //! The background pool as an async program uses it, and arguments that cannot travel.
 
 use crate::tasks::{Marks, add_one, mark, sleep_ms};
-use crate::{Case, case};
+use crate::{Case, background, case};
 use handoff::{ErrorKind, Pool, StartMethod, task};
 use std::future::Future;
 use std::pin::pin;
@@ -10,15 +10,15 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 pub(crate) const CASES: &[Case] = &[
-    case(
+    background(
         "waiting_for_room_blocks_no_executor",
         waiting_for_room_blocks_no_executor,
     ),
-    case(
+    background(
         "a_dropped_future_can_cancel_its_task",
         a_dropped_future_can_cancel_its_task,
     ),
-    case(
+    background(
         "counters_are_true_while_a_task_runs",
         counters_are_true_while_a_task_runs,
     ),

@@ -2,7 +2,7 @@
 
 use crate::engine::{pool, warm};
 use crate::tasks::{Marks, add_one, mark, sleep_ms};
-use crate::{Case, case};
+use crate::{Case, background, case};
 use handoff::{ErrorKind, Pool, StartMethod, What};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -23,12 +23,12 @@ pub(crate) const CASES: &[Case] = &[
         "tasks_run_while_the_caller_computes",
         tasks_run_while_the_caller_computes,
     ),
-    case(
+    background(
         "a_background_pool_runs_all_while_the_caller_computes",
         in_the_background,
     ),
     case("an_interrupted_map_ends", an_interrupted_map_ends),
-    case(
+    background(
         "an_interrupted_background_pool_answers",
         an_interrupted_background_pool_answers,
     ),

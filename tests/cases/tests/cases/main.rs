@@ -45,6 +45,15 @@ const fn case(name: &'static str, run: fn(StartMethod)) -> Case {
     }
 }
 
+/// For pools in the background, which have a thread and so cannot fork.
+const fn background(name: &'static str, run: fn(StartMethod)) -> Case {
+    Case {
+        name,
+        run,
+        methods: &[StartMethod::Spawn, StartMethod::ForkServer],
+    }
+}
+
 fn cases() -> Vec<Case> {
     [
         surroundings::CASES,

@@ -1,11 +1,12 @@
 //! What tasks print and log, and what is left of a panic.
 
 use crate::engine::pool;
-use crate::tasks::{add_one, log_warning, panic_in_a_thread, say};
+use crate::tasks::{panic_in_a_thread, say};
 use crate::{Case, case};
 use handoff::StartMethod;
 use std::io::Read;
 use std::os::fd::AsRawFd;
+use std::process::Command;
 
 pub(crate) const CASES: &[Case] = &[
     case(
@@ -51,33 +52,17 @@ fn what_a_task_prints_on_stderr_arrives(method: StartMethod) {
     assert!(line.contains("-1"), "the worker's name is missing: {line}");
 }
 
-/// A logger as people set it in the first line of `main`.
-struct Plain;
-
-impl log::Log for Plain {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        eprintln!("plain: {}", record.args());
-    }
-
-    fn flush(&self) {}
-}
-
 fn records_of_a_logger_set_first_arrive(method: StartMethod) {
-    let said = stderr_of(|| {
-        log::set_logger(&Plain).unwrap();
-        log::set_max_level(log::LevelFilter::Info);
-        let mut pool = pool(method, 1);
-        pool.run(log_warning("disk almost full".into())).unwrap();
-        pool.run(add_one(1)).unwrap();
-        pool.shutdown(handoff::Shutdown::Drain).unwrap();
-    });
-    // A spawned worker has no logger here, since this case sets it after init; then a warning is due.
-    let known = said.contains("disk almost full") || said.contains("log");
-    assert!(known, "{said:?}");
+    let output = Command::new(env!("CARGO_BIN_EXE_early-logger"))
+        .arg(crate::word(&method))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let records = said
+        .lines()
+        .filter(|line| line.contains("disk almost full"));
+    assert_eq!(records.count(), 1, "{said:?}");
 }
 
 fn a_panic_in_a_task_s_thread_is_printed(method: StartMethod) {

@@ -72,11 +72,6 @@ pub(crate) fn say(text: String) {
 }
 
 #[task]
-pub(crate) fn log_warning(text: String) {
-    log::warn!("{text}");
-}
-
-#[task]
 pub(crate) fn panic_in_a_thread(text: String) -> bool {
     std::thread::spawn(move || panic!("{text}")).join().is_err()
 }
