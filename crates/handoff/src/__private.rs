@@ -3,6 +3,7 @@
 //! Not a part of the public interface: everything here may change with the macro.
 
 use crate::encoding;
+pub use crate::program::serve_before_main;
 pub use linkme;
 use pool::FailureKind;
 use serde::Serialize;

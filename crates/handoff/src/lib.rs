@@ -19,6 +19,7 @@ mod pending;
 mod pool;
 mod program;
 mod slot;
+pub mod testing;
 mod threads;
 mod worker;
 
@@ -34,5 +35,6 @@ pub use macros::task;
 pub use map::{Map, MapUnordered};
 pub use pending::Pending;
 pub use program::{init, init_with, serve_at};
+pub use runtime::Forwarding;
 pub use task::{Input, Reduce, Registry, Task, TaskError};
 pub use worker::{Worker, worker};

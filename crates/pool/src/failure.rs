@@ -126,7 +126,7 @@ impl fmt::Display for Certificate {
             )?;
         }
         if !self.stderr.is_empty() {
-            write!(formatter, "; its stderr ended: {}", self.stderr.join(" | "))?;
+            write!(formatter, "; its stderr: {}", self.stderr.join(" | "))?;
         }
         Ok(())
     }

@@ -36,6 +36,10 @@ mod memory;
 mod panic;
 mod reap;
 mod regions;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+#[cfg(not(feature = "sandbox"))]
+#[path = "sandbox/absent.rs"]
 mod sandbox;
 mod serve;
 

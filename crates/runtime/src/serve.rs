@@ -94,7 +94,7 @@ struct Place {
     board: Option<(Board, usize)>,
     events: bool,
     /// Held while calls are served.
-    _forwarding: Option<tracing_core::dispatcher::DefaultGuard>,
+    _forwarding: Option<logging::Guard>,
 }
 
 impl Place {

@@ -2,7 +2,7 @@
 //!
 //! Both sides decode without copying: strings and bytes borrow from the frame's body.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Names a region of memory that a worker has been told of; unique within one pool.
 pub type RegionId = u32;
@@ -120,6 +120,7 @@ pub struct Call<'a> {
     /// The task's registered name.
     pub task: &'a str,
     /// The task's arguments, encoded with postcard.
+    #[serde(serialize_with = "bytes")]
     pub args: &'a [u8],
     /// The input it works on.
     #[serde(borrow)]
@@ -132,7 +133,7 @@ pub enum CallInput<'a> {
     /// None.
     None,
     /// These bytes.
-    Inline(&'a [u8]),
+    Inline(#[serde(serialize_with = "bytes")] &'a [u8]),
     /// A range of a region.
     Slice {
         /// Which.
@@ -173,12 +174,13 @@ pub enum FromWorker<'a> {
     },
     /// A part of the output of the call that is answered next; outputs over
     /// [`MAX_CHUNK`](crate::MAX_CHUNK) come in such parts.
-    OutputPart(&'a [u8]),
+    OutputPart(#[serde(serialize_with = "bytes")] &'a [u8]),
     /// A call has ended well.
     Done {
         /// The call.
         id: u64,
         /// The rest of its output, encoded with postcard.
+        #[serde(serialize_with = "bytes")]
         output: &'a [u8],
         /// When the task began.
         began_ns: u64,
@@ -205,6 +207,12 @@ pub enum FromWorker<'a> {
     /// A log record.
     #[serde(borrow)]
     Log(LogRecord<'a>),
+}
+
+/// Writes bytes at once. Serde takes a slice for a sequence, and postcard writes that byte by byte; what
+/// is on the wire is the same.
+fn bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 /// In which way a call failed.
