@@ -93,7 +93,7 @@ pub(crate) fn tasks() -> Registry {
                 task.name, other.place, task.place
             );
         }
-        tasks = tasks.with_runner(task.name, task.run);
+        tasks = tasks.with_runner(task.name, task.run, (task.fingerprint)());
     }
     tasks
 }

@@ -164,6 +164,14 @@ pub enum PoolError {
         /// What stood in the way.
         reason: String,
     },
+    /// A worker's program is another build than this one.
+    #[error("{worker} is of another build: {why}; build both programs from the same source")]
+    OtherBuild {
+        /// The worker's name.
+        worker: String,
+        /// What differs.
+        why: String,
+    },
     /// A task is not among those of the workers.
     #[error("the workers have no task named {0:?}; they have {1}")]
     UnknownTask(String, String),

@@ -125,6 +125,8 @@ pub struct Call<'a> {
     /// The input it works on.
     #[serde(borrow)]
     pub input: CallInput<'a>,
+    /// How often the call has been begun, this time included: 1 unless a worker died running it.
+    pub attempt: u32,
 }
 
 /// The input of a call.
@@ -152,9 +154,11 @@ pub enum CallInput<'a> {
 pub enum FromWorker<'a> {
     /// Set up, initialised, and waiting for calls.
     Ready {
-        /// The names of the tasks that it can run.
+        /// The tasks that it can run.
         #[serde(borrow)]
-        tasks: Vec<&'a str>,
+        tasks: Vec<KnownTask<'a>>,
+        /// Tells its program's image from others; 0 where it cannot be told.
+        build: u64,
     },
     /// A step of the set-up failed; the worker exits.
     Refused {
@@ -207,6 +211,15 @@ pub enum FromWorker<'a> {
     /// A log record.
     #[serde(borrow)]
     Log(LogRecord<'a>),
+}
+
+/// A task that a worker can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownTask<'a> {
+    /// Its registered name.
+    pub name: &'a str,
+    /// Tells apart builds in which its arguments or output differ; 0 where it cannot be told.
+    pub fingerprint: u64,
 }
 
 /// Writes bytes at once. Serde takes a slice for a sequence, and postcard writes that byte by byte; what

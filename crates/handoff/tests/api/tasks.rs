@@ -88,6 +88,18 @@ impl Task for Double {
     }
 }
 
+/// What [`Double`] is in another build.
+pub(crate) struct OtherDouble;
+
+impl Task for OtherDouble {
+    const NAME: &'static str = "double";
+    type Args = u64;
+    type Output = u32;
+    fn run(_: u64, _: Input<'_>) -> Result<u32, TaskError> {
+        Ok(0)
+    }
+}
+
 fn pool() -> Pool {
     let builder = Pool::builder().start_method(StartMethod::InProcess);
     builder.workers(1).start().unwrap()
