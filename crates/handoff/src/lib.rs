@@ -125,9 +125,9 @@
 //!
 //! ```no_run
 //! // The program my-worker.
-//! fn main() {
+//! fn main() -> Result<(), &'static str> {
 //!     handoff::init();
-//!     eprintln!("my-worker is started by a pool");
+//!     Err("my-worker is started by a pool")
 //! }
 //! ```
 //! ```no_run

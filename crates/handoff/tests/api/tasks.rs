@@ -55,7 +55,7 @@ fn of_the_facade() -> Result<u32, handoff::Error> {
 }
 
 #[task]
-#[allow(clippy::too_many_arguments)]
+#[expect(clippy::too_many_arguments, reason = "as many as there may be")]
 fn sixteen(
     a: u8,
     b: u8,
