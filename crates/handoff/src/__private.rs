@@ -3,13 +3,14 @@
 //! Not a part of the public interface: everything here may change with the macro.
 
 use crate::encoding;
+pub use crate::program::serve_before_main;
 pub use linkme;
 use pool::FailureKind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::error::Error as StdError;
 use std::fmt::Display;
-pub use task::{Failure, Input, Runner};
+pub use task::{Failure, Input, Runner, fingerprint, shape};
 
 /// Every task that is linked into this program.
 #[linkme::distributed_slice]
@@ -81,20 +82,6 @@ fn failure(kind: FailureKind, message: String) -> Failure {
         location: String::new(),
         backtrace: String::new(),
     }
-}
-
-/// What tells a type from others of its name.
-pub fn shape<T>() -> (&'static str, usize) {
-    (std::any::type_name::<T>(), size_of::<T>())
-}
-
-/// Mixes a hash of the signature's text with what the compiler knows of its types (FNV-1a).
-pub fn fingerprint(signature: u64, types: &[(&str, usize)]) -> u64 {
-    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    types.iter().fold(signature, |hash, (name, size)| {
-        let bytes = name.bytes().chain((*size as u64).to_le_bytes());
-        bytes.fold(hash, mix)
-    })
 }
 
 /// An error of any type. Method resolution finds the most specific of the traits below first: the

@@ -63,7 +63,7 @@ pub struct Builder {
     queue_bound: usize,
     timeout: Option<Duration>,
     initializer: Option<Result<RawCall, Error>>,
-    watcher: Option<Box<dyn FnMut(&Event<'_>) + Send>>,
+    watcher: Option<Watcher>,
     stderr: bool,
     log_level: LevelFilter,
     sandbox: bool,
@@ -71,6 +71,7 @@ pub struct Builder {
     settings: Vec<Setting>,
 }
 
+type Watcher = Box<dyn FnMut(&Event<'_>) + Send>;
 type Setting = Box<dyn FnOnce(pool::Builder) -> pool::Builder + Send>;
 
 impl Builder {

@@ -2,7 +2,7 @@
 
 use crate::__private::{Failure, Input, TaskDef};
 use crate::{Error, ErrorKind, encoding};
-use pool::{RawCall, TaskFailure};
+use pool::RawCall;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -111,7 +111,7 @@ impl<R: DeserializeOwned> Call<R> {
         let args = self.args?;
         let input = Input::none();
         let output = (self.task.run)(&args, input, Vec::new())
-            .map_err(|failure| TaskFailure::from(crate::threads::failed_in("", failure)))?;
+            .map_err(|failure| crate::threads::failed_in("", failure))?;
         encoding::decode(&output).map_err(|why| undecodable(self.task.name, &why))
     }
 }

@@ -72,6 +72,8 @@ pub enum ErrorKind {
     Start,
     /// The initializer failed in a worker.
     Initializer,
+    /// A worker's program is another build: a task of one name has other arguments or results there.
+    OtherBuild,
     /// The start method cannot do what was asked for.
     Unsupported,
     /// The library was used in a way that cannot work; the text says what to do instead.

@@ -37,11 +37,14 @@ struct Mapping<'p, R, I> {
     submitted: usize,
 }
 
+/// The index of a call, its result, and how many bytes that has.
+type Entry<R> = (usize, Option<Result<R, Error>>, usize);
+
 /// Results as they come.
 struct Arrivals<R> {
     /// Ordered: one entry for each call that was submitted and not taken. Unordered: one for each
     /// result.
-    results: VecDeque<(usize, Option<Result<R, Error>>, usize)>,
+    results: VecDeque<Entry<R>>,
     ordered: bool,
     /// The index of the first entry of `open`.
     base: usize,

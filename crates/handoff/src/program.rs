@@ -70,6 +70,7 @@ pub fn serve_at(path: impl Into<std::path::PathBuf>) -> Result<(), Error> {
 
 /// The whole life of a worker.
 fn serve(started: &Started, registry: &Registry) -> ! {
+    environment::settle();
     let code = match runtime::run_at(&started.endpoint, Some(started.parent), registry) {
         Ok(()) => 0,
         Err(error) => {
@@ -92,7 +93,7 @@ pub(crate) fn tasks() -> Registry {
                 task.name, other.place, task.place
             );
         }
-        tasks = tasks.with_runner(task.name, task.run);
+        tasks = tasks.with_runner(task.name, task.run, (task.fingerprint)());
     }
     tasks
 }
@@ -120,4 +121,41 @@ pub(crate) fn check_not_unserved_worker() -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// What [`test_support!`](crate::test_support) runs before the test harness's `main`.
+#[doc(hidden)]
+pub extern "C" fn serve_before_main() {
+    init();
+}
+
+/// Lets pools of this test program start workers: `cargo test`'s harness has no `main` in which
+/// [`init`] could be called.
+///
+/// Stands once, at the top level of the test program (a file in `tests/`, or the crate's root under
+/// `#[cfg(test)]`). The program then serves before the harness starts, where it was started as a worker.
+///
+/// ```ignore
+/// // tests/pool.rs
+/// handoff::test_support!();
+///
+/// #[test]
+/// fn crashes_are_reported() {
+///     let mut pool = handoff::Pool::new().unwrap();
+///     assert!(pool.run(handoff::testing::crash()).is_err());
+/// }
+/// ```
+///
+/// Tests run on threads, so [`StartMethod::Fork`](crate::StartMethod::Fork) and
+/// [`fork_map`](crate::fork_map) are refused there. Where processes do not matter,
+/// [`StartMethod::InProcess`](crate::StartMethod::InProcess) needs none of this.
+#[macro_export]
+macro_rules! test_support {
+    () => {
+        const _: () = {
+            #[used]
+            #[unsafe(link_section = ".init_array")]
+            static SERVE: extern "C" fn() = $crate::__private::serve_before_main;
+        };
+    };
 }

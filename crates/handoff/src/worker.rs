@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worker {
     name: String,
+    attempt: u32,
 }
 
 impl Worker {
@@ -19,6 +20,12 @@ impl Worker {
     pub fn number(&self) -> u32 {
         let digits = self.name.rsplit('-').next();
         digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    }
+
+    /// How often the current task has been begun, this time included: above 1 where workers have died
+    /// running it.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
     }
 }
 
@@ -48,10 +55,10 @@ thread_local! {
 pub fn worker() -> Option<Worker> {
     let thread = THREAD.with_borrow(Clone::clone);
     thread.or_else(|| {
-        PROCESS
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempt = runtime::attempt().max(1);
+        let worker = process.clone()?;
+        Some(Worker { attempt, ..worker })
     })
 }
 
@@ -59,6 +66,7 @@ pub fn worker() -> Option<Worker> {
 pub(crate) fn named(name: &str) {
     let worker = Worker {
         name: name.to_owned(),
+        attempt: 1,
     };
     *PROCESS.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
 }
@@ -67,5 +75,6 @@ pub(crate) fn named(name: &str) {
 pub(crate) fn named_thread(name: &str) {
     THREAD.set(Some(Worker {
         name: name.to_owned(),
+        attempt: 1,
     }));
 }

@@ -8,7 +8,7 @@ use crate::check::Task;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Type, Visibility, parse_quote};
+use syn::{Attribute, Meta, Type, Visibility, parse_quote};
 
 pub(crate) fn task(task: &Task) -> TokenStream {
     let (names, types, returns) = (&task.names, &task.types, &task.returns);
@@ -19,7 +19,7 @@ pub(crate) fn task(task: &Task) -> TokenStream {
         returns.clone()
     };
     let (visibility, name) = (&task.function.vis, &task.function.sig.ident);
-    let attributes = task.function.attrs.iter().filter(|it| is_for_callers(it));
+    let attributes = task.function.attrs.iter().filter_map(for_callers);
     let (body, runner) = (body(task), runner(task, &output, &private));
     let signature = signature_hash(task);
     quote! {
@@ -112,11 +112,20 @@ fn is_documentation(attribute: &Attribute) -> bool {
     path.is_ident("doc") || path.is_ident("deprecated")
 }
 
-/// What stands on the function that callers see: its documentation, and levels of lints.
-fn is_for_callers(attribute: &Attribute) -> bool {
+/// What stands on the function that callers see: its documentation, and levels of lints. An expected
+/// lint may be found in either function, so it is allowed here.
+fn for_callers(attribute: &Attribute) -> Option<Attribute> {
     let path = attribute.path();
-    let lint = ["allow", "warn", "deny", "forbid"];
-    is_documentation(attribute) || lint.iter().any(|level| path.is_ident(level))
+    let mut attribute = attribute.clone();
+    if path.is_ident("expect") {
+        if let Meta::List(list) = &mut attribute.meta {
+            list.path = parse_quote!(allow);
+        }
+        return Some(attribute);
+    }
+    let level = ["allow", "warn", "deny", "forbid"];
+    let kept = is_documentation(&attribute) || level.iter().any(|level| path.is_ident(level));
+    kept.then_some(attribute)
 }
 
 /// FNV-1a over the signature's text without white space: two builds of one signature agree.

@@ -89,7 +89,8 @@ impl Builder {
         }
     }
 
-    /// The tasks that forked workers serve; spawned programs bring their own registry.
+    /// The tasks that forked workers serve. Spawned programs bring their own registry: their tasks of
+    /// the same names must have the same arguments and outputs, or they are refused.
     #[must_use]
     pub fn tasks(mut self, registry: Registry) -> Builder {
         self.registry = registry;

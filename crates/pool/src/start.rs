@@ -51,6 +51,16 @@ impl StartMethod {
     }
 }
 
+impl StartMethod {
+    /// Whether workers are this program's own image, started afresh.
+    pub(crate) fn is_own_program(&self) -> bool {
+        match self {
+            StartMethod::Spawn(program) | StartMethod::ForkServer(program) => program.itself,
+            StartMethod::Fork | StartMethod::Listen(_) => false,
+        }
+    }
+}
+
 /// A worker program and what stands on its command line before the pool's own arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {

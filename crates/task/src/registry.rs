@@ -11,8 +11,14 @@ pub type Runner = fn(&[u8], Input<'_>, Vec<u8>) -> Result<Vec<u8>, Failure>;
 /// The tasks that a program can run, by name.
 #[derive(Clone, Default)]
 pub struct Registry {
-    tasks: BTreeMap<&'static str, Runner>,
+    tasks: BTreeMap<&'static str, Known>,
     on_named: Vec<fn(&str)>,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    runner: Runner,
+    fingerprint: u64,
 }
 
 /// Why a call did not give an output.
@@ -52,16 +58,22 @@ impl Registry {
     /// Where another task of the same name is registered already: it would never be run.
     #[must_use]
     pub fn with<T: Task>(self) -> Registry {
-        self.with_runner(T::NAME, run_encoded::<T>)
+        let fingerprint = fingerprint(0, &[shape::<T::Args>(), shape::<T::Output>()]);
+        self.with_runner(T::NAME, run_encoded::<T>, fingerprint)
     }
 
-    /// Adds a task that is a function on encoded arguments rather than a [`Task`].
+    /// Adds a task that is a function on encoded arguments rather than a [`Task`]. `fingerprint` tells
+    /// apart builds in which its arguments or output differ; 0 where that cannot be told.
     ///
     /// # Panics
     /// Where another task of the same name is registered already.
     #[must_use]
-    pub fn with_runner(mut self, name: &'static str, runner: Runner) -> Registry {
-        let before = self.tasks.insert(name, runner);
+    pub fn with_runner(mut self, name: &'static str, runner: Runner, fingerprint: u64) -> Registry {
+        let known = Known {
+            runner,
+            fingerprint,
+        };
+        let before = self.tasks.insert(name, known);
         assert!(before.is_none(), "two tasks are named {name:?}");
         self
     }
@@ -86,6 +98,17 @@ impl Registry {
         self.tasks.keys().copied().collect()
     }
 
+    /// The tasks' fingerprints, by name, sorted.
+    pub fn fingerprints(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let tasks = self.tasks.iter();
+        tasks.map(|(name, known)| (*name, known.fingerprint))
+    }
+
+    /// The fingerprint of the task `name`, if there is one.
+    pub fn fingerprint(&self, name: &str) -> Option<u64> {
+        self.tasks.get(name).map(|known| known.fingerprint)
+    }
+
     /// Runs the task `name` on `args` encoded with postcard. The encoded output is appended to
     /// `output`, which is given back.
     ///
@@ -100,7 +123,7 @@ impl Registry {
         output: Vec<u8>,
     ) -> Result<Vec<u8>, Failure> {
         match self.tasks.get(name) {
-            Some(runner) => runner(args, input, output),
+            Some(known) => (known.runner)(args, input, output),
             None => Err(Failure::new(
                 FailureKind::UnknownTask,
                 format!(
@@ -116,6 +139,21 @@ impl fmt::Debug for Registry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_set().entries(self.tasks.keys()).finish()
     }
+}
+
+/// What the compiler knows of a type: enough to tell most others of its name.
+pub fn shape<T>() -> (&'static str, usize) {
+    (std::any::type_name::<T>(), size_of::<T>())
+}
+
+/// Mixes `seed` with types' [`shape`]s (FNV-1a). Never 0.
+pub fn fingerprint(seed: u64, types: &[(&str, usize)]) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let hash = types.iter().fold(seed, |hash, (name, size)| {
+        let bytes = name.bytes().chain((*size as u64).to_le_bytes());
+        bytes.fold(hash, mix)
+    });
+    hash.max(1)
 }
 
 fn run_encoded<T: Task>(

@@ -42,7 +42,7 @@ pub use frame::{
 };
 pub use hello::{Hello, HelloError, PROTOCOL, VERSION, WORKER_VARIABLE};
 pub use message::{
-    Call, CallInput, FailureKind, FromWorker, LogRecord, Memory, RegionId, Setup, SetupStep,
-    Source, ToWorker,
+    Call, CallInput, FailureKind, FromWorker, KnownTask, LogRecord, Memory, RegionId, Setup,
+    SetupStep, Source, ToWorker,
 };
 pub use server::{FromServer, ToServer};

@@ -131,7 +131,13 @@ fn lie(way: u8) {
         // An answer for the very first call: to another worker, or to this one before its own.
         3 => frames(&done(0), 1),
         // A greeting, in the middle of things.
-        4 => frames(&FromWorker::Ready { tasks: Vec::new() }, 1),
+        4 => frames(
+            &FromWorker::Ready {
+                tasks: Vec::new(),
+                build: 0,
+            },
+            1,
+        ),
         // The arrival of input for a call that nobody made.
         _ => frames(
             &FromWorker::Received {

@@ -6,8 +6,8 @@ use serde::Serialize;
 use std::fs;
 use std::path::Path;
 use wire::{
-    Call, CallInput, FailureKind, FromServer, FromWorker, Hello, LogRecord, Memory, Setup,
-    SetupStep, Source, ToServer, ToWorker,
+    Call, CallInput, FailureKind, FromServer, FromWorker, Hello, KnownTask, LogRecord, Memory,
+    Setup, SetupStep, Source, ToServer, ToWorker,
 };
 use worker::NansumRecordsArgs;
 use worker::records::{Record, StudyField};
@@ -69,6 +69,7 @@ fn call<'a>(task: &'a str, args: &'a [u8], input: CallInput<'a>) -> ToWorker<'a>
         task,
         args,
         input,
+        attempt: 1,
     })
 }
 
@@ -122,7 +123,13 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
         kind(
             1,
             &FromWorker::Ready {
-                tasks: vec!["nansum", "nansum_records"],
+                tasks: ["nansum", "nansum_records"]
+                    .map(|name| KnownTask {
+                        name,
+                        fingerprint: 300,
+                    })
+                    .to_vec(),
+                build: 7,
             },
         ),
         kind(

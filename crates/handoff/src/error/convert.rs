@@ -57,6 +57,7 @@ impl From<PoolError> for Error {
         let kind = match &error {
             PoolError::Initializer { .. } => ErrorKind::Initializer,
             PoolError::UnknownTask(..) => ErrorKind::UnknownTask,
+            PoolError::OtherBuild { .. } => ErrorKind::OtherBuild,
             PoolError::NoSandbox(_) => ErrorKind::Unsupported,
             PoolError::Wait(_) => ErrorKind::System,
             PoolError::Interrupted => ErrorKind::Interrupted,

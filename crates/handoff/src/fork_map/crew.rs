@@ -1,7 +1,7 @@
 //! The forked processes as their parent holds them: started, read from, reaped.
 
 use super::STRIDE;
-use super::frame::{self, Kind, Reader};
+use super::frame::{self, Frame, Kind, Reader};
 use crate::call::undecodable;
 use crate::error::{Death, Ending};
 use crate::{Error, ErrorKind, encoding};
@@ -188,7 +188,7 @@ impl Child {
                     return Err(Error::new(ErrorKind::System, text));
                 }
             }
-            while let Some((kind, index, body)) = self.reader.next()? {
+            while let Some(Frame { kind, index, body }) = self.reader.next()? {
                 match kind {
                     Kind::Result => {
                         let result = results

@@ -36,6 +36,13 @@ pub(super) fn write<E>(
     Ok(out)
 }
 
+/// A whole frame.
+pub(super) struct Frame<'a> {
+    pub(super) kind: Kind,
+    pub(super) index: usize,
+    pub(super) body: &'a [u8],
+}
+
 /// Bytes that are read at once, at least.
 const MIN_READ: usize = 64 << 10;
 
@@ -70,7 +77,7 @@ impl Reader {
     }
 
     /// The next whole frame.
-    pub(super) fn next(&mut self) -> Result<Option<(Kind, usize, &[u8])>, Error> {
+    pub(super) fn next(&mut self) -> Result<Option<Frame<'_>>, Error> {
         let left = &self.buffer[self.taken..self.filled];
         let Some(header) = left.first_chunk::<HEADER>() else {
             return Ok(None);
@@ -93,7 +100,11 @@ impl Reader {
         }
         let body = self.taken + HEADER..end;
         self.taken = end;
-        Ok(Some((kind, index, &self.buffer[body])))
+        Ok(Some(Frame {
+            kind,
+            index,
+            body: &self.buffer[body],
+        }))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The environment variable by which a worker knows what it is.
+//! The environment of a worker: the variable by which it knows what it is, and what `main` would find.
 
 use runtime::Endpoint;
 use std::os::unix::process::parent_id;
@@ -35,6 +35,19 @@ pub(super) fn take() -> Option<Started> {
         return None;
     }
     std::process::exit(1)
+}
+
+/// What the standard library does before `main`, which may come later or not at all; and the name of
+/// the thread, which is that of the path by which it was executed.
+pub(super) fn settle() {
+    // SAFETY: SIG_IGN is a valid disposition.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    let path = std::env::args_os().next().unwrap_or_default();
+    let name = std::path::Path::new(&path).file_name().unwrap_or_default();
+    if let Ok(name) = std::ffi::CString::new(name.as_encoded_bytes()) {
+        // A process without a good name works as well.
+        let _ = nix::sys::prctl::set_name(&name);
+    }
 }
 
 fn read() -> Option<Started> {

@@ -69,6 +69,9 @@ const CHECKS: &[(&str, fn())] = checks![
     errors::types_that_cannot_travel_say_so,
     starts::arguments_of_the_program_do_not_matter,
     starts::the_variable_is_gone_in_workers,
+    starts::a_worker_program_of_another_build_is_refused,
+    starts::a_worker_program_of_ones_own_serves,
+    starts::a_task_knows_its_attempt,
     starts::stderr_passes_through_with_the_workers_name,
     starts::panics_of_a_tasks_threads_are_not_lost,
     background::handles_are_futures,
@@ -80,7 +83,13 @@ const CHECKS: &[(&str, fn())] = checks![
 ];
 
 fn main() {
-    handoff::init_with(handoff::Registry::new().with::<tasks::Double>());
+    let registry = handoff::Registry::new();
+    if std::env::args().nth(1).as_deref() == Some("--other-build") {
+        // As a worker program whose task has changed since.
+        handoff::init_with(registry.with::<tasks::OtherDouble>());
+    } else {
+        handoff::init_with(registry.with::<tasks::Double>());
+    }
     starts::be_asked();
     let part = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
     let mut ran = 0;

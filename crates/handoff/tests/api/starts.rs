@@ -1,6 +1,7 @@
 //! How a program finds out that it is a worker, and what becomes of what it prints.
 
-use handoff::{Pool, task};
+use crate::tasks::Double;
+use handoff::{ErrorKind, Pool, StartMethod, task};
 use std::process::{Command, Output};
 
 /// What this program does when it is started again with an argument.
@@ -77,6 +78,54 @@ pub(crate) fn the_variable_is_gone_in_workers() {
         .output()
         .unwrap();
     assert!(started.status.success(), "{started:?}");
+}
+
+fn own_program(method: StartMethod) -> handoff::Builder {
+    let program = std::env::current_exe().unwrap();
+    let builder = Pool::builder().start_method(method).workers(1);
+    builder.stderr(false).program(program)
+}
+
+pub(crate) fn a_worker_program_of_another_build_is_refused() {
+    for method in [StartMethod::Spawn, StartMethod::ForkServer] {
+        let error = own_program(method).program_arg("--other-build").start();
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OtherBuild, "{error}");
+        assert!(error.to_string().contains("double"), "{error}");
+    }
+}
+
+pub(crate) fn a_worker_program_of_ones_own_serves() {
+    for method in [StartMethod::Spawn, StartMethod::ForkServer] {
+        let mut pool = own_program(method).start().unwrap();
+        assert_eq!(pool.run(handoff::call::<Double>(&4)).unwrap(), 8);
+    }
+}
+
+#[task]
+fn attempt(folder: String, crashes: u32) -> u32 {
+    let attempt = handoff::worker().unwrap().attempt();
+    std::fs::write(format!("{folder}/{attempt}"), "").unwrap();
+    if attempt <= crashes {
+        std::process::abort();
+    }
+    attempt
+}
+
+pub(crate) fn a_task_knows_its_attempt() {
+    for method in [
+        StartMethod::Spawn,
+        StartMethod::ForkServer,
+        StartMethod::Fork,
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = || folder.path().to_str().unwrap().to_owned();
+        let builder = Pool::builder().start_method(method).workers(1);
+        let mut pool = builder.stderr(false).start().unwrap();
+        assert_eq!(pool.run(attempt(path(), 0)).unwrap(), 1);
+        assert_eq!(pool.run(attempt(path(), 2)).unwrap(), 3);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
 }
 
 pub(crate) fn stderr_passes_through_with_the_workers_name() {

@@ -55,7 +55,7 @@ fn of_the_facade() -> Result<u32, handoff::Error> {
 }
 
 #[task]
-#[allow(clippy::too_many_arguments)]
+#[expect(clippy::too_many_arguments, reason = "as many as there may be")]
 fn sixteen(
     a: u8,
     b: u8,
@@ -85,6 +85,18 @@ impl Task for Double {
     type Output = u32;
     fn run(n: u32, _: Input<'_>) -> Result<u32, TaskError> {
         n.checked_mul(2).ok_or_else(|| "too large".into())
+    }
+}
+
+/// What [`Double`] is in another build.
+pub(crate) struct OtherDouble;
+
+impl Task for OtherDouble {
+    const NAME: &'static str = "double";
+    type Args = u64;
+    type Output = u32;
+    fn run(_: u64, _: Input<'_>) -> Result<u32, TaskError> {
+        Ok(0)
     }
 }
 
