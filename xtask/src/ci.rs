@@ -2,7 +2,7 @@
 
 mod mpi;
 
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -24,7 +24,7 @@ pub(crate) struct CiArgs {
 ///
 /// # Errors
 ///
-/// Where a check cannot be run at all; one that fails is told by the code.
+/// Where a check cannot be run at all; one that fails is reported by the exit code.
 pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let before = tree()?;
     let out = tempfile::tempdir().context("cannot make a directory for results")?;
@@ -51,6 +51,8 @@ pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitC
         .env("RUSTDOCFLAGS", "-D warnings");
     checks.push(("doc", doc));
 
+    checks.extend(deny().map(|deny| ("deny", deny)));
+
     checks.push(("test", xtask(&["test"])?));
 
     let mut matrix = xtask(&[
@@ -68,7 +70,7 @@ pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitC
         checks.extend(mpi::checks()?);
     }
 
-    // The same rounds every time: a change that breaks a promise is told from bad luck.
+    // The same rounds every time, so that a broken guarantee is not mistaken for bad luck.
     let chaos = [
         "chaos",
         "--seed",
@@ -108,6 +110,22 @@ pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitC
     }
     eprintln!("\nAll checks passed: {}", passed.join(", "));
     Ok(ExitCode::from(exit::DONE))
+}
+
+/// The rules for dependencies (`deny.toml`), where cargo-deny is installed. Advisories, which need the
+/// network, are left to the hosted workflow.
+fn deny() -> Option<Command> {
+    let mut asked = cargo();
+    asked
+        .args(["deny", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if !asked.status().ok()?.success() {
+        return None;
+    }
+    let mut deny = cargo();
+    deny.args(["deny", "check", "bans", "licenses", "sources"]);
+    Some(deny)
 }
 
 /// This program with other arguments.

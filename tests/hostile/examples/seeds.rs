@@ -48,7 +48,7 @@ fn body(message: &impl Serialize) -> Vec<u8> {
     frame.split_off(4)
 }
 
-/// A body behind the byte that tells its kind.
+/// A body behind the byte of its kind.
 fn kind(kind: u8, message: &impl Serialize) -> Vec<u8> {
     [vec![kind], body(message)].concat()
 }
