@@ -26,7 +26,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use task::Task;
 use worker::Nansum;
 
-/// What rank 0 tells a rank to do.
+/// What rank 0 orders a rank to do.
 #[derive(Serialize, Deserialize)]
 struct Orders {
     field: Option<String>,

@@ -22,7 +22,7 @@ pub(crate) struct Shard {
     pub(crate) state: State,
 }
 
-/// What tells a file's contents from others. The device's number is not in it, since each machine
+/// What identifies the contents of a file. The device's number is not in it, since each machine
 /// gives its own to a file system they share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
@@ -190,7 +190,7 @@ fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-/// Names as they are, patterns as what they match.
+/// Names unchanged, patterns replaced by the names that they match.
 fn expand(names: &[String]) -> Result<Vec<PathBuf>, Failure> {
     let mut paths = Vec::new();
     for name in names {
