@@ -7,6 +7,7 @@
 mod changes;
 mod conformance;
 mod endings;
+mod environment;
 mod failures;
 mod fixtures;
 mod limits;

@@ -7,6 +7,7 @@
 
 mod accumulator;
 mod bins;
+mod environment;
 mod format;
 pub mod hex;
 mod integers;
@@ -83,21 +84,27 @@ impl Summer {
         })
     }
 
-    /// Adds the values of whole records, at any alignment.
+    /// Adds the values of whole records, at any alignment. The floating-point environment of the
+    /// calling thread does not matter, and is left as it was.
     ///
     /// # Panics
     /// If `records` is not a whole number of records.
     pub fn add(&mut self, records: &[u8]) {
-        let Column {
-            offset,
-            stride,
-            scalar,
-        } = self.column;
+        let stride = self.column.stride;
         assert!(
             records.len().is_multiple_of(stride),
             "{} bytes are no whole number of records of {stride}",
             records.len(),
         );
+        environment::in_default(|| self.add_whole(records));
+    }
+
+    fn add_whole(&mut self, records: &[u8]) {
+        let Column {
+            offset,
+            stride,
+            scalar,
+        } = self.column;
         match scalar.kind {
             Kind::Bool => self.add_integers::<Bool>(records),
             Kind::I1 => self.add_integers::<Ordered<i8, false>>(records),
