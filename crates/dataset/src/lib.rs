@@ -34,6 +34,7 @@ mod layout;
 mod literal;
 mod lookalike;
 mod open;
+mod sample;
 mod scalar;
 
 pub use batches::batches;
