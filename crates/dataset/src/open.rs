@@ -97,6 +97,16 @@ pub enum OpenError {
     },
 }
 
+/// Why a field of a dataset cannot be summed.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", .path.display())]
+pub struct ColumnInError {
+    /// The dataset's path.
+    pub path: PathBuf,
+    /// What is wrong with the field.
+    pub error: FieldError,
+}
+
 /// Why a dataset could not be mapped.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot map {}: {error}", .path.display())]
@@ -240,9 +250,12 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// As [`Layout::column`].
-    pub fn column(&self, field: Option<&str>) -> Result<Column, FieldError> {
-        self.layout().column(field)
+    /// As [`Layout::column`]; the error names the file.
+    pub fn column(&self, field: Option<&str>) -> Result<Column, ColumnInError> {
+        self.layout().column(field).map_err(|error| ColumnInError {
+            path: self.path.clone(),
+            error,
+        })
     }
 
     /// Which file this is, and in what state it was when it was opened.

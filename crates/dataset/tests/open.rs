@@ -299,3 +299,14 @@ fn headers_are_refused_with_the_path() {
         Err(OpenError::Header { .. })
     ));
 }
+
+#[test]
+fn a_field_that_cannot_be_summed_is_refused_with_the_path() {
+    let (_dir, path) = small(3);
+    let dataset = Dataset::open(&path).unwrap();
+    for field in [None, Some("price"), Some("timestamp")] {
+        let message = dataset.column(field).unwrap_err().to_string();
+        let layout = dataset.layout().column(field).unwrap_err();
+        assert_eq!(message, format!("{}: {layout}", path.display()));
+    }
+}
