@@ -5,6 +5,7 @@
 //! so nothing forks here: programs are run, each with a deadline.
 
 mod changes;
+mod columns;
 mod conformance;
 mod endings;
 mod environment;

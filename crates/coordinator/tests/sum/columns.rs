@@ -1,0 +1,58 @@
+//! Columns of every kind of number, with anything beside them: the sum is that of the wanted values.
+
+use crate::programs::sum;
+use std::fs;
+use std::path::Path;
+
+/// Every start method, and every transport that takes any dataset.
+pub(crate) const PAIRS: [(&str, &str); 6] = [
+    ("fork", "mmap"),
+    ("fork", "inherit"),
+    ("fork", "bytes"),
+    ("spawn", "shm"),
+    ("spawn", "bytes"),
+    ("forkserver", "mmap"),
+];
+
+/// Writes a dataset of these records.
+pub(crate) fn dataset(path: &Path, descr: &str, records: &[Vec<u8>]) {
+    let number = records.len();
+    let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': ({number},), }}");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend_from_slice(&502u16.to_le_bytes());
+    bytes.extend_from_slice(format!("{header:<501}\n").as_bytes());
+    bytes.extend(records.concat());
+    fs::write(path, bytes).unwrap();
+}
+
+/// The report of a run that went well.
+fn report(data: &Path, method: &str, transport: &str) -> report::Sum {
+    let arguments = ["--format", "json", "--workers", "2", "--batches", "3"];
+    let how = ["--start-method", method, "--transport", transport];
+    let ended = sum(data, &[&arguments[..], &how].concat());
+    assert_eq!(
+        ended.code(),
+        Some(0),
+        "{method} {transport}: {}",
+        ended.stderr
+    );
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[test]
+fn a_column_beside_sub_arrays_and_nested_records() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("nested.npy");
+    let descr = "[('pos', '<f4', (2, 3)), ('val', '>f8'), \
+                 ('meta', [('id', '<i4'), ('tags', '|S2', (3,))])]";
+    let record = |number: u32| {
+        let value = f64::from(number).to_be_bytes();
+        [&[0xff; 24][..], &value, &[0xff; 10]].concat()
+    };
+    dataset(&data, descr, &(0..1000).map(record).collect::<Vec<_>>());
+    for (method, transport) in PAIRS {
+        let report = report(&data, method, transport);
+        assert_eq!(report.result.sum, Some(499_500.0), "{method} {transport}");
+        assert_eq!(report.dataset.itemsize, 42);
+    }
+}
