@@ -11,8 +11,6 @@ pub enum Class {
     DateTime,
     /// `timedelta64`.
     TimeDelta,
-    /// `float16`.
-    HalfFloat,
     /// `longdouble`, which differs from machine to machine.
     LongDouble,
     /// A complex number.
@@ -36,7 +34,6 @@ impl Class {
             Class::Number(_) => "a number",
             Class::DateTime => "a point in time (datetime64)",
             Class::TimeDelta => "a span of time (timedelta64)",
-            Class::HalfFloat => "a half-precision float (float16)",
             Class::LongDouble => "a long double, whose format differs between machines",
             Class::Complex => "a complex number",
             Class::Bytes => "a byte string",
@@ -182,7 +179,6 @@ impl From<Scalar> for Dtype {
 fn opaque(code: &str) -> Option<(Class, usize)> {
     let (letter, rest) = code.split_at_checked(1)?;
     match (letter, rest) {
-        ("f", "2") => Some((Class::HalfFloat, 2)),
         ("f", "12") => Some((Class::LongDouble, 12)),
         ("f", "16") => Some((Class::LongDouble, 16)),
         ("c", "8" | "16" | "24" | "32") => Some((Class::Complex, rest.parse().ok()?)),
@@ -251,7 +247,6 @@ mod tests {
             ("|S0", 0, Class::Bytes),
             ("<U3", 12, Class::Text),
             ("|V4", 4, Class::Raw),
-            ("<f2", 2, Class::HalfFloat),
             ("<f16", 16, Class::LongDouble),
             ("<c16", 16, Class::Complex),
         ] {

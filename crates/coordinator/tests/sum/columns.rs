@@ -56,3 +56,36 @@ fn a_column_beside_sub_arrays_and_nested_records() {
         assert_eq!(report.dataset.itemsize, 42);
     }
 }
+
+/// Halves of both byte orders, aligned and packed: the smallest subnormal, the largest half, and NaN.
+#[test]
+fn a_column_of_half_precision() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("halves.npy");
+    let halves = [0x0001u16, 0x7bff, 0x7e00, 0x3c00];
+    let known = 250.0 * (2f64.powi(-24) + 65_504.0 + 1.0);
+    for (descr, big, before) in [
+        ("'<f2'", false, 0),
+        ("'>f2'", true, 0),
+        ("[('tag', '|u1'), ('val', '<f2')]", false, 1),
+        ("[('tag', '<i8'), ('val', '>f2'), ('', '|V6')]", true, 8),
+    ] {
+        let record = |number: usize| {
+            let half = halves[number % 4];
+            let half = if big {
+                half.to_be_bytes()
+            } else {
+                half.to_le_bytes()
+            };
+            let after = vec![0xff; if before == 8 { 6 } else { 0 }];
+            [vec![0xff; before], half.to_vec(), after].concat()
+        };
+        dataset(&data, descr, &(0..1000).map(record).collect::<Vec<_>>());
+        for (method, transport) in PAIRS {
+            let result = report(&data, method, transport).result;
+            let context = format!("{descr} {method} {transport}");
+            assert_eq!(result.sum, Some(known), "{context}");
+            assert_eq!((result.count, result.nan_count), (750, 250), "{context}");
+        }
+    }
+}

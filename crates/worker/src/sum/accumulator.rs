@@ -56,7 +56,12 @@ impl Accumulator {
 
     /// Adds an integer exactly.
     pub(super) fn add_i128(&mut self, value: i128) {
-        self.add_scaled(value.unsigned_abs(), UNIT_BIT, value < 0);
+        self.add_fixed(value, 0);
+    }
+
+    /// Adds `value` · 2^-`fraction_bits` exactly.
+    pub(super) fn add_fixed(&mut self, value: i128, fraction_bits: usize) {
+        self.add_scaled(value.unsigned_abs(), UNIT_BIT - fraction_bits, value < 0);
     }
 
     /// Adds ± `magnitude` · 2^(`shift` - 1074).

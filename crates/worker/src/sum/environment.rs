@@ -148,6 +148,10 @@ mod tests {
     fn bytes(values: &[f64], kind: Kind) -> Vec<u8> {
         let of = |&value: &f64| match kind {
             Kind::F4 => (value as f32).to_le_bytes().to_vec(),
+            // Of most a subnormal, as the low bits of any number.
+            Kind::F2 => ((value as f32).to_bits() as u16 & 0x83ff | 1)
+                .to_le_bytes()
+                .to_vec(),
             _ => value.to_le_bytes().to_vec(),
         };
         values.iter().flat_map(of).collect()
@@ -155,7 +159,7 @@ mod tests {
 
     #[test]
     fn every_kernel_sums_exactly_in_any_environment_and_restores_it() {
-        for kind in [Kind::F8, Kind::F4] {
+        for kind in [Kind::F8, Kind::F4, Kind::F2] {
             let scalar = Scalar::new(kind, Order::Little);
             let column = Column {
                 offset: 0,
