@@ -17,7 +17,7 @@ use crate::signals::Signals;
 use crate::timeline::{Clock, Timeline, as_report, megabytes};
 use crate::trace;
 use anyhow::Context;
-use dataset::ChangedError;
+use dataset::{ChangedError, Column};
 use gauge::Gauge;
 use guardian::Guardian;
 use plan::Plan;
@@ -256,6 +256,7 @@ impl<'a> Run<'a> {
             result: report::SumResult {
                 sum: sum.is_finite().then_some(sum),
                 sum_hex: float_hex(sum),
+                sum_int: sum_int(merged, &self.plan.source.column),
                 count: merged.count(),
                 nan_count: merged.nan_count(),
             },
@@ -296,6 +297,13 @@ impl<'a> Run<'a> {
     fn say(&self, text: &str) {
         lock(&self.timeline).say(text);
     }
+}
+
+/// The exact sum in digits, of a column of integers.
+pub fn sum_int(merged: &Partial, column: &Column) -> Option<String> {
+    let integers = column.scalar.kind.is_integer();
+    let sum = merged.integer().filter(|_| integers)?;
+    Some(sum.to_string())
 }
 
 /// Writes a file under another name and moves it to its own, so that a run that is killed leaves the

@@ -78,6 +78,11 @@ impl Kind {
         }
     }
 
+    /// Whether its values are whole numbers (bool counts as 0 and 1), whose sum is one too.
+    pub const fn is_integer(self) -> bool {
+        !matches!(self, Kind::F2 | Kind::F4 | Kind::F8)
+    }
+
     /// NumPy's letter and size.
     pub(crate) const fn code(self) -> &'static str {
         match self {

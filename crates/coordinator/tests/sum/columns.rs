@@ -89,3 +89,52 @@ fn a_column_of_half_precision() {
         }
     }
 }
+
+/// Of integers whose sum no double holds, of some that one holds, and of floats.
+#[test]
+fn the_exact_sum_of_a_column_of_integers() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("integers.npy");
+    let unsigned = |values: &[u64]| values.iter().map(|v| v.to_be_bytes().to_vec()).collect();
+    let signed = |values: &[i64]| values.iter().map(|v| v.to_le_bytes().to_vec()).collect();
+    let cases: [(&str, Vec<Vec<u8>>, Option<&str>, bool); 7] = [
+        (
+            "'<i8'",
+            signed(&[1 << 53, 1]),
+            Some("9007199254740993"),
+            true,
+        ),
+        (
+            "'<i8'",
+            signed(&[i64::MIN, -1, 0]),
+            Some("-9223372036854775809"),
+            true,
+        ),
+        (
+            "'>u8'",
+            unsigned(&[u64::MAX; 5]),
+            Some("92233720368547758075"),
+            true,
+        ),
+        ("'<i8'", signed(&[3, -1]), Some("2"), false),
+        ("'|b1'", vec![vec![1], vec![0], vec![7]], Some("2"), false),
+        ("'<i8'", vec![], Some("0"), false),
+        ("'<f8'", vec![2f64.to_le_bytes().to_vec()], None, false),
+    ];
+    for (descr, records, exact, in_text) in cases {
+        dataset(&data, descr, &records);
+        for (method, transport) in PAIRS {
+            let result = report(&data, method, transport).result;
+            assert_eq!(
+                result.sum_int.as_deref(),
+                exact,
+                "{descr} {method} {transport}"
+            );
+        }
+        let text = sum(&data, &[]).stdout;
+        let said = text.lines().find_map(|line| line.strip_prefix("sum_int  "));
+        assert_eq!(said, exact.filter(|_| in_text), "{text}");
+        let first = text.lines().next().unwrap();
+        assert!(first.starts_with("sum      "), "{text}");
+    }
+}
