@@ -131,10 +131,11 @@ fn fail(error: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(exit::FAILED)
 }
 
-/// Holds the number of the signal that asked for an end, or 0.
+/// Holds the number of the signal that asked for an end, or 0. One that is ignored, as under `nohup`,
+/// stays so.
 fn catch_signals() -> io::Result<Arc<AtomicUsize>> {
     let signal = Arc::new(AtomicUsize::new(0));
-    for number in [SIGINT, SIGTERM, SIGHUP] {
+    for number in signals::to_catch([SIGINT, SIGTERM, SIGHUP]) {
         flag::register_usize(number, Arc::clone(&signal), number as usize)?;
     }
     // Caught, it makes a write beyond `ulimit -f` an error that can be told, instead of the end.

@@ -164,7 +164,11 @@ fn a_disk_that_fills_up_is_told_and_cleaned_up() {
 
 /// Starts a run of some gigabytes and waits until it has its file open.
 fn started(directory: &Path) -> Child {
-    let mut child = Command::new(DATAGEN)
+    started_by(&mut Command::new(DATAGEN), directory)
+}
+
+fn started_by(command: &mut Command, directory: &Path) -> Child {
+    let mut child = command
         .args(["--records", "100M", "--out", "it.npy"])
         .current_dir(directory)
         .stdout(Stdio::null())
@@ -213,4 +217,24 @@ fn a_signal_leaves_nothing() {
             "{left:?}"
         );
     }
+}
+
+/// As `nohup` and a shell's `trap '' INT` start it.
+#[test]
+fn a_signal_that_was_ignored_stays_ignored() {
+    let dir = tempfile::tempdir().unwrap();
+    let ignoring = "trap '' HUP INT; exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    let mut child = started_by(command.args(["-c", ignoring, DATAGEN]), dir.path());
+    for signal in [Signal::SIGHUP, Signal::SIGINT] {
+        kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+    }
+    thread::sleep(Duration::from_millis(50));
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    // The first of the signals that were caught gives the code.
+    assert_eq!(
+        child.wait().unwrap().code(),
+        Some(128 + Signal::SIGTERM as i32)
+    );
 }
