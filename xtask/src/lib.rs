@@ -4,20 +4,15 @@
 //! It runs the programs and shares only the types of their reports with them.
 
 /// As the standard library's, but without a panic where the terminal or pipe is gone: a command goes
-/// on when its reader has had enough.
+/// on when its reader has had enough. Any other failure is noted, and told by the exit code.
 macro_rules! println {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
+    () => { $crate::print_noted("\n") };
+    ($($text:tt)*) => { $crate::print_noted(&(format!($($text)*) + "\n")) };
 }
 
 /// As [`println`], without the end of the line.
 macro_rules! print {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = write!(std::io::stdout(), $($text)*);
-    }};
+    ($($text:tt)*) => { $crate::print_noted(&format!($($text)*)) };
 }
 
 /// As [`println`], on stderr.
@@ -48,7 +43,9 @@ mod stats;
 mod test;
 mod workspace;
 
+use std::io;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use interrupt::Interrupted;
 
@@ -64,9 +61,18 @@ pub fn main() -> ExitCode {
             Err(_) => ExitCode::from(exit::FAILED),
         };
     }
-    match cli::run() {
-        Ok(code) => code,
-        Err(error) => {
+    let ran = cli::run();
+    let unprinted = UNPRINTED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    match (ran, unprinted) {
+        (Ok(code), Some(error)) if code == ExitCode::SUCCESS => {
+            eprintln!("error: cannot print the result: {error}");
+            ExitCode::from(exit::FAILED)
+        }
+        (Ok(code), _) => code,
+        (Err(error), _) => {
             if let Some(interrupted) = stopped(&error) {
                 eprintln!("{interrupted}");
                 return exit::stopped_by(interrupted.0);
@@ -74,6 +80,20 @@ pub fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::from(exit::FAILED)
         }
+    }
+}
+
+/// Why something could not be printed, the first time.
+static UNPRINTED: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Prints `text` on stdout.
+fn print_noted(text: &str) {
+    match output::print(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let mut noted = UNPRINTED.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.get_or_insert(error);
+        }
+        _ => {}
     }
 }
 

@@ -49,3 +49,22 @@ fn the_commonest_errors_say_the_way_out() {
         );
     }
 }
+
+#[test]
+fn a_result_that_cannot_be_printed_is_a_failure() {
+    for (redirection, reason) in [
+        (">&-", "Bad file descriptor"),
+        (">/dev/full", "No space left on device"),
+    ] {
+        let line = format!("exec \"$0\" limits --list {redirection}");
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-c", &line, XTASK]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{redirection}: {said}");
+        assert!(
+            said.starts_with("error: cannot print the result: "),
+            "{said}"
+        );
+        assert!(said.contains(reason), "{said}");
+    }
+}

@@ -238,3 +238,38 @@ fn a_signal_that_was_ignored_stays_ignored() {
         Some(128 + Signal::SIGTERM as i32)
     );
 }
+
+/// Nobody can be told, and the dataset is there.
+#[test]
+fn a_summary_or_completions_that_cannot_be_printed_are_a_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    for (redirection, reason) in [
+        (">&-", "Bad file descriptor"),
+        (">/dev/full", "No space left on device"),
+    ] {
+        for arguments in [
+            &["--records", "10", "--out", "it.npy", "--force"][..],
+            &["--completions", "bash"],
+        ] {
+            let line = format!("exec \"$0\" \"$@\" {redirection}");
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &line, DATAGEN]).args(arguments);
+            let output = shell.current_dir(dir.path()).output().unwrap();
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?} {said}");
+            assert!(said.starts_with("datagen: "), "{said}");
+            assert!(
+                said.contains("be printed: ") || said.contains("cannot print"),
+                "{said}"
+            );
+            assert!(said.contains(reason), "{said}");
+        }
+        assert_eq!(names(dir.path()), ["it.npy"]);
+        let quiet = ["--records", "10", "--out", "it.npy", "--force", "--quiet"];
+        let line = format!("exec \"$0\" \"$@\" {redirection}");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line, DATAGEN]).args(quiet);
+        let output = shell.current_dir(dir.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "there is nothing to print");
+    }
+}

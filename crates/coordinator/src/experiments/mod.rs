@@ -13,6 +13,7 @@ pub(crate) mod traits;
 
 use crate::exit::Failure;
 use crate::signals::Signals;
+use anyhow::Context;
 use image::Experiment;
 use pool::{Builder, Pool, Program, StartMethod};
 use report::StartMethod as Method;
@@ -45,12 +46,15 @@ fn image(experiment: Experiment) -> io::Result<Program> {
         .arg(process::began_ns().to_string()))
 }
 
-/// Runs `experiment`; a signal that came meanwhile is why it failed.
+/// Runs `experiment`; a signal that came meanwhile is why it failed. What it saw has to be printed whole.
 fn with_signals(experiment: impl FnOnce(&Signals) -> Result<(), Failure>) -> Result<(), Failure> {
     let signals = Signals::note()?;
     let ran = experiment(&signals);
     match signals.came() {
         Some(signal) if ran.is_err() => Err(Failure::Signal(signal)),
-        _ => ran,
+        _ => {
+            ran?;
+            Ok(process::printed().context("cannot print what was seen")?)
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::Format;
 use report::{Sum, format_count};
-use std::io::{self, Write};
+use std::io;
 
 /// Prints the report whole on stdout, or says why it could not.
 ///
@@ -14,9 +14,7 @@ pub fn print(report: &Sum, format: Format) -> io::Result<()> {
         Format::Text => as_text(report),
     };
     text.push('\n');
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    output::print(&text)
 }
 
 fn as_text(report: &Sum) -> String {
