@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+#[path = "../../../tests/support/dispositions.rs"]
+mod dispositions;
+
 const DATAGEN: &str = env!("CARGO_BIN_EXE_datagen");
 
 fn run(directory: &Path, arguments: &[&str]) -> Output {
@@ -168,7 +171,7 @@ fn started(directory: &Path) -> Child {
 }
 
 fn started_by(command: &mut Command, directory: &Path) -> Child {
-    let mut child = command
+    let mut child = dispositions::by_default(command)
         .args(["--records", "100M", "--out", "it.npy"])
         .current_dir(directory)
         .stdout(Stdio::null())

@@ -39,7 +39,11 @@ fn builder(experiment: Experiment, method: Method, signals: &Signals) -> io::Res
 
 /// This program again, as a worker of `experiment`.
 fn image(experiment: Experiment) -> io::Result<Program> {
-    Ok(Program::current()?
+    let current = Program::current().map_err(|error| {
+        let why = format!("cannot start this program again as a worker: {error}");
+        io::Error::new(error.kind(), why)
+    })?;
+    Ok(current
         .arg("worker-image")
         .arg(experiment.as_str())
         .arg("--began-ns")
