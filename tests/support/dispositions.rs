@@ -1,5 +1,5 @@
-//! Programs of a test heed signals whoever runs the tests: under `nohup`, or in the background of a
-//! script, a test would pass on to them what is ignored there.
+//! Starts the programs of a test with default signal dispositions. Under `nohup`, or in the background of a
+//! script, the test runner ignores signals, and the programs would inherit that.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;

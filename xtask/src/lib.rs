@@ -4,7 +4,7 @@
 //! It runs the programs and shares only the types of their reports with them.
 
 /// As the standard library's, but without a panic where the terminal or pipe is gone: a command goes
-/// on when its reader has had enough. Any other failure is noted, and told by the exit code.
+/// on when its reader has had enough. Any other failure is noted, and the exit code reports it.
 macro_rules! println {
     () => { $crate::print_noted("\n") };
     ($($text:tt)*) => { $crate::print_noted(&(format!($($text)*) + "\n")) };

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_cause_is_reported_once() {
         let source = io::Error::from_raw_os_error(30);
         let failure = Failure::from(WithItsCause { source });
         let once = "cannot create it: Read-only file system (os error 30)";

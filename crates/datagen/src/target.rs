@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_of_a_single_file_is_told() {
+    fn a_mount_of_a_single_file_is_detected() {
         let mounts = b"25 24 0:23 / /dev/shm rw - tmpfs tmpfs rw\n\
             31 24 8:1 /x /data/my\\040set.npy rw - ext4 /dev/sda1 rw\n";
         assert!(is_among(mounts, Path::new("/dev/shm")));

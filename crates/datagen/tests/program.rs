@@ -242,7 +242,7 @@ fn a_signal_that_was_ignored_stays_ignored() {
     );
 }
 
-/// Nobody can be told, and the dataset is there.
+/// The dataset is written all the same.
 #[test]
 fn a_summary_or_completions_that_cannot_be_printed_are_a_failure() {
     let dir = tempfile::tempdir().unwrap();

@@ -120,7 +120,7 @@ fn structured(entries: Vec<Literal>) -> Result<Layout, DescrError> {
 }
 
 /// The type of a field called `name`: one value, a record of its own, or as many of these as `shape`
-/// says. What is no single number is not summed, and its size is that of what stands beside it.
+/// says. A field that is no single number is not summed; its size is needed for the offsets of the others.
 fn field_dtype(kind: Literal, shape: Option<Literal>, name: &str) -> Result<Dtype, DescrError> {
     let base = match kind {
         Literal::Text(code) => dtype(&code, Some(name))?,

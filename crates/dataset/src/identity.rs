@@ -5,8 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 use serde::{Deserialize, Serialize};
 
-/// What tells one file, in one state, from any other: a hard link, another name or another mode change
-/// nothing of it. It crosses sockets where a worker opens the dataset by its path.
+/// Identifies one file in one state. A new hard link, another name or another mode does not change it. It crosses sockets where a worker opens the dataset by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// The device that holds the file.

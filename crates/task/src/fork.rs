@@ -28,7 +28,7 @@ pub enum ForkError {
         /// How many threads there are, this one included.
         threads: usize,
     },
-    /// How many threads the process has cannot be told.
+    /// The number of threads of the process is unknown.
     #[error(
         "only a single-threaded process can be forked safely, and /proc/self/task, which has one entry \
          a thread, cannot be read ({0}); mount /proc, or use start method spawn"

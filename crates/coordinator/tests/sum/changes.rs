@@ -156,7 +156,7 @@ fn a_link_another_mode_and_another_name_meanwhile_are_no_change() {
     }
 }
 
-/// Written to in place by a program that sets the modification time back: the content tells.
+/// Written to in place by a program that sets the modification time back: the content differs.
 #[test]
 fn written_to_meanwhile_with_the_time_set_back() {
     let directory = tempfile::tempdir().unwrap();

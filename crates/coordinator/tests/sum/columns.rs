@@ -97,7 +97,9 @@ fn the_exact_sum_of_a_column_of_integers() {
     let data = directory.path().join("integers.npy");
     let unsigned = |values: &[u64]| values.iter().map(|v| v.to_be_bytes().to_vec()).collect();
     let signed = |values: &[i64]| values.iter().map(|v| v.to_le_bytes().to_vec()).collect();
-    let cases: [(&str, Vec<Vec<u8>>, Option<&str>, bool); 7] = [
+    /// The type, the records, the exact sum, and whether the text has a line for it.
+    type Case = (&'static str, Vec<Vec<u8>>, Option<&'static str>, bool);
+    let cases: [Case; 7] = [
         (
             "'<i8'",
             signed(&[1 << 53, 1]),

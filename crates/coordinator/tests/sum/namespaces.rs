@@ -33,7 +33,7 @@ fn within(script: &str, arguments: &[&str]) -> Ended {
         .args(["--mount", "sh", "-c", &script])
         .arg(program)
         .args(arguments);
-    // Where this program lies is told by /proc.
+    // The coordinator finds the worker program by /proc.
     Running::start(command.env("HANDOFF_WORKER", worker)).end()
 }
 

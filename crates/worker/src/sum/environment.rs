@@ -12,7 +12,7 @@ pub(super) fn in_default<T>(work: impl FnOnce() -> T) -> T {
     not_inlined(work)
 }
 
-/// A call that the compiler does not look into: arithmetic of `work` cannot move across the changes
+/// A call that the compiler does not inline: arithmetic of `work` cannot move across the changes
 /// of the environment around it.
 #[inline(never)]
 fn not_inlined<T>(work: impl FnOnce() -> T) -> T {

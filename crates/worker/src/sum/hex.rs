@@ -15,7 +15,7 @@ pub fn float_hex(value: f64) -> String {
     }
     let bits = value.to_bits();
     let (biased, fraction) = (bits >> 52 & 0x7ff, bits & ((1 << 52) - 1));
-    // Told by the bits: where the CPU takes subnormals for zero, they compare equal to 0.0.
+    // By its bits: where the CPU takes subnormals for zero, they compare equal to 0.0.
     if (biased, fraction) == (0, 0) {
         return format!("{sign}0x0.0p+0");
     }
