@@ -22,7 +22,7 @@ pub struct Allocated {
     pub range: Range,
     /// The same, rounded up to granules or pages. [`Alloc::free`] takes this range.
     pub block: Range,
-    /// So many bytes at the start of `range` may have been used before; all others are fresh, and zero.
+    /// The first `used` bytes of `range` may have been used before; all others are fresh, and zero.
     pub used: u64,
 }
 

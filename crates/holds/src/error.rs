@@ -6,7 +6,7 @@ use std::fmt;
 use crate::range::{CallId, Range, RegionId, Worker};
 use crate::usage::Usage;
 
-/// Why a report of a worker is refused. The state is as it was before; the worker has to be killed.
+/// Why a report of a worker is refused. The state is unchanged; the worker has to be killed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{list} {index}: {reason}")]
 pub struct Violation {

@@ -30,6 +30,11 @@ pub struct Target {
 /// All targets.
 pub const TARGETS: &[Target] = &[
     Target {
+        name: "lane",
+        run: lane::hostile::run,
+        mutations: 60_000,
+    },
+    Target {
         name: "frames",
         run: frames::run,
         mutations: 60_000,

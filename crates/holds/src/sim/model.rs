@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Access, CallId, Effect, Entry, Range, RegionId, RegionKind, Start, Worker};
 
-/// The model has one cell for so many bytes.
+/// The model has one cell for each `CELL` bytes.
 pub(super) const CELL: u64 = 32;
 
 #[derive(Clone, PartialEq, Eq, Debug)]

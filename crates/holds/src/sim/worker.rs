@@ -31,7 +31,7 @@ pub(super) enum FromWorker {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
     pub(super) entry: Entry,
-    /// The coordinator was told, and will be told when it is released.
+    /// Reported to the coordinator, as its release will be.
     pub(super) reported: bool,
 }
 
