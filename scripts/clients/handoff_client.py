@@ -303,7 +303,7 @@ def segment(length):
     path = f"/dev/shm{name}"
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
     try:
-        # Tells whoever looks for leftovers that this is none.
+        # A lock that is held marks a segment that is in use.
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         if length:
             # A full /dev/shm is an error here; a mapping would die of SIGBUS.

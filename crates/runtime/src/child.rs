@@ -44,9 +44,10 @@ pub(crate) fn never_gain_privileges() -> io::Result<()> {
 }
 
 /// Gives a forked child default dispositions and an empty mask: the parent's handlers are not
-/// meant for it.
+/// meant for it. What the parent was started to ignore ([`kept_ignored`]) stays ignored.
 pub(crate) fn reset_signals() {
-    for number in 1..=libc::SIGRTMAX() {
+    let kept: Vec<i32> = kept_ignored().collect();
+    for number in (1..=libc::SIGRTMAX()).filter(|number| !kept.contains(number)) {
         // SAFETY: SIG_DFL is a valid disposition; signals that cannot be set are refused.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
@@ -55,6 +56,12 @@ pub(crate) fn reset_signals() {
     // SAFETY: SIG_IGN is a valid disposition.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+}
+
+/// What a user or a terminal sends and this process ignores, as under `nohup` or a shell's `trap '' INT`:
+/// its workers ignore it too, whatever starts them. SIGTERM is not among these: a pool sends it itself.
+pub fn kept_ignored() -> impl Iterator<Item = i32> {
+    signals::ignored([libc::SIGHUP, libc::SIGINT, libc::SIGQUIT])
 }
 
 /// Closes every descriptor from 3 on that is not in `keep`.

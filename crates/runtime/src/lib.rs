@@ -47,7 +47,7 @@ mod serve;
 
 pub use attempt::attempt;
 pub use channel::{Channel, ChannelError, Frame, Incoming, send_all};
-pub use child::{close_all_but, isolate};
+pub use child::{close_all_but, isolate, kept_ignored};
 pub use clock::now_ns;
 pub use endpoint::{Endpoint, EndpointError, run, run_at, run_if_worker};
 pub use fork::{ForkError, Forked, fork, thread_count};

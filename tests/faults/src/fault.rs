@@ -171,7 +171,7 @@ fn flood(way: u8) {
         }
         2 => socket::write(&frames(&FromWorker::Memory(Memory::default()), 20_000)),
         // Output that never ends would have to be cut off at the pool's bound; this is enough to
-        // spoil the answer that follows.
+        // corrupt the answer that follows.
         _ => {
             let part = frames(&FromWorker::OutputPart(&[7; 250_000]), 1);
             for _ in 0..64 {
@@ -191,7 +191,7 @@ fn done(id: u64) -> FromWorker<'static> {
     }
 }
 
-/// A message as bytes, so many times.
+/// A message as bytes, repeated `times` times.
 fn frames(message: &FromWorker<'_>, times: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     wire::encode(message, &mut bytes).expect("short messages have frames");

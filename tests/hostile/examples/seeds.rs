@@ -32,6 +32,26 @@ fn main() {
     write(corpus, "header", &headers());
     write(corpus, "regions", &regions());
     write(corpus, "serving", &served());
+    write(corpus, "lane", &operations());
+}
+
+/// Operations of each side of a lane, small and large, and stores of its peer between them.
+fn operations() -> Vec<Vec<u8>> {
+    let bytes = |seed: u64, len: usize| {
+        let mut state = seed;
+        let step = || {
+            // A multiplier of Knuth's MMIX generator.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        };
+        std::iter::repeat_with(step).take(len).collect::<Vec<u8>>()
+    };
+    let sides = (0..4_u8).flat_map(|side| [40, 400, 2000].map(|len| (side, len)));
+    sides
+        .map(|(side, len)| [vec![side], bytes(u64::from(side) + 1, len)].concat())
+        .collect()
 }
 
 fn write(corpus: &Path, name: &str, inputs: &[Vec<u8>]) {
@@ -48,7 +68,7 @@ fn body(message: &impl Serialize) -> Vec<u8> {
     frame.split_off(4)
 }
 
-/// A body behind the byte that tells its kind.
+/// A body behind the byte of its kind.
 fn kind(kind: u8, message: &impl Serialize) -> Vec<u8> {
     [vec![kind], body(message)].concat()
 }

@@ -53,7 +53,9 @@ fn cycles(graph: &Graph) -> Vec<Vec<&PathBuf>> {
         if !reached.contains(file) || sets.iter().any(|set| set.contains(file)) {
             continue;
         }
-        let mutual = reached.iter().filter(|other| reach[**other].contains(*file));
+        let mutual = reached
+            .iter()
+            .filter(|other| reach[**other].contains(*file));
         sets.push(mutual.copied().collect());
     }
     sets

@@ -40,7 +40,7 @@ fn declared() -> Table {
     for other in OTHERS {
         packages.extend(metadata(&root().join(other)));
     }
-    let ours: BTreeSet<String> = packages.iter().map(|package| name(package)).collect();
+    let ours: BTreeSet<String> = packages.iter().map(name).collect();
     let packages = packages
         .iter()
         .filter(|package| !OUTSIDE.contains(&name(package).as_str()));
@@ -63,7 +63,13 @@ fn name(value: &Value) -> String {
 fn metadata(directory: &Path) -> Vec<Value> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+            "--offline",
+        ])
         .current_dir(directory)
         .output()
         .unwrap();

@@ -12,7 +12,7 @@ type Module = Vec<String>;
 struct File {
     path: PathBuf,
     names: Vec<Vec<String>>,
-    /// What it re-exports, by the name under which others find it.
+    /// What it imports or re-exports, by the name under which others find it.
     exports: BTreeMap<String, Vec<String>>,
 }
 
@@ -134,12 +134,12 @@ impl Names {
     }
 
     fn leaf(&mut self, path: Vec<String>, name: &syn::Ident, exported: bool) {
-        if exported {
-            // A re-export is no import: whoever uses it imports from where it comes from.
-            self.exports.insert(name.to_string(), path);
-        } else {
-            self.names.push(path);
+        // A re-export is no import: a file that uses it imports from where it is defined. The same holds
+        // for a child module that reaches through its parent's imports.
+        if !exported {
+            self.names.push(path.clone());
         }
+        self.exports.insert(name.to_string(), path);
     }
 }
 
@@ -162,8 +162,14 @@ impl<'ast> Visit<'ast> for Names {
         self.add(&item.tree, &[], exported);
     }
 
+    /// `pub(crate)` holds a path, and imports nothing.
+    fn visit_visibility(&mut self, _: &'ast Visibility) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let names = path.segments.iter().map(|segment| segment.ident.to_string());
+        let names = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string());
         self.names.push(names.collect());
         visit::visit_path(self, path);
     }

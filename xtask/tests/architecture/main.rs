@@ -9,5 +9,7 @@ use std::path::{Path, PathBuf};
 /// The directory of the workspace.
 fn root() -> PathBuf {
     let parent = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    parent.expect("xtask is a directory of the workspace").to_owned()
+    parent
+        .expect("xtask is a directory of the workspace")
+        .to_owned()
 }

@@ -30,8 +30,9 @@ pub(super) fn start(
 }
 
 /// Starts `program` with `socket` as descriptor 3, named on its command line by `flag` or in its
-/// environment, and `stderr` as its stderr, or ours. It has /dev/null for stdin, no other descriptor but stdout,
-/// its own process group, default dispositions and an empty mask.
+/// environment, and `stderr` as its stderr, or ours. It has /dev/null for stdin, no other descriptor
+/// but stdout, its own process group, default dispositions ([`runtime::kept_ignored`] apart) and an
+/// empty mask.
 pub(super) fn exec(
     program: &Program,
     flag: &str,
@@ -201,6 +202,9 @@ impl Attributes {
         // copies what it is given.
         unsafe {
             libc::sigfillset(all.as_mut_ptr());
+            for signal in runtime::kept_ignored() {
+                libc::sigdelset(all.as_mut_ptr(), signal);
+            }
             libc::sigemptyset(none.as_mut_ptr());
             check(libc::posix_spawnattr_setsigdefault(attr, all.as_ptr()))?;
             check(libc::posix_spawnattr_setsigmask(attr, none.as_ptr()))?;
