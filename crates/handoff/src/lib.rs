@@ -246,12 +246,14 @@ mod map;
 mod pending;
 mod pool;
 mod program;
+mod shared;
+mod shutdown;
 mod slot;
 pub mod testing;
 mod threads;
 mod worker;
 
-pub use self::pool::{Handle, Pool, Shutdown};
+pub use self::pool::{Handle, Pool};
 pub use background::{Background, Submit};
 pub use builder::{Builder, MAX_WORKERS, StartMethod};
 pub use call::{Call, call};
@@ -264,6 +266,7 @@ pub use map::{Map, MapUnordered};
 pub use pending::Pending;
 pub use program::{init, init_with, serve_at};
 pub use runtime::Forwarding;
+pub use shutdown::Shutdown;
 pub use task::{Input, Reduce, Registry, Task, TaskError};
 pub use worker::{Worker, worker};
 

@@ -1,7 +1,7 @@
 //! The life of a forked process: take items, run the closure, write results.
 
 use super::frame::{self, Kind};
-use super::{MAX_SHARE, SHARES, STRIDE};
+use super::share::{MAX_SHARE, SHARES, STRIDE};
 use crate::threads::panics;
 use crate::{encoding, worker};
 use nix::sys::prctl::set_pdeathsig;

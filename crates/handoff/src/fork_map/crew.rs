@@ -1,7 +1,7 @@
 //! The forked processes as their parent holds them: started, read from, reaped.
 
-use super::STRIDE;
 use super::frame::{self, Frame, Kind, Reader};
+use super::share::STRIDE;
 use crate::call::undecodable;
 use crate::error::{Death, Ending};
 use crate::{Error, ErrorKind, encoding};
