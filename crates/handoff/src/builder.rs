@@ -23,7 +23,7 @@ pub const MAX_WORKERS: usize = pool::MAX_WORKERS;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartMethod {
-    /// The worker program is started afresh for each worker. Works from any program, also from one
+    /// The worker program is started anew for each worker. Works from any program, also from one
     /// with threads.
     #[default]
     Spawn,
@@ -67,7 +67,7 @@ pub struct Builder {
     stderr: bool,
     log_level: LevelFilter,
     sandbox: bool,
-    /// What the pool itself is told, in this order.
+    /// Settings for the pool itself, in this order.
     settings: Vec<Setting>,
 }
 

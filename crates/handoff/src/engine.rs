@@ -37,7 +37,7 @@ impl Engine {
     }
 
     /// Waits until something happens, and deals with it. A pool that cannot go on fails its tasks
-    /// first, so whoever waits for one finds out.
+    /// first, so a caller that waits for one gets the error.
     pub(crate) fn drive(&mut self) -> Result<(), Error> {
         match self {
             Engine::Processes(pool) => Ok(pool.drive(None)?),

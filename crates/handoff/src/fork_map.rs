@@ -23,7 +23,7 @@ use shmem::Board;
 ///
 /// Nothing is encoded on the way in: the children inherit `f`, the items and everything that they
 /// refer to, copy-on-write, whatever its type. Only results travel, so `R` is what serde can carry.
-/// Items are handed out one by one, or a few at a time where there are very many, to whoever is free.
+/// Idle children take items one by one, or a few at a time where there are very many.
 ///
 /// There is no pool: the children live for this call. They are reaped before it returns, and die with
 /// this process. What they change is theirs alone.

@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// ```
 pub struct Pool {
     pub(crate) engine: Engine,
-    /// Tells this pool's handles from others'.
+    /// Distinguishes this pool's handles from others'.
     number: u64,
     workers: usize,
     queue_bound: usize,

@@ -47,7 +47,7 @@ impl Place<'_> {
         }
     }
 
-    /// Tells the parent which item is running.
+    /// Records for the parent which item is running.
     fn mark(&self, index: usize) {
         let word = self.board.word((self.number + 1) * STRIDE);
         word.store(index as u64 + 1, Ordering::Release);
