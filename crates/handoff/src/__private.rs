@@ -24,7 +24,7 @@ pub struct TaskDef {
     pub place: &'static str,
     /// Runs it on encoded arguments.
     pub run: Runner,
-    /// Tells apart builds in which its arguments or result differ.
+    /// Distinguishes builds in which its arguments or result differ.
     pub fingerprint: fn() -> u64,
 }
 

@@ -2,11 +2,12 @@
 
 use crate::counters::Counters;
 use crate::gate::{Entering, Gate, Place};
-use crate::pool::no_limits;
+use crate::pending::Pending;
+use crate::shared::{Engine, Shared, read};
+use crate::shutdown::Shutdown;
 use crate::slot::Slot;
 use crate::threads::Threads;
-use crate::{Call, Error, ErrorKind, Pending, Shutdown};
-use pool::{RawCall, Reply};
+use crate::{Call, Error, ErrorKind};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::Future;
@@ -49,18 +50,6 @@ use std::task::{Context, Poll, ready};
 #[derive(Clone)]
 pub struct Background {
     shared: Arc<Shared>,
-}
-
-/// What the clones share, and what handles need to cancel.
-pub(crate) struct Shared {
-    gate: Arc<Gate>,
-    /// `None` once it has been shut down.
-    engine: RwLock<Option<Engine>>,
-}
-
-enum Engine {
-    Processes(pool::Background),
-    Threads(Threads),
 }
 
 impl Background {
@@ -171,29 +160,6 @@ impl Background {
             .submit(call.into_raw()?, has_timeout, slot.clone())?;
         Ok(Pending::new(id, slot, Arc::downgrade(&self.shared)))
     }
-}
-
-impl Shared {
-    fn submit(&self, call: RawCall, limited: bool, reply: Arc<dyn Reply>) -> Result<u64, Error> {
-        match &*read(self) {
-            Some(Engine::Processes(pool)) => Ok(pool.submit_raw(call, reply)?),
-            Some(Engine::Threads(_)) if limited => Err(no_limits()),
-            Some(Engine::Threads(threads)) => Ok(threads.submit(call, reply)),
-            None => Err(Error::new(ErrorKind::ShutDown, "the pool was shut down")),
-        }
-    }
-
-    pub(crate) fn cancel(&self, id: u64) {
-        match &*read(self) {
-            Some(Engine::Processes(pool)) => pool.cancel_raw(id),
-            Some(Engine::Threads(threads)) => drop(threads.withdraw(id)),
-            None => {}
-        }
-    }
-}
-
-fn read(shared: &Shared) -> std::sync::RwLockReadGuard<'_, Option<Engine>> {
-    shared.engine.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Background {

@@ -4,8 +4,9 @@ use crate::background::Background;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::gate::Gate;
-use crate::pool::{Pool, no_limits};
+use crate::pool::Pool;
 use crate::program;
+use crate::shutdown::no_limits;
 use crate::threads::Threads;
 use crate::{Call, Error, ErrorKind};
 use log::LevelFilter;
@@ -23,7 +24,7 @@ pub const MAX_WORKERS: usize = pool::MAX_WORKERS;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StartMethod {
-    /// The worker program is started afresh for each worker. Works from any program, also from one
+    /// The worker program is started anew for each worker. Works from any program, also from one
     /// with threads.
     #[default]
     Spawn,
@@ -67,7 +68,7 @@ pub struct Builder {
     stderr: bool,
     log_level: LevelFilter,
     sandbox: bool,
-    /// What the pool itself is told, in this order.
+    /// Settings for the pool itself, in this order.
     settings: Vec<Setting>,
 }
 
@@ -353,5 +354,30 @@ impl fmt::Debug for Builder {
             .field("start_method", &self.method)
             .field("workers", &self.workers)
             .finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// A pool of this program's own workers, started by
+    /// [`StartMethod::Spawn`](crate::StartMethod::Spawn), one for each processor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Misuse`] where [`init`](crate::init) has not run, [`ErrorKind::Start`] where no
+    /// worker can be started.
+    pub fn new() -> Result<Pool, Error> {
+        Builder::new().start()
+    }
+
+    /// For a pool that is to differ from [`new`](Self::new).
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A pool on a thread of its own, whose handles are futures. As [`new`](Self::new) otherwise.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn background() -> Result<crate::Background, Error> {
+        Builder::new().background()
     }
 }

@@ -1,8 +1,9 @@
 //! The two things that can run a pool's tasks: worker processes, and threads of this one.
 
+use crate::Error;
 use crate::counters::Counters;
+use crate::shutdown::Shutdown;
 use crate::threads::Threads;
-use crate::{Error, Shutdown};
 use pool::{RawCall, Reply};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What happens to workers, for whoever watches.
+//! What happens to workers, for watchers.
 
 use log::{Level, Record};
 use std::io::{self, Write};
@@ -15,7 +15,7 @@ pub struct Event<'a> {
     pub what: What<'a>,
 }
 
-/// What happened to a worker. Tasks are told by their numbers ([`Handle::id`](crate::Handle::id)).
+/// What happened to a worker. Tasks are identified by their numbers ([`Handle::id`](crate::Handle::id)).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum What<'a> {

@@ -8,28 +8,22 @@
 mod child;
 mod crew;
 mod frame;
+mod share;
 
 use crate::{Error, ErrorKind};
 use child::Place;
 use crew::Crew;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use share::STRIDE;
 use shmem::Board;
-
-/// Words of the board from one child's to the next's: a cache line.
-const STRIDE: usize = 8;
-/// Shares that the items left are cut into, for each worker: what the last share costs is what
-/// workers wait for each other at the end.
-const SHARES: usize = 64;
-/// The most items that a worker takes at once.
-const MAX_SHARE: usize = 1024;
 
 /// Runs `f` on every item in forked copies of this process; gives the results in the order of the
 /// items.
 ///
 /// Nothing is encoded on the way in: the children inherit `f`, the items and everything that they
 /// refer to, copy-on-write, whatever its type. Only results travel, so `R` is what serde can carry.
-/// Items are handed out one by one, or a few at a time where there are very many, to whoever is free.
+/// Idle children take items one by one, or a few at a time where there are very many.
 ///
 /// There is no pool: the children live for this call. They are reaped before it returns, and die with
 /// this process. What they change is theirs alone.

@@ -111,8 +111,8 @@
 //!
 //! | [`StartMethod`] | the worker is | choose it |
 //! | --- | --- | --- |
-//! | `Spawn` (default) | this program, started afresh | unless there is a reason for another |
-//! | `ForkServer` | forked by one process of this program that was started afresh | where the program starts slowly, or workers are replaced often |
+//! | `Spawn` (default) | this program, started anew | unless there is a reason for another |
+//! | `ForkServer` | forked by one process of this program that was started anew | where the program starts slowly, or workers are replaced often |
 //! | `Fork` | a fork of this process, with its memory | to inherit what is loaded; refused beside other threads |
 //! | `InProcess` | a thread | in tests, debuggers, sanitizers; as a baseline |
 //! | `Listen(path)` | an external process that connects ([`serve_at`]) | to start workers oneself: other control groups, debuggers |
@@ -147,7 +147,7 @@
 //!
 //! # What may go wrong
 //!
-//! One [`Error`], whose [`kind`](Error::kind) tells which:
+//! One [`Error`], classified by its [`kind`](Error::kind):
 //!
 //! | what happens | [`ErrorKind`] | its worker |
 //! | --- | --- | --- |
@@ -246,12 +246,14 @@ mod map;
 mod pending;
 mod pool;
 mod program;
+mod shared;
+mod shutdown;
 mod slot;
 pub mod testing;
 mod threads;
 mod worker;
 
-pub use self::pool::{Handle, Pool, Shutdown};
+pub use self::pool::{Handle, Pool};
 pub use background::{Background, Submit};
 pub use builder::{Builder, MAX_WORKERS, StartMethod};
 pub use call::{Call, call};
@@ -264,6 +266,7 @@ pub use map::{Map, MapUnordered};
 pub use pending::Pending;
 pub use program::{init, init_with, serve_at};
 pub use runtime::Forwarding;
+pub use shutdown::Shutdown;
 pub use task::{Input, Reduce, Registry, Task, TaskError};
 pub use worker::{Worker, worker};
 

@@ -274,3 +274,73 @@ fn bytes_of(call: &RawCall) -> usize {
 fn lock<R>(arrivals: &Mutex<Arrivals<R>>) -> MutexGuard<'_, Arrivals<R>> {
     arrivals.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+impl Pool {
+    /// Runs every call; gives the results in the order of the calls.
+    ///
+    /// Calls are taken from the iterator only some way ahead of the results, so it may be endless,
+    /// and results that were not taken are bounded in number and bytes. Dropping the iterator gives up
+    /// what has not begun.
+    pub fn map<R, I>(&mut self, calls: I) -> Map<'_, R, I::IntoIter>
+    where
+        R: DeserializeOwned + Send + 'static,
+        I: IntoIterator<Item = Call<R>>,
+    {
+        Map::new(self, calls.into_iter())
+    }
+
+    /// As [`map`](Self::map), but gives each result as soon as there is one, with the index of its
+    /// call.
+    ///
+    /// ```
+    /// # use handoff::{Pool, StartMethod, task};
+    /// #[task]
+    /// fn length(text: String) -> usize {
+    ///     text.len()
+    /// }
+    ///
+    /// # let mut pool = Pool::builder().start_method(StartMethod::InProcess).start()?;
+    /// let texts = ["a", "bb", "ccc"];
+    /// for (n, result) in pool.map_unordered(texts.map(|text| length(text.into()))) {
+    ///     assert_eq!(result?, texts[n].len());
+    /// }
+    /// # Ok::<(), handoff::Error>(())
+    /// ```
+    pub fn map_unordered<R, I>(&mut self, calls: I) -> MapUnordered<'_, R, I::IntoIter>
+    where
+        R: DeserializeOwned + Send + 'static,
+        I: IntoIterator<Item = Call<R>>,
+    {
+        MapUnordered::new(self, calls.into_iter())
+    }
+
+    /// Runs every call and merges the results as they come, in any order, starting from `identity`.
+    ///
+    /// # Errors
+    /// The first failure; what has not begun by then is given up.
+    ///
+    /// ```
+    /// # use handoff::{Pool, StartMethod, task};
+    /// #[task]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// # let mut pool = Pool::builder().start_method(StartMethod::InProcess).start()?;
+    /// assert_eq!(pool.reduce((1..=3).map(square), 0, |sum, part| sum + part)?, 14);
+    /// # Ok::<(), handoff::Error>(())
+    /// ```
+    pub fn reduce<R, I>(
+        &mut self,
+        calls: I,
+        identity: R,
+        mut merge: impl FnMut(R, R) -> R,
+    ) -> Result<R, Error>
+    where
+        R: DeserializeOwned + Send + 'static,
+        I: IntoIterator<Item = Call<R>>,
+    {
+        let mut results = self.map_unordered(calls);
+        results.try_fold(identity, |merged, (_, part)| Ok(merge(merged, part?)))
+    }
+}

@@ -1,6 +1,6 @@
 //! A task given to a background pool.
 
-use crate::background::Shared;
+use crate::shared::Shared;
 use crate::slot::Slot;
 use crate::{Error, ErrorKind};
 use std::fmt;

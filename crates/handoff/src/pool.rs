@@ -2,10 +2,9 @@
 //!
 //! What runs the tasks is behind [`Engine`]; here are handles, waiting and checks.
 
-use crate::builder::Builder;
 use crate::counters::Counters;
 use crate::engine::Engine;
-use crate::map::{Map, MapUnordered};
+use crate::shutdown::{Shutdown, no_limits};
 use crate::slot::Slot;
 use crate::{Call, Error, ErrorKind};
 use serde::de::DeserializeOwned;
@@ -41,30 +40,12 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Pool {
     pub(crate) engine: Engine,
-    /// Tells this pool's handles from others'.
+    /// Distinguishes this pool's handles from others'.
     number: u64,
     workers: usize,
     queue_bound: usize,
     /// Its workers die with the thread that started them.
     _not_send: PhantomData<*const ()>,
-}
-
-/// How a pool is shut down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shutdown {
-    /// Tasks that were submitted are finished first.
-    Drain,
-    /// Workers are ended now, and their tasks fail with [`ErrorKind::ShutDown`].
-    Now,
-}
-
-impl From<Shutdown> for pool::Shutdown {
-    fn from(how: Shutdown) -> pool::Shutdown {
-        match how {
-            Shutdown::Drain => pool::Shutdown::Drain,
-            Shutdown::Now => pool::Shutdown::Now,
-        }
-    }
 }
 
 /// A task that was submitted to a [`Pool`]. Dropping the handle does not cancel the task.
@@ -101,29 +82,6 @@ impl<R> fmt::Debug for Handle<R> {
 }
 
 impl Pool {
-    /// A pool of this program's own workers, started by
-    /// [`StartMethod::Spawn`](crate::StartMethod::Spawn), one for each processor.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Misuse`] where [`init`](crate::init) has not run, [`ErrorKind::Start`] where no
-    /// worker can be started.
-    pub fn new() -> Result<Pool, Error> {
-        Builder::new().start()
-    }
-
-    /// For a pool that is to differ from [`new`](Self::new).
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
-    /// A pool on a thread of its own, whose handles are futures. As [`new`](Self::new) otherwise.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn background() -> Result<crate::Background, Error> {
-        Builder::new().background()
-    }
-
     pub(crate) fn over(engine: Engine, workers: usize, queue_bound: usize) -> Pool {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Pool {
@@ -148,7 +106,7 @@ impl Pool {
     }
 
     /// Submits a task; [`wait`](Self::wait) gives its result. Where the
-    /// [queue bound](Builder::queue_bound) is reached, drives the pool until there is room.
+    /// [queue bound](crate::Builder::queue_bound) is reached, drives the pool until there is room.
     ///
     /// # Errors
     /// [`ErrorKind::Arguments`] where the arguments cannot be sent, or why the pool cannot go on.
@@ -224,74 +182,6 @@ impl Pool {
         self.check_handle(handle).is_ok() && self.engine.cancel(handle.id)
     }
 
-    /// Runs every call; gives the results in the order of the calls.
-    ///
-    /// Calls are taken from the iterator only some way ahead of the results, so it may be endless,
-    /// and results that were not taken are bounded in number and bytes. Dropping the iterator gives up
-    /// what has not begun.
-    pub fn map<R, I>(&mut self, calls: I) -> Map<'_, R, I::IntoIter>
-    where
-        R: DeserializeOwned + Send + 'static,
-        I: IntoIterator<Item = Call<R>>,
-    {
-        Map::new(self, calls.into_iter())
-    }
-
-    /// As [`map`](Self::map), but gives each result as soon as there is one, with the index of its
-    /// call.
-    ///
-    /// ```
-    /// # use handoff::{Pool, StartMethod, task};
-    /// #[task]
-    /// fn length(text: String) -> usize {
-    ///     text.len()
-    /// }
-    ///
-    /// # let mut pool = Pool::builder().start_method(StartMethod::InProcess).start()?;
-    /// let texts = ["a", "bb", "ccc"];
-    /// for (n, result) in pool.map_unordered(texts.map(|text| length(text.into()))) {
-    ///     assert_eq!(result?, texts[n].len());
-    /// }
-    /// # Ok::<(), handoff::Error>(())
-    /// ```
-    pub fn map_unordered<R, I>(&mut self, calls: I) -> MapUnordered<'_, R, I::IntoIter>
-    where
-        R: DeserializeOwned + Send + 'static,
-        I: IntoIterator<Item = Call<R>>,
-    {
-        MapUnordered::new(self, calls.into_iter())
-    }
-
-    /// Runs every call and merges the results as they come, in any order, starting from `identity`.
-    ///
-    /// # Errors
-    /// The first failure; what has not begun by then is given up.
-    ///
-    /// ```
-    /// # use handoff::{Pool, StartMethod, task};
-    /// #[task]
-    /// fn square(n: u64) -> u64 {
-    ///     n * n
-    /// }
-    ///
-    /// # let mut pool = Pool::builder().start_method(StartMethod::InProcess).start()?;
-    /// assert_eq!(pool.reduce((1..=3).map(square), 0, |sum, part| sum + part)?, 14);
-    /// # Ok::<(), handoff::Error>(())
-    /// ```
-    pub fn reduce<R, I>(
-        &mut self,
-        calls: I,
-        identity: R,
-        mut merge: impl FnMut(R, R) -> R,
-    ) -> Result<R, Error>
-    where
-        R: DeserializeOwned + Send + 'static,
-        I: IntoIterator<Item = Call<R>>,
-    {
-        let mut results = self.map_unordered(calls);
-        results.try_fold(identity, |merged, (_, part)| Ok(merge(merged, part?)))
-    }
-
     /// What the pool has done and is doing.
     pub fn counters(&self) -> Counters {
         self.engine.counters()
@@ -345,13 +235,4 @@ impl fmt::Debug for Pool {
         let mut text = formatter.debug_struct("Pool");
         text.field("workers", &self.workers).finish_non_exhaustive()
     }
-}
-
-/// Why threads have no time limits.
-pub(crate) fn no_limits() -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        "start method InProcess cannot enforce time limits: a thread cannot be ended; use a start \
-         method with processes",
-    )
 }

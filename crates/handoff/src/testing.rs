@@ -62,7 +62,7 @@ pub fn hang() {
     }
 }
 
-/// Answers after so many milliseconds.
+/// Answers after `millis` milliseconds.
 #[task]
 pub fn late(millis: u64, answer: String) -> String {
     std::thread::sleep(Duration::from_millis(millis));
@@ -81,7 +81,7 @@ pub fn fail(message: String) -> Result<(), String> {
     Err(message)
 }
 
-/// Answers with so many bytes.
+/// Answers with `len` bytes.
 #[task]
 pub fn bytes(len: usize) -> Vec<u8> {
     vec![b'x'; len]

@@ -12,7 +12,7 @@ fn double(n: u64) -> u64 {
 
 fn pool(method: StartMethod) -> Pool {
     let builder = Pool::builder().start_method(method).workers(1);
-    // Within the patience of whoever waits for a test that hangs.
+    // A watchdog: a start that hangs fails the test.
     builder
         .start_timeout(Duration::from_secs(10))
         .start()

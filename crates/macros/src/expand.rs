@@ -53,7 +53,7 @@ pub(crate) fn task(task: &Task) -> TokenStream {
     }
 }
 
-/// The user's function, as it was, but for what documents it to callers.
+/// The user's function, unchanged but for its documentation, which callers see elsewhere.
 fn body(task: &Task) -> TokenStream {
     let mut function = task.function.clone();
     function.vis = Visibility::Inherited;

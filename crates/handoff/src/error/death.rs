@@ -20,7 +20,7 @@ pub struct Death {
 pub(crate) enum Ending {
     Exit(i32),
     Signal(i32),
-    /// An external worker disconnected, or nobody was told how the process ended.
+    /// An external worker disconnected, or the exit status of the process is not available.
     Unknown,
 }
 

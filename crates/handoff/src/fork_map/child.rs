@@ -1,7 +1,7 @@
 //! The life of a forked process: take items, run the closure, write results.
 
 use super::frame::{self, Kind};
-use super::{MAX_SHARE, SHARES, STRIDE};
+use super::share::{MAX_SHARE, SHARES, STRIDE};
 use crate::threads::panics;
 use crate::{encoding, worker};
 use nix::sys::prctl::set_pdeathsig;
@@ -47,7 +47,7 @@ impl Place<'_> {
         }
     }
 
-    /// Tells the parent which item is running.
+    /// Records for the parent which item is running.
     fn mark(&self, index: usize) {
         let word = self.board.word((self.number + 1) * STRIDE);
         word.store(index as u64 + 1, Ordering::Release);

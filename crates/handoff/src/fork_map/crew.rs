@@ -1,7 +1,7 @@
 //! The forked processes as their parent holds them: started, read from, reaped.
 
-use super::STRIDE;
 use super::frame::{self, Frame, Kind, Reader};
+use super::share::STRIDE;
 use crate::call::undecodable;
 use crate::error::{Death, Ending};
 use crate::{Error, ErrorKind, encoding};
@@ -59,7 +59,7 @@ impl<'a> Crew<'a> {
         // The kernel grants as much as its own limit allows.
         let _ = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(PIPE as i32));
         let parent = std::process::id();
-        // Ours, and of no use to the child; everything else stays as it is there.
+        // Ours, and of no use to the child; everything else stays open there.
         let ours = [reader.as_raw_fd()].into_iter().chain(
             self.children
                 .iter()
@@ -245,7 +245,7 @@ impl Child {
                 };
                 (ending, Some(reaped.rss_peak))
             }
-            // Where SIGCHLD is ignored, the kernel reaps, and tells nobody.
+            // Where SIGCHLD is ignored, the kernel reaps, and the status is lost.
             _ => (Ending::Unknown, None),
         }
     }

@@ -70,7 +70,7 @@ pub(crate) fn arguments_of_the_program_do_not_matter() {
 pub(crate) fn the_variable_is_gone_in_workers() {
     let mut pool = Pool::builder().workers(1).start().unwrap();
     assert_eq!(pool.run(environment()).unwrap(), [""; 0]);
-    // One that names somebody else's child is nobody's.
+    // A variable that names another parent is ignored.
     let program = std::env::current_exe().unwrap();
     let started = Command::new(program)
         .arg("--run-one-task")

@@ -30,8 +30,9 @@ pub(super) fn start(
 }
 
 /// Starts `program` with `socket` as descriptor 3, named on its command line by `flag` or in its
-/// environment, and `stderr` as its stderr, or ours. It has /dev/null for stdin, no other descriptor but stdout,
-/// its own process group, default dispositions ([`runtime::kept_ignored`] apart) and an empty mask.
+/// environment, and `stderr` as its stderr, or ours. It has /dev/null for stdin, no other descriptor
+/// but stdout, its own process group, default dispositions ([`runtime::kept_ignored`] apart) and an
+/// empty mask.
 pub(super) fn exec(
     program: &Program,
     flag: &str,
