@@ -5,7 +5,9 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::unistd::{Pid, getppid, setpgid};
 use std::fs;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+use std::ptr;
 
 /// How much sooner than its parent the kernel's OOM killer is to take a worker (of 1000).
 const OOM_SCORE_ABOVE_PARENT: i32 = 300;
@@ -61,7 +63,14 @@ pub(crate) fn reset_signals() {
 /// What a user or a terminal sends and this process ignores, as under `nohup` or a shell's `trap '' INT`:
 /// its workers ignore it too, whatever starts them. SIGTERM is not among these: a pool sends it itself.
 pub fn kept_ignored() -> impl Iterator<Item = i32> {
-    signals::ignored([libc::SIGHUP, libc::SIGINT, libc::SIGQUIT])
+    let asked = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT];
+    asked.into_iter().filter(|&signal| {
+        let mut now = MaybeUninit::<libc::sigaction>::uninit();
+        // SAFETY: without a new action this only writes the present one, to memory that is large enough.
+        let found = unsafe { libc::sigaction(signal, ptr::null(), now.as_mut_ptr()) } == 0;
+        // SAFETY: it was written if the call succeeded.
+        found && unsafe { now.assume_init() }.sa_sigaction == libc::SIG_IGN
+    })
 }
 
 /// Closes every descriptor from 3 on that is not in `keep`.
