@@ -165,7 +165,7 @@ impl Background {
 
     /// Gives a task up, as [`Pool::cancel`] does.
     pub fn cancel<T>(&self, pending: &Pending<T>) {
-        self.order(Order::Cancel(pending.0.id));
+        self.cancel_id(pending.0.id);
     }
 
     /// Attaches a region that tasks can then refer to.
@@ -208,9 +208,18 @@ impl Background {
     }
 
     fn enqueue<T>(&self, call: Call, slot: Arc<Slot<T>>) -> Pending<T> {
+        let id = self.enqueue_call(call);
+        Pending(Handle { id, slot })
+    }
+
+    pub(crate) fn enqueue_call(&self, call: Call) -> TaskId {
         let id = self.next_task.fetch_add(1, Ordering::Relaxed);
         self.order(Order::Submit(id, call));
-        Pending(Handle { id, slot })
+        id
+    }
+
+    pub(crate) fn cancel_id(&self, id: TaskId) {
+        self.order(Order::Cancel(id));
     }
 
     fn order(&self, order: Order) {

@@ -35,6 +35,8 @@ pub struct Builder {
     pub(crate) regions: Vec<Region>,
     pub(crate) interrupt: Option<OwnedFd>,
     pub(crate) pause: Option<Pause>,
+    /// Whether lines of workers' stderr that no watcher takes go to this process's.
+    pub(crate) echo: bool,
 }
 
 /// When and how the program stops for a while.
@@ -83,10 +85,12 @@ impl Builder {
             regions: Vec::new(),
             interrupt: None,
             pause: None,
+            echo: false,
         }
     }
 
-    /// The tasks that forked workers serve; spawned programs bring their own registry.
+    /// The tasks that forked workers serve. Spawned programs bring their own registry: their tasks of
+    /// the same names must have the same arguments and outputs, or they are refused.
     #[must_use]
     pub fn tasks(mut self, registry: Registry) -> Builder {
         self.registry = registry;
@@ -180,6 +184,14 @@ impl Builder {
     pub fn initializer<T: Task>(mut self, args: &T::Args) -> Result<Builder, postcard::Error> {
         self.initializer = Some((T::NAME, postcard::to_stdvec(args)?));
         Ok(self)
+    }
+
+    /// Writes what workers print on their stderr to this process's, line by line, after the worker's
+    /// name. Not where there is a [watcher](Self::watch): it is given the lines.
+    #[must_use]
+    pub fn echo_stderr(mut self, echo: bool) -> Builder {
+        self.echo = echo;
+        self
     }
 
     /// Tells `watcher` of everything that happens.

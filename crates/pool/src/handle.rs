@@ -123,9 +123,10 @@ impl<T> Slot<T> {
     }
 }
 
-/// Takes the result of one task, whatever its type.
-pub(crate) trait Reply: Send + Sync {
-    /// Encoded output, or why there is none.
+/// Takes the result of one task, whatever its type. Called exactly once for each call, from inside
+/// the pool's own calls (of a [`Background`](crate::Background) pool: on its thread).
+pub trait Reply: Send + Sync {
+    /// Takes the encoded output, or why there is none. Must not panic, and must not call the pool.
     fn resolve(&self, result: Result<&[u8], TaskFailure>);
 }
 

@@ -29,7 +29,7 @@ use nix::sys::eventfd::EventFd;
 use runtime::now_ns;
 use shmem::Board;
 use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,6 +61,7 @@ pub struct Pool {
     /// Whether workers confine themselves.
     sandbox: bool,
     watcher: Option<Watcher>,
+    echo: bool,
     heartbeat: Option<Heartbeat>,
     timeline: bool,
     log_level: u8,
@@ -304,6 +305,11 @@ impl Pool {
                 at_ns,
                 what,
             });
+        } else if let What::Stderr(line) = what
+            && self.echo
+        {
+            // Nobody may read it, and that is no reason to panic.
+            let _ = writeln!(io::stderr(), "{}: {line}", worker.name);
         }
     }
 }

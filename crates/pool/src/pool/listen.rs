@@ -117,7 +117,10 @@ impl Pool {
             return Ok(());
         }
         match wire::decode(body).map_err(|error| error.to_string())? {
-            FromWorker::Ready { .. } if worker.phase == Phase::Starting => self.ready(worker),
+            FromWorker::Ready { tasks, build } if worker.phase == Phase::Starting => {
+                self.check_build(worker, &tasks, build)?;
+                self.ready(worker);
+            }
             FromWorker::Refused { reason, .. }
                 if worker.phase == Phase::Starting && worker.guest.is_some() =>
             {

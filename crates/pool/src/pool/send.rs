@@ -71,6 +71,7 @@ impl Pool {
             task: job.task,
             args: &job.args,
             input,
+            attempt: self.scheduler.deaths(task) + 1,
         };
         worker
             .link

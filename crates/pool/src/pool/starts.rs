@@ -5,7 +5,7 @@ use crate::failure::PoolError;
 use crate::start::{StartError, Started, wire_up};
 use crate::stderr::Stderr;
 use guardian::Guardian;
-use wire::{Hello, Setup, ToWorker};
+use wire::{Hello, KnownTask, Setup, ToWorker};
 
 /// Starts that may fail in a row before the pool gives up.
 const MAX_FAILED_STARTS: u32 = 10;
@@ -92,6 +92,7 @@ impl Pool {
             initializer: builder.initializer,
             sandbox: builder.sandbox,
             watcher: builder.watcher,
+            echo: builder.echo,
             heartbeat: builder.heartbeat,
             timeline: builder.timeline,
             log_level: builder.log_level,
@@ -245,6 +246,34 @@ impl Pool {
             self.scheduler.allow(worker.id, tasks);
         }
         self.tell(worker, now_ns(), What::Ready);
+    }
+
+    /// Refuses a worker of another build: tasks of one name that take or give other types, or another
+    /// image where it is to be this program's own.
+    pub(super) fn check_build(
+        &mut self,
+        worker: &Worker,
+        tasks: &[KnownTask<'_>],
+        build: u64,
+    ) -> Result<(), String> {
+        let ours = runtime::image_id();
+        let other_image =
+            self.starter.method.is_own_program() && build != ours && build != 0 && ours != 0;
+        let differs = |task: &&KnownTask<'_>| {
+            let known = self.starter.registry.fingerprint(task.name);
+            known.is_some_and(|known| known != task.fingerprint && known != 0)
+                && task.fingerprint != 0
+        };
+        let why = match tasks.iter().find(differs) {
+            Some(task) => format!("its task {} has other arguments or results", task.name),
+            None if other_image => "its image is not this program's".to_owned(),
+            None => return Ok(()),
+        };
+        if worker.guest.is_none() {
+            let (worker, why) = (worker.name.clone(), why.clone());
+            self.refused = Some(PoolError::OtherBuild { worker, why });
+        }
+        Err(why)
     }
 
     /// Starts as many workers as are missing.

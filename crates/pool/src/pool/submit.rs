@@ -154,7 +154,7 @@ impl Pool {
         self.enqueue(call)
     }
 
-    fn wait_for_room(&mut self) -> Result<(), PoolError> {
+    pub(crate) fn wait_for_room(&mut self) -> Result<(), PoolError> {
         while self.is_full() {
             self.drive(None)?;
         }
