@@ -93,6 +93,7 @@ fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
     Ok(vec![
         ("test", words("test")?),
         ("models", models),
+        ("simulate", words("simulate --seeds 100000")?),
         ("matrix", matrix),
         // The same rounds every time, so that a broken guarantee is not mistaken for bad luck.
         ("chaos", words("chaos --seed 1 --rounds 80 --records 200k")?),

@@ -249,7 +249,7 @@ impl Engine {
         self.workers.len()
     }
 
-    /// Workers that are ready and have not been told to end.
+    /// Workers that are ready and have not been asked to end.
     #[must_use]
     pub fn serving(&self) -> usize {
         self.starts.serving as usize
@@ -290,17 +290,17 @@ impl Engine {
             self.effects.push_back(Effect::Resolve { task, outcome });
         }
         match was_at {
-            Place::Queued => self.bury(),
+            Place::Queued => self.forget_queued(),
             Place::Held { worker, entry } => self.abandon(now, worker, entry, holds, task),
         }
         self.leave_if_drained(now);
         true
     }
 
-    fn bury(&mut self) {
+    fn forget_queued(&mut self) {
         let compact = !defect!(self, KeepTombstones);
         let tasks = &self.tasks;
-        self.queue.bury(compact, |task| tasks.get(task).is_some());
+        self.queue.forget(compact, |task| tasks.get(task).is_some());
     }
 
     fn resolve(&mut self, task: TaskId, outcome: Outcome) {

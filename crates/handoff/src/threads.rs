@@ -54,7 +54,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes whoever waits for a task's end.
+    /// Wakes every thread that waits for a task's end.
     fn report_end(&self) {
         self.ended.notify_all();
         if self.watched.load(Ordering::Relaxed) {

@@ -87,7 +87,7 @@ fn dropping_a_map_withdraws_what_has_not_begun(method: StartMethod) {
 }
 
 fn cancelling_many_newest_first_is_linear(method: StartMethod) {
-    // A quadratic cost of so many ends at the watchdog.
+    // A quadratic cost ends at the watchdog.
     const TASKS: u64 = 300_000;
     let mut pool = pool(method, 1);
     let busy = pool.submit(sleep_ms(600_000)).unwrap();

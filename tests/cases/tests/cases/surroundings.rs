@@ -127,7 +127,7 @@ fn open_descriptors() -> u64 {
     std::fs::read_dir("/proc/self/fd").unwrap().count() as u64
 }
 
-/// With no descriptor left, a death cannot be mended at once; a moment later it can.
+/// With no descriptor left, a death cannot be made up for at once; a moment later it can.
 fn a_descriptor_short_for_a_moment(method: StartMethod) {
     let mut pool = pool(method, 2);
     assert_eq!(pool.run(add_one(1)).unwrap(), 2);
