@@ -34,7 +34,7 @@ class ForkServer:
             raise ProtocolError(f"the forkserver could not fork: {body.text()}")
         if tag != 0 or request != self._requests or len(descriptors) != 1:
             raise ProtocolError(f"message {tag} came where a worker was due")
-        # The pidfd tells when the worker ends; the forkserver tells us too, so we need it not.
+        # The pidfd reports the end of the worker; so does the forkserver, and we do not need both.
         os.close(descriptors[0])
         pid = body.varint()
         body.end()

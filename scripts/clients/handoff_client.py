@@ -15,7 +15,7 @@ import subprocess
 
 from postcard import Malformed, Reader, boolean, byte, data, option, signed, text, varint
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAX_CHUNK = 1024 * 1024
 MAX_BODY = MAX_CHUNK + 64 * 1024
 # Every wait has an end. Long, for a machine that is busy with other things.
@@ -139,7 +139,9 @@ class Worker:
             raise Refused(body.text())
         if tag != 0:
             raise ProtocolError(f"message {tag} came where the worker was to be ready")
-        tasks = body.sequence(body.text)
+        # Fingerprints and build tell builds of one program apart; we are none.
+        tasks = body.sequence(lambda: (body.text(), body.varint())[0])
+        body.varint()
         body.end()
         return tasks
 
@@ -200,7 +202,7 @@ class Worker:
     def _call(self, task, args, source):
         call = self._next_id
         self._next_id += 1
-        self._connection.send(CALL + varint(call) + text(task) + data(args) + source)
+        self._connection.send(CALL + varint(call) + text(task) + data(args) + source + varint(1))
         return call
 
     def _answer(self, call):
@@ -301,7 +303,7 @@ def segment(length):
     path = f"/dev/shm{name}"
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
     try:
-        # Tells whoever looks for leftovers that this is none.
+        # A lock that is held marks a segment that is in use.
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         if length:
             # A full /dev/shm is an error here; a mapping would die of SIGBUS.

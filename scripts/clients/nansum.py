@@ -14,12 +14,12 @@ def nansum_args(column):
 
 
 def nansum_records_args(field):
-    """The argument of `nansum_records`: a field of the study's records."""
+    """The argument of `nansum_records`: a field of the original study's records."""
     return varint(["index", "val"].index(field))
 
 
 def encode_record(index, timestamp, val):
-    """A record of the study's, as `nansum_records` takes them one after the other."""
+    """A record of the original study's layout, as `nansum_records` takes them one after the other."""
     return signed(index) + signed(timestamp) + double(val)
 
 

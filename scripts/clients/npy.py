@@ -5,7 +5,7 @@ import dataclasses
 import struct
 
 # In the order in which crates/dataset numbers them; the place is the tag.
-KINDS = ["f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"]
+KINDS = ["f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1", "f2"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ def nothing(number):
 
 
 def mapped(options):
-    """Runs tasks on an executor: gives it, and how it maps `nothing` over so many numbers."""
+    """Runs tasks on an executor: gives it, and how it maps `nothing` over a range of numbers."""
     if options.executor == "loky":
         from joblib.externals.loky import get_reusable_executor
 

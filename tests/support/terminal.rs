@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[path = "dispositions.rs"]
+mod dispositions;
+
 /// Past this, a program hangs.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -40,7 +43,7 @@ impl Watched {
             Stderr::Terminal(name) => name,
             Stderr::Pipe => "xterm",
         };
-        let child = command
+        let child = dispositions::by_default(command)
             .env("TERM", name)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

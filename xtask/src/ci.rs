@@ -2,7 +2,8 @@
 
 mod mpi;
 
-use std::process::{Command, ExitCode};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -20,70 +21,22 @@ pub(crate) struct CiArgs {
     mpi: bool,
 }
 
+/// A check's name, and what runs it.
+type Check = (&'static str, Command);
+
 /// Runs check after check, and stops at the first that fails.
 ///
 /// # Errors
 ///
-/// Where a check cannot be run at all; one that fails is told by the code.
+/// Where a check cannot be run at all; one that fails is reported by the exit code.
 pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let before = tree()?;
     let out = tempfile::tempdir().context("cannot make a directory for results")?;
-    let mut checks: Vec<(&str, Command)> = Vec::new();
-
-    let mut fmt = cargo();
-    fmt.args(["fmt", "--all", "--check"]);
-    checks.push(("fmt", fmt));
-
-    let mut clippy = cargo();
-    clippy.args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--",
-        "-D",
-        "warnings",
-    ]);
-    checks.push(("clippy", clippy));
-
-    let mut doc = cargo();
-    doc.args(["doc", "--workspace", "--no-deps", "--locked"])
-        .env("RUSTDOCFLAGS", "-D warnings");
-    checks.push(("doc", doc));
-
-    checks.push(("test", xtask(&["test"])?));
-
-    let mut matrix = xtask(&[
-        "matrix",
-        "--records",
-        "1M",
-        "--runs",
-        "1",
-        "--workers",
-        "1,4",
-    ])?;
-    matrix.arg("--out").arg(out.path());
-    checks.push(("matrix", matrix));
+    let mut checks = of_the_source();
+    checks.extend(of_behaviour(out.path())?);
     if args.mpi {
         checks.extend(mpi::checks()?);
     }
-
-    // The same rounds every time: a change that breaks a promise is told from bad luck.
-    let chaos = [
-        "chaos",
-        "--seed",
-        "1",
-        "--rounds",
-        "80",
-        "--records",
-        "200k",
-    ];
-    checks.push(("chaos", xtask(&chaos)?));
-
-    // Four of every start method and transport.
-    let kills = ["kills", "--seed", "1", "--times", "52", "--records", "1M"];
-    checks.push(("kills", xtask(&kills)?));
-
     let mut passed = Vec::new();
     for (name, mut check) in checks {
         eprintln!("\n── {name}");
@@ -108,6 +61,61 @@ pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitC
     }
     eprintln!("\nAll checks passed: {}", passed.join(", "));
     Ok(ExitCode::from(exit::DONE))
+}
+
+/// What is read, and not run.
+fn of_the_source() -> Vec<Check> {
+    let with = |words: &[&str]| {
+        let mut command = cargo();
+        command.args(words);
+        command
+    };
+    let clippy = "clippy --workspace --all-targets --locked -- -D warnings";
+    let mut doc = with(&["doc", "--workspace", "--no-deps", "--locked"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    let mut checks = vec![
+        ("fmt", with(&["fmt", "--all", "--check"])),
+        ("clippy", with(&clippy.split(' ').collect::<Vec<_>>())),
+        ("doc", doc),
+    ];
+    checks.extend(deny().map(|deny| ("deny", deny)));
+    checks
+}
+
+/// What is run: tests, models, and the programs under load and faults.
+fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
+    let words = |line: &'static str| xtask(&line.split(' ').collect::<Vec<_>>());
+    // An alias in .cargo/config.toml: the models of crates/lane need a build of their own.
+    let mut models = cargo();
+    models.args(["loom", "--locked"]);
+    let mut matrix = words("matrix --records 1M --runs 1 --workers 1,4")?;
+    matrix.arg("--out").arg(out);
+    Ok(vec![
+        ("test", words("test")?),
+        ("models", models),
+        ("simulate", words("simulate --seeds 100000")?),
+        ("matrix", matrix),
+        // The same rounds every time, so that a broken guarantee is not mistaken for bad luck.
+        ("chaos", words("chaos --seed 1 --rounds 80 --records 200k")?),
+        // Four of every start method and transport.
+        ("kills", words("kills --seed 1 --times 52 --records 1M")?),
+    ])
+}
+
+/// The rules for dependencies (`deny.toml`), where cargo-deny is installed. Advisories, which need the
+/// network, are left to the hosted workflow.
+fn deny() -> Option<Command> {
+    let mut asked = cargo();
+    asked
+        .args(["deny", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if !asked.status().ok()?.success() {
+        return None;
+    }
+    let mut deny = cargo();
+    deny.args(["deny", "check", "bans", "licenses", "sources"]);
+    Some(deny)
 }
 
 /// This program with other arguments.

@@ -37,7 +37,7 @@ struct Tally {
 ///
 /// # Errors
 ///
-/// Where cargo cannot be run; tests that fail are told by the code.
+/// Where cargo cannot be run; tests that fail are reported by the exit code.
 pub(crate) fn main(args: &TestArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let profile: &[&str] = if args.release { &["--release"] } else { &[] };
     // A test looks for the programs of other packages beside its own; cargo builds only the latter.

@@ -1,9 +1,9 @@
-//! What is done is kept, so that a job which was ended goes on where it was.
+//! Keeps what is done, so that an interrupted job can be resumed.
 //!
-//! Each rank of each start has one file in the checkpoint's directory: the partials of its parts, as
-//! far as they are done. It is written whole into another file, synced, and renamed, so that
-//! whenever the rank dies there is the old state or the new one. Ranges of records are kept as they
-//! were cut, and the next start, with as many ranks as it likes, does what they leave.
+//! Each rank of each start has one file in the checkpoint's directory: the partial sums of what it has
+//! done so far. It is written whole into another file, synced, and renamed, so that at any
+//! moment there is either the old state or the new one. The file holds ranges of records, so the next
+//! start may have any number of ranks: it processes the ranges that are left.
 
 use crate::shards::Shard;
 use serde::{Deserialize, Serialize};

@@ -44,13 +44,13 @@ pub(crate) struct SumArgs {
     /// Workers of each rank [default: the rank's share of the processors that it may use]
     #[arg(long, value_name = "W", value_parser = count)]
     pub(crate) workers: Option<u64>,
-    /// How workers come to be: spawn or forkserver
+    /// How to start workers: spawn or forkserver
     #[arg(long, value_name = "METHOD", default_value = "spawn")]
     pub(crate) start_method: StartMethod,
     /// How a batch's bytes reach a worker: mmap, shm or bytes
     #[arg(long, default_value = "mmap")]
     pub(crate) transport: Transport,
-    /// Records that a rank has summed before it tells its progress and writes its checkpoint
+    /// Number of records after which a rank reports its progress and writes its checkpoint
     #[arg(long, value_name = "N", default_value = "250M", value_parser = count)]
     pub(crate) step: u64,
     /// Batches of a step [default: the number of workers]
@@ -62,7 +62,7 @@ pub(crate) struct SumArgs {
     /// Seconds that a batch may take before its worker is ended and the run fails
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
-    /// How often a batch is handed out again after a worker died of it
+    /// How often a batch is retried after a worker died while running it
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
     /// The worker program [default: the one beside this program]

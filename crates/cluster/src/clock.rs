@@ -51,7 +51,7 @@ impl From<Ahead> for ClockOffset {
     }
 }
 
-/// How far the clocks of all ranks are ahead of rank 0's, measured; every rank is told its own.
+/// How far the clocks of all ranks are ahead of rank 0's, measured; every rank receives its own.
 /// One machine after the other, so that answers do not wait for each other.
 pub(crate) fn compare(comm: &Comm, places: &[Place]) -> Ahead {
     if comm.rank() > 0 {

@@ -1,7 +1,7 @@
 //! MPI as the rest of this crate sees it: values that come up to rank 0 and go down from it.
 //!
-//! MPI's own waiting calls spin, and would take a core from the workers. Here whoever waits asks
-//! whether there is something, and sleeps in between.
+//! MPI's own waiting calls spin, and would take a core from the workers. Here a rank that waits
+//! polls and sleeps alternately.
 
 use crate::tree;
 use coordinator::exit::{Failure, SIGNAL};
@@ -18,7 +18,7 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-/// The first sleep of whoever waits; each is twice the one before.
+/// The first sleep of a rank that waits; each is twice as long as the one before.
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
 /// And the longest: what an answer may be late, and seldom enough to cost nothing.
 const LONGEST_NAP: Duration = Duration::from_millis(1);

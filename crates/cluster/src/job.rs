@@ -20,13 +20,12 @@ use coordinator::{sum, trace};
 use pool::MAX_WORKERS;
 use report::{Seconds, StartMethod, Transport, format_count};
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use task::Task;
 use worker::Nansum;
 
-/// What rank 0 tells a rank to do.
+/// What rank 0 orders a rank to do.
 #[derive(Serialize, Deserialize)]
 struct Orders {
     field: Option<String>,
@@ -116,12 +115,7 @@ pub(crate) fn run(args: SumArgs, clock: Clock, comm: &Comm) -> Result<(), Stoppe
         let gather = (wall - slowest).max(0.0);
         let report = summary(&args, &job.shards, &sum, Gathered { told, gather }, &clock);
         lock(&timeline).say(&format!("Done in {:.2} s.", report.seconds.end_to_end));
-        if let Some(path) = &args.trace {
-            fs::write(path, trace::trace(&report).to_string())
-                .with_context(|| format!("cannot write {} (see --trace)", path.display()))?;
-        }
-        sum::print(&report, args.format).context("cannot print the result")?;
-        Ok(())
+        sum::finish(&report, args.format, args.trace.as_deref())
     });
     comm.agree(printed).map(|_| ())
 }
@@ -172,6 +166,9 @@ fn settle(clock: Clock, comm: &Comm, args: &SumArgs) -> (Place, Vec<Place>, Ahea
 
 /// What is to be done, and by whom.
 fn resolve(args: &SumArgs, ranks: u32) -> Result<(Job, Vec<Orders>), Failure> {
+    if let Some(path) = &args.trace {
+        trace::check_writable(path)?;
+    }
     let shards = Shards::resolve(args)?;
     let done = match &args.checkpoint {
         Some(dir) => checkpoint::read(dir, &question(&shards.field), &shards.shards)?,

@@ -3,7 +3,7 @@
 //! Within a machine everything is the coordinator's library and the pool: workers are started, share
 //! memory, and are replaced where they die. Between machines there is MPI alone, and only what is
 //! small goes there: what each rank is to do, and what it has found. A partial merges exactly, so
-//! the answer has the same bits for any number of ranks, and for one that was stopped and went on.
+//! the answer is bit-identical for any number of ranks, and for a job that was interrupted and resumed.
 //!
 //! Workers are started by exec (`spawn`, or a `forkserver` that is started by exec), never forked
 //! from a process that has initialised MPI. Nor is the guardian, which is there before.

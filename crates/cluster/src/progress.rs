@@ -22,7 +22,7 @@ pub(crate) struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    /// Of a job with so many records, some of them done by earlier starts.
+    /// Of a job with `all` records, of which earlier starts have done `done`.
     pub(crate) fn new(
         comm: &'a Comm,
         timeline: Arc<Mutex<Timeline>>,
@@ -39,7 +39,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// This rank has done so many records more.
+    /// Adds records that this rank has done.
     pub(crate) fn add(&mut self, records: u64) {
         if self.comm.rank() == 0 {
             self.done += records;

@@ -36,7 +36,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// As typed, with `cores` processors for this rank; finds the worker program, and opens every
-    /// shard once, so that what is missing is told before anything runs.
+    /// shard once, so that a missing file is reported before anything runs.
     pub(crate) fn resolve(
         args: &SumArgs,
         cores: u32,

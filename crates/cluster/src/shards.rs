@@ -5,7 +5,7 @@ use crate::cli::SumArgs;
 use anyhow::Context;
 use coordinator::exit::Failure;
 use coordinator::sum::default_field;
-use dataset::{Dataset, Layout, OpenError};
+use dataset::{Column, Dataset, Layout, OpenError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +22,7 @@ pub(crate) struct Shard {
     pub(crate) state: State,
 }
 
-/// What tells a file's contents from others. The device's number is not in it, since each machine
+/// What identifies the contents of a file. The device's number is not in it, since each machine
 /// gives its own to a file system they share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
@@ -41,6 +41,8 @@ pub(crate) struct Shards {
     pub(crate) shards: Vec<Shard>,
     /// The field to sum, if they have named fields.
     pub(crate) field: Option<String>,
+    /// Where its values lie in a record.
+    pub(crate) column: Column,
     /// Bytes of a record.
     pub(crate) itemsize: u64,
 }
@@ -94,12 +96,13 @@ impl Shards {
         }
         let first = Dataset::open(&paths[0])?;
         let field = args.field.clone().or_else(|| default_field(&first));
-        first.column(field.as_deref()).map_err(Failure::usage)?;
+        let column = first.column(field.as_deref()).map_err(Failure::usage)?;
         let ours = describe(first.layout());
         let shards = paths.into_iter().map(|path| Shard::describe(path, &ours));
         Ok(Shards {
             shards: shards.collect::<Result<_, _>>()?,
             field,
+            column,
             itemsize: first.layout().itemsize as u64,
         })
     }
@@ -190,7 +193,7 @@ fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-/// Names as they are, patterns as what they match.
+/// Names unchanged, patterns replaced by the names that they match.
 fn expand(names: &[String]) -> Result<Vec<PathBuf>, Failure> {
     let mut paths = Vec::new();
     for name in names {

@@ -4,6 +4,7 @@ use crate::cli::SumArgs;
 use crate::rank::Told;
 use crate::shards::Shards;
 use coordinator::machine::machine;
+use coordinator::sum::sum_int;
 use coordinator::timeline::Clock;
 use report::{Dataset, MemoryReport, Seconds, Sum, SumResult};
 use worker::sum::Partial;
@@ -64,6 +65,7 @@ pub(crate) fn summary(
         result: SumResult {
             sum: value.is_finite().then_some(value),
             sum_hex: float_hex(value),
+            sum_int: sum_int(sum, &shards.column),
             count: sum.count(),
             nan_count: sum.nan_count(),
         },

@@ -20,7 +20,6 @@ use crate::machine::machine;
 use ::dataset::Dataset;
 use anyhow::Context;
 use report::{Doctor, Finding};
-use std::io::{self, Write};
 
 /// Looks, and prints what was found.
 pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
@@ -51,9 +50,5 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         Format::Text => print::text(&doctor),
         Format::Json => format!("{}\n", serde_json::to_string(&doctor)?),
     };
-    let mut stdout = io::stdout().lock();
-    let printed = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    Ok(printed.context("cannot print the findings")?)
+    Ok(output::print(&text).context("cannot print the findings")?)
 }

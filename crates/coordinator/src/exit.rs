@@ -36,7 +36,7 @@ impl Failure {
     pub fn message(&self) -> Option<String> {
         match self {
             Failure::Usage(message) => Some(message.clone()),
-            Failure::Failed(error) => Some(format!("{error:#}")),
+            Failure::Failed(error) => Some(chain(error)),
             Failure::Signal(_) => None,
         }
     }
@@ -47,8 +47,45 @@ impl Failure {
     }
 }
 
+/// An error and its causes, each once: many have their cause in their own words.
+fn chain(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.contains(&cause) {
+            message.push_str(": ");
+            message.push_str(&cause);
+        }
+    }
+    message
+}
+
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Failure {
         Failure::Failed(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot create it: {source}")]
+    struct WithItsCause {
+        source: io::Error,
+    }
+
+    #[test]
+    fn a_cause_is_reported_once() {
+        let source = io::Error::from_raw_os_error(30);
+        let failure = Failure::from(WithItsCause { source });
+        let once = "cannot create it: Read-only file system (os error 30)";
+        assert_eq!(failure.message().as_deref(), Some(once));
+        let apart = anyhow::anyhow!("the cause").context("what failed");
+        assert_eq!(
+            Failure::from(apart).message().as_deref(),
+            Some("what failed: the cause")
+        );
     }
 }

@@ -37,5 +37,12 @@ pub(crate) fn worker_path(named: Option<&Path>) -> Result<PathBuf, Failure> {
 }
 
 fn beside_this_program() -> Result<PathBuf, Failure> {
-    Ok(std::env::current_exe()?.with_file_name("worker"))
+    match std::env::current_exe() {
+        Ok(program) => Ok(program.with_file_name("worker")),
+        Err(error) => Err(anyhow::anyhow!(
+            "cannot find this program, to start the worker program beside it ({error}); name the worker \
+             program with --worker-bin or HANDOFF_WORKER"
+        )
+        .into()),
+    }
 }

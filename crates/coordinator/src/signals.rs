@@ -1,4 +1,5 @@
-//! The signals that end or stop a run: noted by a handler, acted upon by the loop.
+//! The signals that end or stop a run: noted by a handler, acted upon by the loop. One that was
+//! ignored when the program started stays ignored.
 
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::{flag, low_level};
@@ -18,34 +19,48 @@ pub struct Signals {
     stop_unheard: Arc<AtomicBool>,
     /// Which of SIGTSTP and SIGCONT came last.
     stop_or_go: Arc<AtomicUsize>,
+    /// Other ends of `readable` and `stop_asked` that no handler has, since what it would note is
+    /// ignored: without them `readable` and `stop_asked` would look closed.
+    _unused: Vec<UnixStream>,
 }
 
 impl Signals {
-    /// From now on, SIGINT, SIGTERM and SIGHUP are noted instead of ending this process. Ctrl-C
-    /// after any of them ends it at once, and its guardian ends what it has started.
+    /// From now on, SIGINT, SIGTERM and SIGHUP are noted instead of ending this process, but for those
+    /// that it ignores (as under `nohup`). Ctrl-C after any of them ends it at once, and its guardian
+    /// ends what it has started.
     pub fn note() -> io::Result<Signals> {
         let came = Arc::new(AtomicUsize::new(0));
         let ending = Arc::new(AtomicBool::new(false));
-        let (readable, writer) = UnixStream::pair()?;
+        let (readable, noted) = UnixStream::pair()?;
         // Before the flag's own handler: the first Ctrl-C is to find it unset.
-        flag::register_conditional_shutdown(SIGINT, 128 + SIGINT, Arc::clone(&ending))?;
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let caught: Vec<i32> = signals::to_catch([SIGINT, SIGTERM, SIGHUP]).collect();
+        if caught.contains(&SIGINT) {
+            flag::register_conditional_shutdown(SIGINT, 128 + SIGINT, Arc::clone(&ending))?;
+        }
+        let mut unused = Vec::new();
+        for &signal in &caught {
             let number = signal as usize;
             flag::register_usize(signal, Arc::clone(&came), number)?;
             flag::register(signal, Arc::clone(&ending))?;
-            low_level::pipe::register(signal, writer.try_clone()?)?;
+            low_level::pipe::register(signal, noted.try_clone()?)?;
+        }
+        if caught.is_empty() {
+            unused.push(noted);
         }
         let continued = Arc::new(AtomicBool::new(false));
         flag::register(SIGCONT, Arc::clone(&continued))?;
-        let (stop_asked, writer) = UnixStream::pair()?;
+        let (stop_asked, stop_noted) = UnixStream::pair()?;
         stop_asked.set_nonblocking(true)?;
         let stop_unheard = Arc::new(AtomicBool::new(true));
-        flag::register_conditional_default(SIGTSTP, Arc::clone(&stop_unheard))?;
         let stop_or_go = Arc::new(AtomicUsize::new(0));
-        for signal in [SIGTSTP, SIGCONT] {
-            flag::register_usize(signal, Arc::clone(&stop_or_go), signal as usize)?;
+        flag::register_usize(SIGCONT, Arc::clone(&stop_or_go), SIGCONT as usize)?;
+        if signals::is_ignored(SIGTSTP) {
+            unused.push(stop_noted);
+        } else {
+            flag::register_conditional_default(SIGTSTP, Arc::clone(&stop_unheard))?;
+            flag::register_usize(SIGTSTP, Arc::clone(&stop_or_go), SIGTSTP as usize)?;
+            low_level::pipe::register(SIGTSTP, stop_noted)?;
         }
-        low_level::pipe::register(SIGTSTP, writer)?;
         Ok(Signals {
             came,
             readable,
@@ -53,6 +68,7 @@ impl Signals {
             stop_asked,
             stop_unheard,
             stop_or_go,
+            _unused: unused,
         })
     }
 

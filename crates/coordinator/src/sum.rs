@@ -10,20 +10,18 @@ pub use print::print;
 pub use source::{Source, default_field};
 pub use transport::{Handover, Progress};
 
-use crate::cli::SumArgs;
+use crate::cli::{Format, SumArgs};
 use crate::exit::Failure;
 use crate::machine::machine;
 use crate::signals::Signals;
 use crate::timeline::{Clock, Timeline, as_report, megabytes};
 use crate::trace;
 use anyhow::Context;
-use dataset::ChangedError;
+use dataset::{ChangedError, Column};
 use gauge::Gauge;
-use guardian::Guardian;
 use plan::Plan;
 use pool::{Pool, PoolError, ReduceError, Shutdown, SubmitError};
 use report::format_count;
-use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -223,7 +221,8 @@ impl<'a> Run<'a> {
                 None => first = Some(merged),
                 Some(before) if *before == merged => {}
                 Some(_) => {
-                    let why = "repetitions gave different sums: the dataset changes meanwhile";
+                    let path = source.dataset.path().display();
+                    let why = format!("repetitions gave different sums: {path} changes meanwhile");
                     return Err(anyhow::anyhow!(why).into());
                 }
             }
@@ -259,6 +258,7 @@ impl<'a> Run<'a> {
             result: report::SumResult {
                 sum: sum.is_finite().then_some(sum),
                 sum_hex: float_hex(sum),
+                sum_int: sum_int(merged, &self.plan.source.column),
                 count: merged.count(),
                 nan_count: merged.nan_count(),
             },
@@ -275,12 +275,7 @@ impl<'a> Run<'a> {
         report.seconds.end_to_end = self.clock.seconds();
         report.seconds.void = self.signals.continued();
         timeline.say(&format!("Done in {:.2} s.", report.seconds.end_to_end));
-        if let Some(path) = &self.trace {
-            write_whole(path, &trace::trace(&report).to_string())
-                .with_context(|| format!("cannot write {} (see --trace)", path.display()))?;
-        }
-        print(&report, self.plan.format).context("cannot print the result")?;
-        Ok(())
+        finish(&report, self.plan.format, self.trace.as_deref())
     }
 
     /// Draws the progress of a long step, and lets it stop when a signal comes.
@@ -301,26 +296,22 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Writes a file under another name and moves it to its own, so that a run that is killed leaves the
-/// old one or the new one, and nothing beside it.
-fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let replaceable = match fs::symlink_metadata(path) {
-        Ok(found) => found.is_file(),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
-    if !replaceable {
-        // A pipe, a device, a link: to be written to, not to be replaced.
-        return Ok(fs::write(path, text)?);
-    }
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(format!(".{}.partial", std::process::id()));
-    let partial = PathBuf::from(partial);
-    let _guarded = Guardian::join()?.path(&partial)?;
-    let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    Ok(written?)
+/// Prints the result, and writes the trace if one was asked for. Neither is lost where the other fails.
+///
+/// # Errors
+/// That of the result, else that of the trace.
+pub fn finish(report: &report::Sum, format: Format, trace: Option<&Path>) -> Result<(), Failure> {
+    let printed = print(report, format).context("cannot print the result");
+    let traced = trace.map_or(Ok(()), |path| trace::write(path, report));
+    printed?;
+    Ok(traced?)
+}
+
+/// The exact sum in digits, of a column of integers.
+pub fn sum_int(merged: &Partial, column: &Column) -> Option<String> {
+    let integers = column.scalar.kind.is_integer();
+    let sum = merged.integer().filter(|_| integers)?;
+    Some(sum.to_string())
 }
 
 fn lock(timeline: &Mutex<Timeline>) -> MutexGuard<'_, Timeline> {

@@ -6,15 +6,16 @@
 //! machines are grouped by rank, which says its machine.
 
 use anyhow::Context;
+use guardian::Guardian;
 use nix::unistd::{AccessFlags, access};
 use report::{Coordinator, Event, Seconds, Sum, What, Worker};
 use serde_json::{Value, json};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Checks that a trace could be written to `path`, and leaves what is there as it is: to be known
-/// before a run, which else would lose its result.
+/// before a run that would end without it.
 ///
 /// # Errors
 /// Where it could not.
@@ -35,6 +36,56 @@ pub fn check_writable(path: &Path) -> anyhow::Result<()> {
             path.display()
         )
     })
+}
+
+/// Writes the trace of a run to `path`.
+///
+/// # Errors
+/// Where that cannot be done.
+pub fn write(path: &Path, sum: &Sum) -> anyhow::Result<()> {
+    write_whole(path, &trace(sum).to_string())
+        .with_context(|| format!("cannot write {} (see --trace)", path.display()))
+}
+
+/// Writes a file under another name and moves it to its own, so that a run that is killed leaves the
+/// old one or the new one. What cannot be replaced so is written in place.
+fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let replaceable = match fs::symlink_metadata(path) {
+        Ok(found) => found.is_file(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    // A pipe, a device, a link: to be written to, not to be replaced.
+    if replaceable {
+        match replace(path, text) {
+            Err(error) if is_irreplaceable(&error) => {}
+            done => return done,
+        }
+    }
+    Ok(fs::write(path, text)?)
+}
+
+fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(format!(".{}.partial", std::process::id()));
+    let partial = PathBuf::from(partial);
+    let _guarded = Guardian::join()?.path(&partial)?;
+    let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&partial);
+    }
+    Ok(written?)
+}
+
+/// Whether a file may well be written to although it cannot be replaced: a mount of its own (a file
+/// that a container has from its host), a directory that nothing can be created in, a file of somebody
+/// else's in a sticky directory, a name that leaves no room for a longer one.
+fn is_irreplaceable(error: &anyhow::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    let kind = error.downcast_ref().map(io::Error::kind);
+    matches!(
+        kind,
+        Some(ResourceBusy | PermissionDenied | ReadOnlyFilesystem | InvalidFilename)
+    )
 }
 
 /// The whole trace of a run.

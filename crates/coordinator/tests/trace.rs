@@ -197,3 +197,100 @@ fn a_trace_that_cannot_be_written_is_told_and_prints_no_result() {
         "{stderr}"
     );
 }
+
+/// Runs a sum of the sample in `directory`, which writes its trace to `path` there.
+fn traced(directory: &Path, path: &str) -> std::process::Output {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/sample.npy");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coordinator"));
+    command.args(["sum", "--format", "json", "--quiet", "--trace", path]);
+    command
+        .arg(data.canonicalize().unwrap())
+        .current_dir(directory);
+    command.output().unwrap()
+}
+
+fn assert_traced(output: &std::process::Output, trace: &[u8]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    serde_json::from_slice::<Sum>(&output.stdout).unwrap();
+    let trace: Value = serde_json::from_slice(trace).unwrap();
+    assert!(trace["traceEvents"].is_array());
+}
+
+/// A file that cannot be replaced is written in place: the name leaves no room for a longer one.
+#[test]
+fn a_trace_of_the_longest_name_is_written_in_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let longest = "t".repeat(255);
+    let output = traced(directory.path(), &longest);
+    assert_traced(
+        &output,
+        &std::fs::read(directory.path().join(&longest)).unwrap(),
+    );
+    let names = std::fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(names, 1, "and nothing is left beside it");
+}
+
+/// As a container has a single file of its host: it can be written to, and neither removed nor replaced.
+#[test]
+fn a_trace_onto_a_mount_of_a_single_file_is_written_in_place() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["host.json", "trace.json"] {
+        std::fs::write(directory.path().join(name), "old").unwrap();
+    }
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/sample.npy");
+    let mut command = Command::new("unshare");
+    let script = "mount --bind host.json trace.json || exit 77; exec \"$0\" \"$@\"";
+    command.args([
+        "--mount",
+        "sh",
+        "-c",
+        script,
+        env!("CARGO_BIN_EXE_coordinator"),
+    ]);
+    command.args([
+        "sum",
+        "--format",
+        "json",
+        "--quiet",
+        "--trace",
+        "trace.json",
+    ]);
+    command
+        .arg(data.canonicalize().unwrap())
+        .current_dir(directory.path());
+    let Ok(output) = command.output() else {
+        eprintln!(
+            "skipped: a_trace_onto_a_mount_of_a_single_file_is_written_in_place needs unshare"
+        );
+        return;
+    };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(77) || stderr.starts_with("unshare: ") {
+        eprintln!(
+            "skipped: a_trace_onto_a_mount_of_a_single_file_is_written_in_place may not mount: {stderr}"
+        );
+        return;
+    }
+    let host = std::fs::read(directory.path().join("host.json")).unwrap();
+    assert_traced(&output, &host);
+    assert_eq!(
+        std::fs::read(directory.path().join("trace.json")).unwrap(),
+        b"old"
+    );
+}
+
+/// A trace that fails at the end, as on a full disk, loses no result.
+#[test]
+fn a_trace_that_cannot_be_written_at_the_end_loses_no_result() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = traced(directory.path(), "/dev/full");
+    assert_eq!(output.status.code(), Some(1));
+    serde_json::from_slice::<Sum>(&output.stdout).unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("cannot write /dev/full (see --trace): No space left"),
+        "{stderr}"
+    );
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}

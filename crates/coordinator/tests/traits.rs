@@ -9,6 +9,9 @@ use std::fs;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+#[path = "../../../tests/support/dispositions.rs"]
+mod dispositions;
+
 /// Parents small enough for a test.
 const SMALL: [&str; 6] = [
     "--set",
@@ -149,7 +152,8 @@ fn a_child_that_hangs_on_a_lock_is_ended() {
 
 #[test]
 fn an_interrupted_run_leaves_nothing_behind() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_coordinator"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coordinator"));
+    let mut child = dispositions::by_default(&mut command)
         .args(["traits", "--only", "locks", "--set", "lock-ms=19999"])
         .stdout(Stdio::null())
         .spawn()

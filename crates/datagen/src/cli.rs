@@ -90,11 +90,15 @@ pub fn main() -> ExitCode {
     drop(drawn);
     match result {
         Ok(written) => {
-            if !args.quiet {
+            let summary = (!args.quiet).then(|| format!("{}\n", summary(&plan, &written)));
+            match summary.map_or(Ok(()), |summary| output::print(&summary)) {
                 // The dataset is there, whether or not anyone reads of it.
-                let _ = writeln!(io::stdout(), "{}", summary(&plan, &written));
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(&format_args!(
+                    "{} is written, but its summary cannot be printed: {error}",
+                    plan.out.display()
+                )),
+                _ => ExitCode::from(exit::DONE),
             }
-            ExitCode::from(exit::DONE)
         }
         Err(error @ WriteError::Stopped) => {
             fail(&error);
@@ -108,7 +112,7 @@ fn completions(shell: Shell) -> ExitCode {
     // The generator panics where its writer fails, which memory does not.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "datagen", &mut script);
-    match io::stdout().write_all(&script) {
+    match output::print(&String::from_utf8_lossy(&script)) {
         Ok(()) => ExitCode::from(exit::DONE),
         Err(error) => fail(&format_args!("cannot print the completions: {error}")),
     }
@@ -131,10 +135,11 @@ fn fail(error: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(exit::FAILED)
 }
 
-/// Holds the number of the signal that asked for an end, or 0.
+/// Holds the number of the signal that asked for an end, or 0. One that is ignored, as under `nohup`,
+/// stays so.
 fn catch_signals() -> io::Result<Arc<AtomicUsize>> {
     let signal = Arc::new(AtomicUsize::new(0));
-    for number in [SIGINT, SIGTERM, SIGHUP] {
+    for number in signals::to_catch([SIGINT, SIGTERM, SIGHUP]) {
         flag::register_usize(number, Arc::clone(&signal), number as usize)?;
     }
     // Caught, it makes a write beyond `ulimit -f` an error that can be told, instead of the end.

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -125,6 +126,27 @@ pub(crate) fn resolve(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// Whether the file at `path`, an absolute one without links, is a mount of its own, as a container has
+/// a single file of its host. `false` where /proc does not say.
+pub(crate) fn is_mounted(path: &Path) -> bool {
+    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    is_among(&mounts, path)
+}
+
+/// Whether `path` is a mount point of these mounts: the fifth word of a line, its blanks, backslashes and
+/// newlines as three octal digits.
+fn is_among(mounts: &[u8], path: &Path) -> bool {
+    let mut written = Vec::new();
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\\' => written.extend(format!("\\{byte:03o}").bytes()),
+            byte => written.push(byte),
+        }
+    }
+    let mut lines = mounts.split(|&byte| byte == b'\n');
+    lines.any(|line| line.split(|&byte| byte == b' ').nth(4) == Some(&written))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +205,17 @@ mod tests {
             assert_eq!(fs::read(path).unwrap(), b"new");
             assert_eq!(names(directory(path)), ["it.npy"]);
         });
+    }
+
+    #[test]
+    fn a_mount_of_a_single_file_is_detected() {
+        let mounts = b"25 24 0:23 / /dev/shm rw - tmpfs tmpfs rw\n\
+            31 24 8:1 /x /data/my\\040set.npy rw - ext4 /dev/sda1 rw\n";
+        assert!(is_among(mounts, Path::new("/dev/shm")));
+        assert!(is_among(mounts, Path::new("/data/my set.npy")));
+        assert!(!is_among(mounts, Path::new("/data")));
+        assert!(!is_among(b"", Path::new("/data")));
+        assert!(is_mounted(Path::new("/proc")));
     }
 
     #[test]

@@ -60,6 +60,15 @@ pub enum WriteError {
         /// Its path.
         path: PathBuf,
     },
+    /// The file is a mount of its own, which nothing can take the place of.
+    #[error(
+        "{} is mounted by itself and cannot be replaced; name a file in a mounted directory with --out",
+        .path.display()
+    )]
+    Mounted {
+        /// Its path.
+        path: PathBuf,
+    },
     /// The timestamps of so many records do not fit 64 bits.
     #[error("{records} records are too many; the most is {RECORDS_MAX}")]
     TooMany {
@@ -199,6 +208,7 @@ fn check_name(path: &Path, force: bool) -> Result<(), WriteError> {
         // What is still a link here leads nowhere.
         Ok(found) if !found.is_file() => Err(WriteError::NotAFile { path }),
         Ok(_) if !force => Err(WriteError::Exists { path }),
+        Ok(_) if target::is_mounted(&path) => Err(WriteError::Mounted { path }),
         Ok(_) => Ok(()),
     }
 }

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+#[path = "../../../tests/support/dispositions.rs"]
+mod dispositions;
+
 const DATAGEN: &str = env!("CARGO_BIN_EXE_datagen");
 
 fn run(directory: &Path, arguments: &[&str]) -> Output {
@@ -164,7 +167,11 @@ fn a_disk_that_fills_up_is_told_and_cleaned_up() {
 
 /// Starts a run of some gigabytes and waits until it has its file open.
 fn started(directory: &Path) -> Child {
-    let mut child = Command::new(DATAGEN)
+    started_by(&mut Command::new(DATAGEN), directory)
+}
+
+fn started_by(command: &mut Command, directory: &Path) -> Child {
+    let mut child = dispositions::by_default(command)
         .args(["--records", "100M", "--out", "it.npy"])
         .current_dir(directory)
         .stdout(Stdio::null())
@@ -212,5 +219,60 @@ fn a_signal_leaves_nothing() {
             left.is_empty() || signal == Signal::SIGKILL && left.iter().all(partial),
             "{left:?}"
         );
+    }
+}
+
+/// As `nohup` and a shell's `trap '' INT` start it.
+#[test]
+fn a_signal_that_was_ignored_stays_ignored() {
+    let dir = tempfile::tempdir().unwrap();
+    let ignoring = "trap '' HUP INT; exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    let mut child = started_by(command.args(["-c", ignoring, DATAGEN]), dir.path());
+    for signal in [Signal::SIGHUP, Signal::SIGINT] {
+        kill(Pid::from_raw(child.id() as i32), signal).unwrap();
+    }
+    thread::sleep(Duration::from_millis(50));
+    assert!(child.try_wait().unwrap().is_none(), "it goes on");
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
+    // The first of the signals that were caught gives the code.
+    assert_eq!(
+        child.wait().unwrap().code(),
+        Some(128 + Signal::SIGTERM as i32)
+    );
+}
+
+/// The dataset is written all the same.
+#[test]
+fn a_summary_or_completions_that_cannot_be_printed_are_a_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    for (redirection, reason) in [
+        (">&-", "Bad file descriptor"),
+        (">/dev/full", "No space left on device"),
+    ] {
+        for arguments in [
+            &["--records", "10", "--out", "it.npy", "--force"][..],
+            &["--completions", "bash"],
+        ] {
+            let line = format!("exec \"$0\" \"$@\" {redirection}");
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &line, DATAGEN]).args(arguments);
+            let output = shell.current_dir(dir.path()).output().unwrap();
+            let said = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{arguments:?} {said}");
+            assert!(said.starts_with("datagen: "), "{said}");
+            assert!(
+                said.contains("be printed: ") || said.contains("cannot print"),
+                "{said}"
+            );
+            assert!(said.contains(reason), "{said}");
+        }
+        assert_eq!(names(dir.path()), ["it.npy"]);
+        let quiet = ["--records", "10", "--out", "it.npy", "--force", "--quiet"];
+        let line = format!("exec \"$0\" \"$@\" {redirection}");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line, DATAGEN]).args(quiet);
+        let output = shell.current_dir(dir.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "there is nothing to print");
     }
 }

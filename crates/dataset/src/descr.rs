@@ -27,20 +27,11 @@ pub enum DescrError {
         /// The field; `None` for a plain array.
         field: Option<String>,
     },
-    /// A field that is itself a record.
+    /// An array whose type is a sub-array, which NumPy itself writes as one more dimension.
     #[error(
-        "field '{field}' is itself a record; flatten it (numpy.lib.recfunctions) before numpy.save"
+        "the array has a sub-array in every record; save it as a plain array of more dimensions"
     )]
-    Nested {
-        /// The field.
-        field: String,
-    },
-    /// A field that is an array.
-    #[error("{} a sub-array in every record; a dataset's fields hold one value each", has(.field))]
-    SubArray {
-        /// The field; `None` for a plain array.
-        field: Option<String>,
-    },
+    SubArray,
     /// Two fields of the same name.
     #[error("two fields are called '{field}'")]
     Duplicate {
@@ -80,7 +71,7 @@ pub(crate) fn parse(descr: Literal) -> Result<Layout, DescrError> {
             }
         }
         Literal::List(fields) => structured(fields)?,
-        Literal::Tuple(_) => return Err(DescrError::SubArray { field: None }),
+        Literal::Tuple(_) => return Err(DescrError::SubArray),
         _ => return Err(DescrError::Form),
     };
     if layout.itemsize == 0 {
@@ -104,13 +95,7 @@ fn structured(entries: Vec<Literal>) -> Result<Layout, DescrError> {
             return Err(DescrError::Form);
         };
         let name = name_of(name)?;
-        let dtype = match kind {
-            _ if shape.is_some() => return Err(DescrError::SubArray { field: Some(name) }),
-            Literal::Text(code) => dtype(&code, Some(&name))?,
-            Literal::List(_) => return Err(DescrError::Nested { field: name }),
-            Literal::Tuple(_) => return Err(DescrError::SubArray { field: Some(name) }),
-            _ => return Err(DescrError::Form),
-        };
+        let dtype = field_dtype(kind, shape, &name)?;
         let end = offset
             .checked_add(dtype.size())
             .ok_or(DescrError::TooLarge)?;
@@ -132,6 +117,41 @@ fn structured(entries: Vec<Literal>) -> Result<Layout, DescrError> {
         fields,
         structured: true,
     })
+}
+
+/// The type of a field called `name`: one value, a record of its own, or as many of these as `shape`
+/// says. A field that is no single number is not summed; its size is needed for the offsets of the others.
+fn field_dtype(kind: Literal, shape: Option<Literal>, name: &str) -> Result<Dtype, DescrError> {
+    let base = match kind {
+        Literal::Text(code) => dtype(&code, Some(name))?,
+        Literal::List(entries) => {
+            let nested = structured(entries)?;
+            Dtype::record(write(&nested), nested.itemsize)
+        }
+        // A type that has a shape of its own.
+        Literal::Tuple(mut parts) if parts.len() == 2 => {
+            let shape = parts.pop();
+            field_dtype(parts.remove(0), shape, name)?
+        }
+        _ => return Err(DescrError::Form),
+    };
+    let lengths = match shape {
+        None => return Ok(base),
+        Some(Literal::Tuple(lengths) | Literal::List(lengths)) => lengths,
+        Some(length) => vec![length],
+    };
+    // NumPy takes a shape without lengths for none.
+    if lengths.is_empty() {
+        return Ok(base);
+    }
+    let lengths: Vec<usize> = lengths
+        .iter()
+        .map(|length| match length {
+            Literal::Integer(length) => usize::try_from(*length).map_err(|_| DescrError::Form),
+            _ => Err(DescrError::Form),
+        })
+        .collect::<Result<_, _>>()?;
+    Dtype::sub_array(&base, &lengths).ok_or(DescrError::TooLarge)
 }
 
 /// A field's name; the title in `((title, name), type)` is a comment.
@@ -177,7 +197,7 @@ pub(crate) fn write(layout: &Layout) -> String {
     } in &layout.fields
     {
         pad(&mut entries, *offset, offset + dtype.size());
-        entries.push(format!("({}, '{}')", quote(name), dtype.code()));
+        entries.push(format!("({}, {})", quote(name), dtype.descr()));
     }
     pad(&mut entries, layout.itemsize, layout.itemsize);
     format!("[{}]", entries.join(", "))

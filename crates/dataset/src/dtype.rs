@@ -11,8 +11,6 @@ pub enum Class {
     DateTime,
     /// `timedelta64`.
     TimeDelta,
-    /// `float16`.
-    HalfFloat,
     /// `longdouble`, which differs from machine to machine.
     LongDouble,
     /// A complex number.
@@ -23,6 +21,10 @@ pub enum Class {
     Text,
     /// Bytes without a meaning (`|V8`).
     Raw,
+    /// Several values of one type in every record.
+    SubArray,
+    /// Fields of its own in every record.
+    Record,
 }
 
 impl Class {
@@ -32,12 +34,13 @@ impl Class {
             Class::Number(_) => "a number",
             Class::DateTime => "a point in time (datetime64)",
             Class::TimeDelta => "a span of time (timedelta64)",
-            Class::HalfFloat => "a half-precision float (float16)",
             Class::LongDouble => "a long double, whose format differs between machines",
             Class::Complex => "a complex number",
             Class::Bytes => "a byte string",
             Class::Text => "text",
             Class::Raw => "raw bytes",
+            Class::SubArray => "a sub-array",
+            Class::Record => "a nested record",
         }
     }
 }
@@ -46,6 +49,8 @@ impl Class {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Dtype {
     code: String,
+    /// What stands after the name in NumPy's list of fields, where it is not the quoted code.
+    descr: Option<String>,
     size: usize,
     class: Class,
 }
@@ -80,21 +85,62 @@ impl Dtype {
         };
         Ok(Dtype {
             code: format!("{sign}{code}"),
+            descr: None,
             size,
             class,
         })
+    }
+
+    /// A sub-array of `base` in every record; `None` if it is too large for this machine.
+    pub(crate) fn sub_array(base: &Dtype, shape: &[usize]) -> Option<Dtype> {
+        let values = shape
+            .iter()
+            .try_fold(1usize, |n, &length| n.checked_mul(length))?;
+        let lengths: Vec<String> = shape.iter().map(usize::to_string).collect();
+        let shape = match &lengths[..] {
+            [length] => format!("({length},)"),
+            lengths => format!("({})", lengths.join(", ")),
+        };
+        let of = match base.class {
+            Class::SubArray => format!("({})", base.descr()),
+            _ => base.descr(),
+        };
+        Some(Dtype {
+            code: format!("{shape}{}", base.code),
+            descr: Some(format!("{of}, {shape}")),
+            size: base.size.checked_mul(values)?,
+            class: Class::SubArray,
+        })
+    }
+
+    /// A record of `size` bytes, whose fields NumPy writes as `descr`.
+    pub(crate) fn record(descr: String, size: usize) -> Dtype {
+        Dtype {
+            code: format!("|V{size}"),
+            descr: Some(descr),
+            size,
+            class: Class::Record,
+        }
+    }
+
+    /// What stands after the name in NumPy's list of fields.
+    pub(crate) fn descr(&self) -> String {
+        let quoted = || format!("'{}'", self.code);
+        self.descr.clone().unwrap_or_else(quoted)
     }
 
     /// `<M8[ns]`, the study's timestamps.
     pub(crate) fn nanoseconds() -> Dtype {
         Dtype {
             code: "<M8[ns]".to_owned(),
+            descr: None,
             size: 8,
             class: Class::DateTime,
         }
     }
 
-    /// NumPy's code, for example `<M8[ns]`.
+    /// NumPy's code, for example `<M8[ns]`; of a sub-array with its shape before it (`(3,)<f8`), of a
+    /// nested record its bytes (`|V16`).
     pub fn code(&self) -> &str {
         &self.code
     }
@@ -122,6 +168,7 @@ impl From<Scalar> for Dtype {
     fn from(scalar: Scalar) -> Dtype {
         Dtype {
             code: scalar.to_string(),
+            descr: None,
             size: scalar.size(),
             class: Class::Number(scalar),
         }
@@ -132,7 +179,6 @@ impl From<Scalar> for Dtype {
 fn opaque(code: &str) -> Option<(Class, usize)> {
     let (letter, rest) = code.split_at_checked(1)?;
     match (letter, rest) {
-        ("f", "2") => Some((Class::HalfFloat, 2)),
         ("f", "12") => Some((Class::LongDouble, 12)),
         ("f", "16") => Some((Class::LongDouble, 16)),
         ("c", "8" | "16" | "24" | "32") => Some((Class::Complex, rest.parse().ok()?)),
@@ -201,7 +247,6 @@ mod tests {
             ("|S0", 0, Class::Bytes),
             ("<U3", 12, Class::Text),
             ("|V4", 4, Class::Raw),
-            ("<f2", 2, Class::HalfFloat),
             ("<f16", 16, Class::LongDouble),
             ("<c16", 16, Class::Complex),
         ] {

@@ -5,8 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 use serde::{Deserialize, Serialize};
 
-/// What tells one file, in one state, from any other. It crosses sockets where a worker opens the
-/// dataset by its path.
+/// Identifies one file in one state. A new hard link, another name or another mode does not change it. It crosses sockets where a worker opens the dataset by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// The device that holds the file.
@@ -17,20 +16,16 @@ pub struct Identity {
     pub size: u64,
     /// When its bytes were last written, in nanoseconds since 1970.
     pub mtime_ns: i128,
-    /// When its bytes, owner, mode or links last changed, in nanoseconds since 1970.
-    pub ctime_ns: i128,
 }
 
 impl Identity {
     /// The identity of the file that `metadata` describes.
     pub fn of(metadata: &Metadata) -> Identity {
-        let nanoseconds = |s: i64, ns: i64| i128::from(s) * 1_000_000_000 + i128::from(ns);
         Identity {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),
             mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-            ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
         }
     }
 
@@ -38,4 +33,14 @@ impl Identity {
     pub fn same_file(&self, other: &Identity) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
+}
+
+/// When a file's bytes or its metadata (links, mode, owner, name) last changed, in nanoseconds since
+/// 1970. No part of an [`Identity`]: it says that something changed, and not what.
+pub(crate) fn changed_ns(metadata: &Metadata) -> i128 {
+    nanoseconds(metadata.ctime(), metadata.ctime_nsec())
+}
+
+fn nanoseconds(s: i64, ns: i64) -> i128 {
+    i128::from(s) * 1_000_000_000 + i128::from(ns)
 }

@@ -34,6 +34,7 @@ mod layout;
 mod literal;
 mod lookalike;
 mod open;
+mod sample;
 mod scalar;
 
 pub use batches::batches;
@@ -42,5 +43,5 @@ pub use dtype::{Class, Dtype};
 pub use header::{Header, HeaderError};
 pub use identity::Identity;
 pub use layout::{Column, ColumnError, Field, FieldError, Layout};
-pub use open::{ChangedError, Dataset, MapError, OpenError};
+pub use open::{ChangedError, ColumnInError, Dataset, MapError, OpenError};
 pub use scalar::{Kind, Order, Scalar};

@@ -5,8 +5,8 @@
 //! unit nor the `10L` of Python 2. This one is a single pass with a bound on depth. It leaves to
 //! `header` what the literal means.
 
-/// How deep lists and tuples may nest. A header that can be opened needs five levels; one that is
-/// refused with a good reason (nested fields) a few more.
+/// How deep lists and tuples may nest. A header without nested records needs five levels, and each
+/// nested record two more.
 const DEPTH_MAX: u32 = 16;
 
 /// What a header may consist of.

@@ -3,15 +3,16 @@
 use std::fs::{self, File, FileType};
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use shmem::Mapping;
 
 use crate::header::{Header, HeaderError, PREFIX_LEN, Prefix};
-use crate::identity::Identity;
+use crate::identity::{Identity, changed_ns};
 use crate::layout::{Column, FieldError, Layout};
 use crate::lookalike::{SAMPLE_LEN, looks_like};
+use crate::sample;
 
 /// An open dataset: the file and what its header says.
 ///
@@ -23,6 +24,9 @@ pub struct Dataset {
     file: File,
     header: Header,
     identity: Identity,
+    changed_ns: i128,
+    /// Of the content when it was opened, where that was asked for.
+    sample: Option<u64>,
 }
 
 /// Why a dataset could not be opened.
@@ -91,6 +95,16 @@ pub enum OpenError {
         /// Bytes that it has.
         size: u64,
     },
+}
+
+/// Why a field of a dataset cannot be summed.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", .path.display())]
+pub struct ColumnInError {
+    /// The dataset's path.
+    pub path: PathBuf,
+    /// What is wrong with the field.
+    pub error: FieldError,
 }
 
 /// Why a dataset could not be mapped.
@@ -195,6 +209,8 @@ impl Dataset {
                 file,
                 header,
                 identity,
+                changed_ns: changed_ns(&metadata),
+                sample: None,
             }),
         }
     }
@@ -234,9 +250,12 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// As [`Layout::column`].
-    pub fn column(&self, field: Option<&str>) -> Result<Column, FieldError> {
-        self.layout().column(field)
+    /// As [`Layout::column`]; the error names the file.
+    pub fn column(&self, field: Option<&str>) -> Result<Column, ColumnInError> {
+        self.layout().column(field).map_err(|error| ColumnInError {
+            path: self.path.clone(),
+            error,
+        })
     }
 
     /// Which file this is, and in what state it was when it was opened.
@@ -262,7 +281,15 @@ impl Dataset {
         })
     }
 
-    /// Checks that nobody wrote to the file or put another in its place since it was opened.
+    /// Remembers a small part of the content, so that [`Dataset::check_unchanged`] can tell a write that
+    /// sets the modification time back from a change of metadata. It costs 16 reads of 4 KiB.
+    pub fn sample_content(&mut self) {
+        // What cannot be read fails where it is summed, with a better message.
+        self.sample = sample::hash(&self.file, self.identity.size).ok();
+    }
+
+    /// Checks that the file was not written to or replaced since it was opened. A new hard link, another
+    /// mode, owner or name of the file is no change: size, modification time and content are compared.
     ///
     /// # Errors
     ///
@@ -273,20 +300,27 @@ impl Dataset {
             path: path(),
             error,
         };
-        let there = Identity::of(&fs::metadata(&self.path).map_err(io_error)?);
-        if !there.same_file(&self.identity) {
-            return Err(ChangedError::Replaced { path: path() });
+        let open = self.file.metadata().map_err(io_error)?;
+        match fs::metadata(&self.path) {
+            Ok(there) if Identity::of(&there).same_file(&self.identity) => {}
+            Ok(_) => return Err(ChangedError::Replaced { path: path() }),
+            // It has another name now, and is still the file that was opened.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && open.nlink() > 0 => {}
+            Err(error) => return Err(io_error(error)),
         }
-        let open = Identity::of(&self.file.metadata().map_err(io_error)?);
-        for now in [open, there] {
-            if now != self.identity {
-                let (size_then, size_now) = (self.identity.size, now.size);
-                return Err(ChangedError::Modified {
-                    path: path(),
-                    size_then,
-                    size_now,
-                });
+        let now = Identity::of(&open);
+        let same_content = || match self.sample {
+            Some(sample) if changed_ns(&open) != self.changed_ns => {
+                sample::hash(&self.file, now.size).is_ok_and(|found| found == sample)
             }
+            _ => true,
+        };
+        if now != self.identity || !same_content() {
+            return Err(ChangedError::Modified {
+                path: path(),
+                size_then: self.identity.size,
+                size_now: now.size,
+            });
         }
         Ok(())
     }

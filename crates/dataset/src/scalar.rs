@@ -47,11 +47,13 @@ pub enum Kind {
     U8,
     /// One byte: 0 is false, anything else true.
     Bool,
+    /// IEEE 754 binary16. Last, since a kind crosses sockets as its number.
+    F2,
 }
 
 impl Kind {
     /// Every kind of number that can be summed.
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 12] = [
         Kind::F4,
         Kind::F8,
         Kind::I1,
@@ -63,16 +65,22 @@ impl Kind {
         Kind::U4,
         Kind::U8,
         Kind::Bool,
+        Kind::F2,
     ];
 
     /// Bytes of one value.
     pub const fn size(self) -> usize {
         match self {
             Kind::I1 | Kind::U1 | Kind::Bool => 1,
-            Kind::I2 | Kind::U2 => 2,
+            Kind::F2 | Kind::I2 | Kind::U2 => 2,
             Kind::F4 | Kind::I4 | Kind::U4 => 4,
             Kind::F8 | Kind::I8 | Kind::U8 => 8,
         }
+    }
+
+    /// Whether its values are whole numbers (bool counts as 0 and 1), whose sum is one too.
+    pub const fn is_integer(self) -> bool {
+        !matches!(self, Kind::F2 | Kind::F4 | Kind::F8)
     }
 
     /// NumPy's letter and size.
@@ -89,6 +97,7 @@ impl Kind {
             Kind::U4 => "u4",
             Kind::U8 => "u8",
             Kind::Bool => "b1",
+            Kind::F2 => "f2",
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use dataset::{ChangedError, Dataset, Layout, OpenError};
@@ -190,6 +191,63 @@ fn changes_are_seen() {
     ));
 }
 
+/// Sets the file's modification time back after `change`.
+fn with_its_old_time(path: &Path, change: impl FnOnce()) {
+    let before = fs::metadata(path).unwrap().modified().unwrap();
+    change();
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_modified(before).unwrap();
+}
+
+#[test]
+fn a_link_another_mode_and_another_name_are_no_change() {
+    let (dir, path) = small(3);
+    let mut dataset = Dataset::open(&path).unwrap();
+    dataset.sample_content();
+    let link = dir.path().join("link.npy");
+    fs::hard_link(&path, &link).unwrap();
+    dataset.check_unchanged().unwrap();
+    fs::remove_file(&link).unwrap();
+    dataset.check_unchanged().unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    dataset.check_unchanged().unwrap();
+    with_its_old_time(&path, || ());
+    dataset.check_unchanged().unwrap();
+    fs::rename(&path, dir.path().join("renamed.npy")).unwrap();
+    dataset.check_unchanged().unwrap();
+    // Written to under its other name, it is a change; and so is a file in its place.
+    fs::write(&path, "another").unwrap();
+    assert!(matches!(
+        dataset.check_unchanged(),
+        Err(ChangedError::Replaced { .. })
+    ));
+    fs::remove_file(&path).unwrap();
+    let renamed = fs::OpenOptions::new()
+        .append(true)
+        .open(dir.path().join("renamed.npy"));
+    renamed.unwrap().write_all(b"more").unwrap();
+    assert!(matches!(
+        dataset.check_unchanged(),
+        Err(ChangedError::Modified { .. })
+    ));
+}
+
+#[test]
+fn a_write_that_sets_the_time_back_is_seen_in_the_content() {
+    let (_dir, path) = small(3);
+    let mut dataset = Dataset::open(&path).unwrap();
+    dataset.sample_content();
+    with_its_old_time(&path, || {
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&path, bytes).unwrap();
+    });
+    assert!(matches!(
+        dataset.check_unchanged(),
+        Err(ChangedError::Modified { .. })
+    ));
+}
+
 #[test]
 fn a_mapping_holds_every_record_and_no_more_than_is_left() {
     let (_dir, path) = small(3);
@@ -240,4 +298,15 @@ fn headers_are_refused_with_the_path() {
         Dataset::open(&path),
         Err(OpenError::Header { .. })
     ));
+}
+
+#[test]
+fn a_field_that_cannot_be_summed_is_refused_with_the_path() {
+    let (_dir, path) = small(3);
+    let dataset = Dataset::open(&path).unwrap();
+    for field in [None, Some("price"), Some("timestamp")] {
+        let message = dataset.column(field).unwrap_err().to_string();
+        let layout = dataset.layout().column(field).unwrap_err();
+        assert_eq!(message, format!("{}: {layout}", path.display()));
+    }
 }

@@ -225,6 +225,20 @@ impl Engine {
         self.tasks.get(task).is_some()
     }
 
+    /// Whether the task waits for a worker.
+    #[must_use]
+    pub fn is_queued(&self, task: TaskId) -> bool {
+        self.tasks
+            .get(task)
+            .is_some_and(|task| task.place == Place::Queued)
+    }
+
+    /// How often workers have died while they ran an unresolved task.
+    #[must_use]
+    pub fn deaths(&self, task: TaskId) -> u32 {
+        self.tasks.get(task).map_or(0, |task| task.deaths)
+    }
+
     /// Whether as many tasks are unresolved as the bound allows.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -250,7 +264,7 @@ impl Engine {
         self.workers.len()
     }
 
-    /// Workers that are ready and have not been told to end.
+    /// Workers that are ready and have not been asked to end.
     #[must_use]
     pub fn serving(&self) -> usize {
         self.starts.serving as usize
@@ -291,17 +305,17 @@ impl Engine {
             self.effects.push_back(Effect::Resolve { task, outcome });
         }
         match was_at {
-            Place::Queued => self.bury(),
+            Place::Queued => self.forget_queued(),
             Place::Held { worker, entry } => self.abandon(now, worker, entry, holds, task),
         }
         self.leave_if_drained(now);
         true
     }
 
-    fn bury(&mut self) {
+    fn forget_queued(&mut self) {
         let compact = !defect!(self, KeepTombstones);
         let tasks = &self.tasks;
-        self.queue.bury(compact, |task| tasks.get(task).is_some());
+        self.queue.forget(compact, |task| tasks.get(task).is_some());
     }
 
     fn resolve(&mut self, task: TaskId, outcome: Outcome) {

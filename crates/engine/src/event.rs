@@ -1,4 +1,4 @@
-//! What the engine is told, and what it asks for.
+//! Events that the shell reports, and effects that it executes.
 
 use crate::{Capabilities, TaskId, WorkerId};
 use std::ops::Range;

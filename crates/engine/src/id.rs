@@ -1,4 +1,4 @@
-//! Identifiers: an index into a dense table and a generation that tells reuse of the index apart.
+//! Identifiers: an index into a dense table and a generation that distinguishes reuses of the index.
 
 /// A task. Valid until the task is resolved; later its index may be used again, with another
 /// generation.

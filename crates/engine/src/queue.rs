@@ -43,7 +43,7 @@ impl Queue {
     }
 
     /// A queued task has been resolved: its place is a tombstone from now on.
-    pub(crate) fn bury(&mut self, compact: bool, alive: impl Fn(TaskId) -> bool) {
+    pub(crate) fn forget(&mut self, compact: bool, alive: impl Fn(TaskId) -> bool) {
         self.tombstones += 1;
         self.tidy(compact, alive);
     }

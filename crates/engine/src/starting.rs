@@ -7,7 +7,7 @@ use crate::workers::State;
 /// How starting goes.
 #[derive(Debug)]
 pub(crate) struct Starts {
-    /// Workers that are ready and have not been told to end.
+    /// Workers that are ready and have not been asked to end.
     pub(crate) serving: u32,
     /// Workers that are getting ready.
     pub(crate) starting: u32,

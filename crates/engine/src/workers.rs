@@ -4,7 +4,7 @@ use crate::config::CREDIT_NS;
 use crate::{Capabilities, Config, KillReason, TaskId, WorkerId};
 use std::collections::VecDeque;
 
-/// What a worker is doing, as far as it was reported.
+/// What a worker is doing, as far as the shell has reported it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// There is no worker at this index.

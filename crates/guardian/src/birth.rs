@@ -1,4 +1,4 @@
-//! How the guardian comes to be: a bare `clone`, which runs nothing of the C library's.
+//! How the guardian is created: by a bare `clone`, which runs no code of the C library.
 
 use crate::table::Table;
 use crate::vigil;
@@ -11,7 +11,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-/// How long its owner waits for a new guardian to let go of everything.
+/// How long its owner waits for a new guardian to release the descriptors that it has inherited.
 const RELEASED_WITHIN_MS: u16 = 1000;
 
 /// The guardian's process, which is our child. Dropping it changes nothing.
@@ -23,8 +23,8 @@ pub(crate) struct Child {
 
 /// Starts a guardian of this process. Any thread may do it, whatever the others are doing.
 ///
-/// It is a child that tells nobody of its end: no SIGCHLD comes, and `wait` for any child does not
-/// find it.
+/// It is cloned with exit signal 0: its end sends no SIGCHLD, and `wait` for any child does not find it
+/// without `__WALL`.
 pub(crate) fn start(table: &Table) -> io::Result<Child> {
     let owner = pidfd_of_ours()?;
     let (released, held) = pipe2(OFlag::O_CLOEXEC)?;
@@ -112,7 +112,7 @@ impl Child {
                 // SAFETY: all zeros are valid values of it, and so is what the kernel has written.
                 Ok(_) => return unsafe { info.assume_init().si_pid() } != 0,
                 Err(Errno::EINTR) => {}
-                // Nobody's child any more: reaped by someone else.
+                // No child of ours any more: reaped by another part of the program.
                 Err(_) => return true,
             }
         }

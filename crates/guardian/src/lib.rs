@@ -2,10 +2,10 @@
 //! crash, or by `exit` in the middle.
 //!
 //! A [`Guardian`] is a small process that waits for its owner's death. It then kills the process
-//! groups that it was told of, unlinks the paths, and exits. What it is told lies in a table that
-//! both map, so that telling costs a few stores and no message, and one look at whether the guardian
-//! still lives. It knows numbers of groups and names of files; what they are for is the owner's
-//! business.
+//! groups that its owner has registered, unlinks the paths, and exits. Both are registered in a table
+//! that owner and guardian map, so that registering costs a few stores and no message, and one check
+//! whether the guardian is still alive. It knows numbers of groups and names of files; what they are
+//! for is known to the owner alone.
 //!
 //! ```
 //! use guardian::Guardian;
@@ -13,7 +13,7 @@
 //! let directory = tempfile::tempdir()?;
 //! let path = directory.path().join("scratch");
 //! let guardian = Guardian::join()?;
-//! // Told before the file exists: there is no instant at which it would be left.
+//! // Registered before the file exists: there is no instant at which it would be left behind.
 //! let guarded = guardian.path(&path)?;
 //! std::fs::write(&path, "…")?;
 //! std::fs::remove_file(&path)?;

@@ -290,7 +290,7 @@ impl Drop for GuardedGroup {
     }
 }
 
-/// Now, on the clock that start times are told by.
+/// Now, on the clock of the kernel's start times of processes.
 pub(crate) fn boot_ns() -> u64 {
     let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME);
     // The clock cannot fail; a guard of every process that has the number is the careful answer.

@@ -43,7 +43,7 @@ pub(crate) unsafe fn unmap_all_but(keep: &[Range<usize>]) {
             }
             if line.may_go() {
                 each_gap(line.start..line.end, keep, |gap| {
-                    // SAFETY: nothing uses this memory any more, as the caller promises.
+                    // SAFETY: nothing uses this memory any more, as the caller guarantees.
                     unsafe { libc::syscall(libc::SYS_munmap, gap.start, gap.len()) };
                 });
             }
@@ -71,7 +71,7 @@ fn each_gap(range: Range<usize>, keep: &[Range<usize>], mut each: impl FnMut(Ran
     }
 }
 
-/// A line of `/proc/self/maps`, as far as it was read:
+/// The part of a line of `/proc/self/maps` that has been read:
 /// `start-end perms offset device inode   path`.
 #[derive(Default)]
 struct Line {

@@ -38,7 +38,7 @@ struct PathEntry {
     bytes: [AtomicU8; PATH_LEN],
 }
 
-/// A process group, as it was told.
+/// A process group that the owner has registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Group {
     pub(crate) pid: u32,
@@ -49,7 +49,7 @@ pub(crate) struct Group {
 pub(crate) type PathBuffer = [u8; PATH_LEN + 1];
 
 impl Table {
-    /// Tells of a group.
+    /// Registers a group.
     pub(crate) fn set_group(&self, index: usize, group: Group) {
         let entry = &self.groups[index];
         self.groups_used
@@ -63,7 +63,7 @@ impl Table {
         self.groups[index].pid.store(0, Ordering::Release);
     }
 
-    /// Tells of a path, of at most [`PATH_LEN`] bytes.
+    /// Registers a path of at most [`PATH_LEN`] bytes.
     pub(crate) fn set_path(&self, index: usize, path: &[u8]) {
         debug_assert!(path.len() <= PATH_LEN);
         let entry = &self.paths[index];

@@ -40,7 +40,7 @@ pub(crate) unsafe fn keep(owner: i32, table: &Table, thread: usize) -> ! {
     // SAFETY: what is used from here on is code, this stack, the table, and the C library's errno.
     unsafe { slim::unmap_all_but(&keep) };
     // A descriptor of the owner's that stayed open would keep pipes from ending and files from
-    // going. One of them, the last thing kept, tells the owner that no more is held.
+    // going. The last one that is closed signals the owner that no more is held.
     // SAFETY: concerns this process alone; the owner's pidfd stays.
     unsafe { libc::syscall(libc::SYS_close_range, 1, u32::MAX, 0) };
 
@@ -51,7 +51,7 @@ pub(crate) unsafe fn keep(owner: i32, table: &Table, thread: usize) -> ! {
     sys::exit(0)
 }
 
-/// Kills a process group, unless its number has come to be another's.
+/// Kills a process group, unless its number belongs to another group by now.
 fn end(group: Group) {
     let pid = i64::from(group.pid);
     let leader = sys::pidfd_open(group.pid);
@@ -147,7 +147,7 @@ mod tests {
         let mut command = std::process::Command::new("sleep");
         let mut child = command.arg("1000").process_group(0).spawn().unwrap();
         let pid = child.id();
-        // As if the one that was told of had been there long before.
+        // As if the registered group had been started long before.
         let at_ns = (start_tick(pid).unwrap() - 1) * TICK_NS;
         end(Group { pid, at_ns });
         std::thread::sleep(std::time::Duration::from_millis(20));

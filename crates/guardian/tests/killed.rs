@@ -237,7 +237,7 @@ fn it_holds_next_to_nothing() {
     assert_eq!(fs::read_to_string(of("comm")).unwrap().trim(), NAME);
     assert_eq!(fs::read_link(of("cwd")).unwrap(), Path::new("/"));
     let started = Instant::now();
-    // It is born with a copy of everything, and lets go of it.
+    // It starts with a copy of all descriptors and memory, and releases both.
     let (descriptors, anonymous) = loop {
         let descriptors = fs::read_dir(of("fd")).unwrap().count();
         let rollup = fs::read_to_string(of("smaps_rollup")).unwrap();

@@ -24,8 +24,8 @@ pub struct Interrupt {
 pub struct Interrupted(pub i32);
 
 impl Interrupt {
-    /// Takes over SIGINT, SIGTERM and SIGHUP for the rest of the process. Ctrl-C after any of them
-    /// ends it at once, and its guardian ends what it runs.
+    /// Takes over SIGINT, SIGTERM and SIGHUP for the rest of the process, but for those that it ignores
+    /// (as under `nohup`). Ctrl-C after any of them ends it at once, and its guardian ends what it runs.
     ///
     /// # Errors
     ///
@@ -34,15 +34,20 @@ impl Interrupt {
         let interrupt = Interrupt::default();
         let ending = Arc::new(AtomicBool::new(false));
         // Before the flag's own handler: the first Ctrl-C is to find it unset.
-        flag::register_conditional_shutdown(SIGINT, 128 + SIGINT, Arc::clone(&ending))?;
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let caught: Vec<i32> = signals::to_catch([SIGINT, SIGTERM, SIGHUP]).collect();
+        if caught.contains(&SIGINT) {
+            flag::register_conditional_shutdown(SIGINT, 128 + SIGINT, Arc::clone(&ending))?;
+        }
+        for signal in caught {
             let number = usize::try_from(signal).expect("signal numbers are positive");
             flag::register_usize(signal, Arc::clone(&interrupt.came), number)?;
             flag::register(signal, Arc::clone(&ending))?;
         }
         interrupt.stop_unheard.store(true, Ordering::Relaxed);
-        flag::register_conditional_default(SIGTSTP, Arc::clone(&interrupt.stop_unheard))?;
-        flag::register(SIGTSTP, Arc::clone(&interrupt.stop_asked))?;
+        if !signals::is_ignored(SIGTSTP) {
+            flag::register_conditional_default(SIGTSTP, Arc::clone(&interrupt.stop_unheard))?;
+            flag::register(SIGTSTP, Arc::clone(&interrupt.stop_asked))?;
+        }
         Ok(interrupt)
     }
 
@@ -88,5 +93,22 @@ impl Stops<'_> {
 impl Drop for Stops<'_> {
     fn drop(&mut self) {
         self.0.stop_unheard.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::{SigHandler, Signal, raise, signal};
+
+    #[test]
+    fn a_signal_that_was_ignored_stays_ignored() {
+        // SAFETY: no handler is installed, and no other test of this process awaits the signals.
+        unsafe { signal(Signal::SIGHUP, SigHandler::SigIgn) }.unwrap();
+        let interrupt = Interrupt::install().unwrap();
+        raise(Signal::SIGHUP).unwrap();
+        assert!(interrupt.check().is_ok());
+        raise(Signal::SIGTERM).unwrap();
+        assert_eq!(interrupt.check().unwrap_err().0, SIGTERM);
     }
 }

@@ -5,25 +5,20 @@
 //! It runs the programs and shares only the types of their reports with them.
 
 /// Like the standard library's macro, but a closed terminal or pipe is no panic: a command goes on
-/// after its reader has left.
+/// after its reader has left. Any other failure is noted, and [`finish`] reports it.
 #[macro_export]
 macro_rules! println {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), $($text)*);
-    }};
+    () => { $crate::print_noted("\n") };
+    ($($text:tt)*) => { $crate::print_noted(&(format!($($text)*) + "\n")) };
 }
 
 /// [`println`] without the end of the line.
 #[macro_export]
 macro_rules! print {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = write!(std::io::stdout(), $($text)*);
-    }};
+    ($($text:tt)*) => { $crate::print_noted(&format!($($text)*)) };
 }
 
-/// [`println`] to stderr.
+/// [`println`] to stderr; a failure is ignored.
 #[macro_export]
 macro_rules! eprintln {
     ($($text:tt)*) => {{
@@ -40,15 +35,22 @@ pub mod process;
 pub mod results;
 pub mod workspace;
 
+use std::io;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use interrupt::Interrupted;
 
-/// A command's exit code; prints its error, if it has one.
+/// A command's exit code; prints its error, if it has one, also where its result was not printed.
 pub fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
-    match result {
-        Ok(code) => code,
-        Err(error) => {
+    let mut unprinted = UNPRINTED.lock().unwrap_or_else(PoisonError::into_inner);
+    match (result, unprinted.take()) {
+        (Ok(code), Some(error)) if code == ExitCode::SUCCESS => {
+            eprintln!("error: cannot print the result: {error}");
+            ExitCode::from(exit::FAILED)
+        }
+        (Ok(code), _) => code,
+        (Err(error), _) => {
             if let Some(interrupted) = stopped(&error) {
                 eprintln!("{interrupted}");
                 return exit::stopped_by(interrupted.0);
@@ -56,6 +58,20 @@ pub fn finish(result: anyhow::Result<ExitCode>) -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::from(exit::FAILED)
         }
+    }
+}
+
+/// Why something could not be printed, the first time.
+static UNPRINTED: Mutex<Option<io::Error>> = Mutex::new(None);
+
+#[doc(hidden)]
+pub fn print_noted(text: &str) {
+    match output::print(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let mut noted = UNPRINTED.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.get_or_insert(error);
+        }
+        _ => {}
     }
 }
 

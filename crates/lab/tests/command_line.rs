@@ -51,3 +51,52 @@ fn the_commonest_errors_name_the_fix() {
         );
     }
 }
+
+#[test]
+fn a_result_that_cannot_be_printed_is_a_failure() {
+    for (redirection, reason) in [
+        (">&-", "Bad file descriptor"),
+        (">/dev/full", "No space left on device"),
+    ] {
+        let line = format!("exec \"$0\" limits --list {redirection}");
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-c", &line, LAB]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{redirection}: {said}");
+        assert!(
+            said.starts_with("error: cannot print the result: "),
+            "{said}"
+        );
+        assert!(said.contains(reason), "{said}");
+    }
+}
+
+/// Every probe has a line of its own, and what is listed is what `--probes` chooses by.
+#[test]
+fn probes_are_listed_by_the_names_that_choose_them() {
+    let list = |more: &[&str]| -> Vec<String> {
+        let mut command = Command::new(LAB);
+        let output = command
+            .args(["limits", "--list"])
+            .args(more)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{more:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    let all = list(&[]);
+    for line in &all {
+        assert_eq!(
+            all.iter().filter(|other| *other == line).count(),
+            1,
+            "{line}"
+        );
+        let name = line.split(' ').next().unwrap();
+        let chosen = list(&["--probes", name]);
+        assert!(chosen.contains(line), "{line}");
+        assert!(chosen.iter().all(|other| other.contains(name)), "{line}");
+    }
+    let sendfile = list(&["--probes", "sendfile"]);
+    assert!(!sendfile.is_empty() && sendfile.iter().all(|line| line.contains("sendfile")));
+}

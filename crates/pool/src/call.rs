@@ -42,6 +42,18 @@ impl Call {
         let task = T::NAME;
         let refused = |why| SubmitError::Args { task, why };
         let args = postcard::to_stdvec(args).map_err(|error| refused(error.to_string()))?;
+        Call::encoded(task, args, input, terms, reply)
+    }
+
+    /// A call whose arguments are encoded already.
+    pub(crate) fn encoded(
+        task: &'static str,
+        args: Vec<u8>,
+        input: Input,
+        terms: Terms,
+        reply: Arc<dyn Reply>,
+    ) -> Result<Call, SubmitError> {
+        let refused = |why| SubmitError::Args { task, why };
         if args.len() > MAX_ARGS {
             return Err(refused(format!(
                 "{} bytes are more than {MAX_ARGS}",

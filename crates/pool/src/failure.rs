@@ -148,7 +148,7 @@ impl fmt::Display for Certificate {
             )?;
         }
         if !self.stderr.is_empty() {
-            write!(formatter, "; its stderr ended: {}", self.stderr.join(" | "))?;
+            write!(formatter, "; its stderr: {}", self.stderr.join(" | "))?;
         }
         Ok(())
     }
@@ -185,6 +185,14 @@ pub enum PoolError {
         worker: String,
         /// What stood in the way.
         reason: String,
+    },
+    /// A worker's program is another build than this one.
+    #[error("{worker} is of another build: {why}; build both programs from the same source")]
+    OtherBuild {
+        /// The worker's name.
+        worker: String,
+        /// What differs.
+        why: String,
     },
     /// A task is not among those of the workers.
     #[error("the workers have no task named {0:?}; they have {1}")]

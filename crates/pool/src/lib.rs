@@ -143,7 +143,7 @@ mod start;
 mod stderr;
 
 pub use api::{
-    Background, Builder, Handle, Pending, Pool, ReduceError, Shared, Shutdown, Submission,
+    Background, Builder, Handle, Pending, Pool, RawCall, ReduceError, Shared, Shutdown, Submission,
 };
 pub use bytemuck::Pod;
 pub use counters::Counters;
@@ -153,6 +153,7 @@ pub use ids::{TaskId, WorkerId};
 pub use input::{Input, Make, Maker, SharedBytes, Stream};
 pub use process::Ending;
 pub use region::{Access, Region, RegionError};
+pub use reply::Reply;
 pub use reserve::ShortError;
 pub use runtime::{Forwarding, PROTOCOL, VERSION};
 pub use settings::{MAX_WORKERS, Watcher};

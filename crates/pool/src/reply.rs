@@ -4,9 +4,10 @@ use crate::failure::TaskFailure;
 use serde::de::DeserializeOwned;
 use std::panic;
 
-/// Takes the result of one task, whatever its type.
-pub(crate) trait Reply: Send + Sync {
-    /// Encoded output, or why there is none.
+/// Takes the result of one task, whatever its type. Called exactly once for each call, from inside
+/// the pool's own calls (of a [`Background`](crate::Background) pool: on its thread).
+pub trait Reply: Send + Sync {
+    /// Takes the encoded output, or why there is none. Must not call the pool.
     fn resolve(&self, result: Result<&[u8], TaskFailure>);
 }
 

@@ -1,11 +1,14 @@
-//! A worker's stderr: every line told, the last ones kept for its death certificate.
+//! A worker's stderr: every line told, the first and the last ones kept for its death report. The
+//! first has the cause where a backtrace follows.
 
 use nix::errno::Errno;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Lines that are kept.
+/// Last lines that are kept.
 const KEPT: usize = 10;
+/// First lines that are kept.
+const KEPT_FIRST: usize = 3;
 /// The longest line; a longer one is cut into several.
 const MAX_LINE: usize = 4096;
 /// The most that is read in one turn, in bytes: a worker that floods its stderr holds up nobody.
@@ -15,7 +18,10 @@ const TURN: usize = 64 * 1024;
 pub(crate) struct Stderr {
     pipe: OwnedFd,
     partial: Vec<u8>,
+    first: Vec<String>,
     kept: VecDeque<String>,
+    /// How many lines came between those.
+    dropped: usize,
     open: bool,
 }
 
@@ -24,7 +30,9 @@ impl Stderr {
         Stderr {
             pipe,
             partial: Vec::new(),
+            first: Vec::new(),
             kept: VecDeque::new(),
+            dropped: 0,
             open: true,
         }
     }
@@ -58,9 +66,14 @@ impl Stderr {
         }
     }
 
-    /// The last lines, oldest first.
+    /// The first and the last lines, oldest first.
     pub(crate) fn last_lines(&self) -> Vec<String> {
-        self.kept.iter().cloned().collect()
+        let between = match self.dropped {
+            0 => None,
+            dropped => Some(format!("... {dropped} more lines ...")),
+        };
+        let first = self.first.iter().cloned().chain(between);
+        first.chain(self.kept.iter().cloned()).collect()
     }
 
     fn cut(&mut self, each: &mut impl FnMut(&str)) {
@@ -82,8 +95,13 @@ impl Stderr {
     fn keep(&mut self, line: &[u8], each: &mut impl FnMut(&str)) {
         let line = String::from_utf8_lossy(line).into_owned();
         each(&line);
+        if self.first.len() < KEPT_FIRST {
+            self.first.push(line);
+            return;
+        }
         if self.kept.len() == KEPT {
             self.kept.pop_front();
+            self.dropped += 1;
         }
         self.kept.push_back(line);
     }
@@ -115,8 +133,11 @@ mod tests {
         stderr.read_rest(|line| told.push(line.to_owned()));
         assert_eq!(&told[..3], ["one", "two", "line 0"]);
         assert_eq!(told.len(), 24);
-        assert_eq!(stderr.last_lines().len(), KEPT);
-        assert_eq!(stderr.last_lines()[KEPT - 1], "xxxxx");
+        let lines = stderr.last_lines();
+        assert_eq!(&lines[..3], ["one", "two", "line 0"]);
+        assert_eq!(lines[3], "... 11 more lines ...");
+        assert_eq!(lines.len(), KEPT_FIRST + 1 + KEPT);
+        assert_eq!(lines[KEPT_FIRST + KEPT], "xxxxx");
         drop(writer);
         assert!(!stderr.read(|_| {}));
     }

@@ -102,7 +102,10 @@ impl Peer {
 
     fn get_ready(&mut self) {
         self.say(&Hello::ours());
-        self.say(&FromWorker::Ready { tasks: vec![] });
+        self.say(&FromWorker::Ready {
+            tasks: vec![],
+            build: 0,
+        });
     }
 
     /// Waits for a call and gives its number.

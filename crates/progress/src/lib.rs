@@ -163,7 +163,7 @@ fn per_minute(state: &ProgressState, to: &mut dyn std::fmt::Write) {
 mod tests {
     use super::*;
 
-    /// What is not wanted neither draws nor remembers, whatever it is told.
+    /// Progress that is switched off neither draws nor stores what it is given.
     #[test]
     fn unwanted_progress_stays_hidden() {
         for mut progress in [

@@ -75,6 +75,10 @@ pub struct SumResult {
     pub sum: Option<f64>,
     /// The sum's bits as Python's `float.hex` writes them, or `inf`, `-inf`, `nan`.
     pub sum_hex: String,
+    /// Of a column of integers or bools: the exact sum in decimal digits, as a string, since it may be
+    /// beyond what a JSON number holds. Otherwise left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sum_int: Option<String>,
     /// Values that were summed: those that are not NaN.
     pub count: u64,
     /// NaN values, which were left out.

@@ -31,6 +31,18 @@ fn a_sum_that_is_not_finite_is_null() {
 }
 
 #[test]
+fn the_exact_integer_is_there_for_integers_alone() {
+    let mut sum: Sum = serde_json::from_str(SAMPLE).unwrap();
+    assert_eq!(sum.result.sum_int, None);
+    // Beyond what a JSON number holds exactly: hence a string.
+    sum.result.sum_int = Some("9007199254740993".to_owned());
+    let json = serde_json::to_value(&sum).unwrap();
+    assert_eq!(json["result"]["sum_int"], "9007199254740993");
+    let back: Sum = serde_json::from_value(json).unwrap();
+    assert_eq!(back, sum);
+}
+
+#[test]
 fn void_is_there_only_where_it_is_true() {
     let mut sum: Sum = serde_json::from_str(SAMPLE).unwrap();
     assert!(

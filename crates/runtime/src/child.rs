@@ -5,7 +5,9 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::unistd::{Pid, getppid, setpgid};
 use std::fs;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+use std::ptr;
 
 /// How much sooner than its parent the kernel's OOM killer is to take a worker (of 1000).
 const OOM_SCORE_ABOVE_PARENT: i32 = 300;
@@ -44,16 +46,31 @@ pub(crate) fn never_gain_privileges() -> io::Result<()> {
 }
 
 /// Gives a forked child default dispositions and an empty mask: the parent's handlers are not
-/// meant for it. SIGPIPE is ignored, as in every Rust program: a task that writes to a closed pipe gets
-/// an error.
+/// meant for it. What the parent was started to ignore ([`kept_ignored`]) stays ignored.
 pub(crate) fn reset_signals() {
-    for number in 1..=libc::SIGRTMAX() {
+    let kept: Vec<i32> = kept_ignored().collect();
+    for number in (1..=libc::SIGRTMAX()).filter(|number| !kept.contains(number)) {
         // SAFETY: SIG_DFL is a valid disposition; signals that cannot be set are refused.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
+    // As the standard library has it at the start of every program: a task that writes to a closed
+    // pipe gets EPIPE, however its worker was started.
     // SAFETY: SIG_IGN is a valid disposition.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None);
+}
+
+/// What a user or a terminal sends and this process ignores, as under `nohup` or a shell's `trap '' INT`:
+/// its workers ignore it too, whatever starts them. SIGTERM is not among these: a pool sends it itself.
+pub fn kept_ignored() -> impl Iterator<Item = i32> {
+    let asked = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT];
+    asked.into_iter().filter(|&signal| {
+        let mut now = MaybeUninit::<libc::sigaction>::uninit();
+        // SAFETY: without a new action this only writes the present one, to memory that is large enough.
+        let found = unsafe { libc::sigaction(signal, ptr::null(), now.as_mut_ptr()) } == 0;
+        // SAFETY: it was written if the call succeeded.
+        found && unsafe { now.assume_init() }.sa_sigaction == libc::SIG_IGN
+    })
 }
 
 /// Closes every descriptor from 3 on that is not in `keep`.

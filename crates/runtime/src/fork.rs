@@ -28,6 +28,12 @@ pub enum ForkError {
         /// How many threads there are, this one included.
         threads: usize,
     },
+    /// The number of threads of the process is unknown.
+    #[error(
+        "only a single-threaded process can be forked safely, and /proc/self/task, which has one entry \
+         a thread, cannot be read ({0}); mount /proc, or use start method spawn"
+    )]
+    NoProc(io::Error),
     /// The kernel refused.
     #[error("fork failed: {0}{hint}", hint = limit_hint(.0))]
     Kernel(#[from] io::Error),
@@ -55,11 +61,17 @@ pub fn thread_count() -> io::Result<usize> {
 /// buffered output written again).
 ///
 /// # Errors
-/// [`ForkError::Threads`] unless `threads_allowed`, or what the kernel says.
+/// [`ForkError::Threads`] or [`ForkError::NoProc`] unless `threads_allowed`, or what the kernel says.
 pub fn fork(threads_allowed: bool, child: impl FnOnce() -> i32) -> Result<Forked, ForkError> {
-    let threads = thread_count()?;
-    if threads > 1 && !threads_allowed {
-        return Err(ForkError::Threads { threads });
+    if !threads_allowed {
+        match thread_count() {
+            Ok(..=1) => {}
+            Ok(threads) => return Err(ForkError::Threads { threads }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ForkError::NoProc(error));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     io::stdout().flush()?;
     // SAFETY: this process is single-threaded (checked above, or the caller answers for it), so

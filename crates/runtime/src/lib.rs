@@ -24,26 +24,34 @@
 //! This crate knows the worker's side of the protocol. It knows nothing of scheduling, of
 //! start methods beyond what a child has to do for itself, or of what tasks compute.
 
+mod attempt;
 mod channel;
 mod child;
 mod clock;
 mod endpoint;
 mod fork;
 mod forkserver;
+mod image;
 mod limits;
 mod logging;
 mod memory;
 mod panic;
 mod reap;
 mod regions;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+#[cfg(not(feature = "sandbox"))]
+#[path = "sandbox/absent.rs"]
 mod sandbox;
 mod serve;
 
+pub use attempt::attempt;
 pub use channel::{Channel, ChannelError, Frame, Incoming, send_all};
-pub use child::{close_all_but, isolate};
+pub use child::{close_all_but, isolate, kept_ignored};
 pub use clock::now_ns;
 pub use endpoint::{Endpoint, EndpointError, run, run_at, run_if_worker};
 pub use fork::{ForkError, Forked, fork, thread_count};
+pub use image::image_id;
 pub use limits::limit_hint;
 pub use logging::Forwarding;
 pub use memory::{memory, memory_in_full};

@@ -9,21 +9,29 @@
 //!   [`Forwarding`] has it step aside in workers; another one stays as it was, and what it writes
 //!   to stderr reaches the coordinator as lines.
 
+#[cfg(feature = "tracing")]
+mod events;
+#[cfg(not(feature = "tracing"))]
+#[path = "logging/no_events.rs"]
 mod events;
 mod logger;
 
 use crate::serve::Outbox;
-use events::Events;
+pub(crate) use events::Guard;
 pub use logger::Forwarding;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use tracing_core::dispatcher::{self, DefaultGuard, Dispatch};
 use wire::{FromWorker, LogRecord};
 
 /// The longest message that is sent, in bytes.
 const MAX_MESSAGE: usize = 16 * 1024;
 /// The longest target that is sent, in bytes.
 const MAX_TARGET: usize = 1024;
+
+/// What a worker logs first where its records will not be sent.
+const OTHER_LOGGER: &str = "this program's `log` logger was set before it became a worker: its \
+                            records go there, and reach the coordinator only as lines of stderr; set \
+                            it later, or wrap it in Forwarding";
 
 /// The call that is running, plus one; 0 between calls.
 static RUNNING: AtomicU64 = AtomicU64::new(0);
@@ -48,7 +56,7 @@ pub(crate) fn running(call: Option<u64>) {
 
 /// Has records of `level` and below sent to the coordinator, those of `tracing` at least from
 /// this thread and as long as the guard is held.
-pub(crate) fn forward(outbox: &Arc<Outbox>, level: u8) -> Option<DefaultGuard> {
+pub(crate) fn forward(outbox: &Arc<Outbox>, level: u8) -> Option<Guard> {
     let pid = std::process::id();
     let mut coordinator = COORDINATOR.write().unwrap_or_else(PoisonError::into_inner);
     if level == 0 {
@@ -63,11 +71,10 @@ pub(crate) fn forward(outbox: &Arc<Outbox>, level: u8) -> Option<DefaultGuard> {
     *coordinator = Some(Coordinator { outbox, pid });
     drop(coordinator);
     LEVEL.store(level.min(5), Ordering::Relaxed);
-    logger::install(level);
-    let events = Dispatch::new(Events);
-    // Fails where there is one, inherited or the program's own.
-    let _ = dispatcher::set_global_default(events.clone());
-    Some(dispatcher::set_default(&events))
+    if !logger::install(level) {
+        send(2, "handoff", OTHER_LOGGER);
+    }
+    Some(events::install())
 }
 
 /// The least severe level that is sent; 0 where this process forwards nothing.

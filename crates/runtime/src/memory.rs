@@ -10,6 +10,10 @@ static ACCOUNTS: OnceLock<Accounts> = OnceLock::new();
 
 /// From now on this process's memory is read from files that are open. To be called in a process
 /// that is never going to fork.
+#[cfg_attr(
+    not(feature = "sandbox"),
+    expect(dead_code, reason = "for the sandbox")
+)]
 pub(crate) fn hold_accounts() -> io::Result<()> {
     let accounts = Accounts::open()?;
     // Where they are held already, they are this process's too.

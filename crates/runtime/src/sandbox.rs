@@ -66,17 +66,22 @@ pub fn sandbox_available() -> Result<(), SandboxError> {
 /// # Errors
 /// [`SandboxError`]; the process may then be confined in part, and should end.
 pub(crate) fn confine() -> Result<(), SandboxError> {
-    let threads = fork::thread_count()?;
+    let threads = fork::thread_count().map_err(|error| of_proc("/proc/self/task", &error))?;
     if threads > 1 {
         return Err(SandboxError::Threads { threads });
     }
-    memory::hold_accounts()?;
+    memory::hold_accounts().map_err(|error| of_proc("/proc/self/smaps", &error))?;
     // stdout is the coordinator's own, its result's way to others; stderr is the worker's pipe.
     nix::unistd::dup2_stdout(io::stderr()).map_err(io::Error::from)?;
     let status = ruleset()?.restrict_self().map_err(SandboxError::Landlock)?;
     debug_assert_ne!(status.ruleset, RulesetStatus::NotEnforced);
     calls::confine()?;
     Ok(())
+}
+
+/// The error with the file that it is about.
+fn of_proc(file: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{file} cannot be read: {error}"))
 }
 
 /// Denies all that this kernel's landlock knows to deny; without landlock it is an error.

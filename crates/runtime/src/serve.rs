@@ -7,7 +7,7 @@ mod stream;
 use crate::channel::{Channel, ChannelError, Frame};
 use crate::regions::Reach;
 use crate::sandbox::{self, SandboxError};
-use crate::{Inherited, Regions, logging, memory_in_full, panic};
+use crate::{Inherited, Regions, attempt, image_id, logging, memory_in_full, panic};
 use answers::Answers;
 pub(crate) use outbox::Outbox;
 use shmem::Board;
@@ -20,7 +20,8 @@ use task::Input;
 use task::{Failure, Registry};
 use thiserror::Error;
 use wire::{
-    Call, CallInput, FailureKind, FromWorker, Hello, HelloError, Setup, SetupStep, Source, ToWorker,
+    Call, CallInput, FailureKind, FromWorker, Hello, HelloError, KnownTask, Setup, SetupStep,
+    Source, ToWorker,
 };
 
 /// Why a worker stopped serving before its coordinator was done with it.
@@ -94,7 +95,7 @@ struct Place {
     board: Option<(Board, usize)>,
     events: bool,
     /// Held while calls are served.
-    _forwarding: Option<tracing_core::dispatcher::DefaultGuard>,
+    _forwarding: Option<logging::Guard>,
 }
 
 impl Place {
@@ -127,6 +128,8 @@ fn set_up(
             Some((Board::open(descriptor, index as usize + 1)?, index as usize))
         }
     };
+    // Asked for before the sandbox closes /proc.
+    let build = image_id();
     let forwarding = logging::forward(outbox, setup.log_level);
     registry.named(setup.name);
     if let Some((task, args)) = setup.initializer {
@@ -145,8 +148,11 @@ fn set_up(
         refuse(outbox, SetupStep::Sandbox, error.to_string())?;
         return Err(error.into());
     }
+    let tasks = registry.fingerprints();
+    let tasks = tasks.map(|(name, fingerprint)| KnownTask { name, fingerprint });
     outbox.push(&FromWorker::Ready {
-        tasks: registry.names(),
+        tasks: tasks.collect(),
+        build,
     })?;
     outbox.flush()?;
     Ok(Some(Place {
@@ -184,6 +190,7 @@ fn answer_calls(
         match wire::decode(frame.body)? {
             ToWorker::Call(call) => {
                 answers.before(call.task)?;
+                attempt::set(call.attempt);
                 place.mark(Some(call.id));
                 if call.input == CallInput::Stream {
                     // The chunks will overwrite the frame that these borrow from.

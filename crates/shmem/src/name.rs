@@ -32,7 +32,11 @@ impl SegmentName {
     /// A fresh name for a segment of this process.
     pub(crate) fn fresh() -> io::Result<SegmentName> {
         let pid = std::process::id();
-        let start_time = sys::start_time(pid)?.ok_or_else(|| {
+        let unreadable = |error: io::Error| {
+            let why = "its name has the start time of this process, from /proc/self/stat, which cannot be read";
+            io::Error::new(error.kind(), format!("{why}: {error}"))
+        };
+        let start_time = sys::start_time(pid).map_err(unreadable)?.ok_or_else(|| {
             io::Error::other("/proc/self/stat does not tell when this process started")
         })?;
         Ok(SegmentName::from_parts(pid, start_time, sys::random()?))

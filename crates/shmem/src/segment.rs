@@ -12,6 +12,7 @@ use guardian::{GuardedPath, Guardian, GuardianError};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
+use nix::sys::statvfs::{FsFlags, statvfs};
 use thiserror::Error;
 
 use crate::fill::{FillError, Filled, Target, fill};
@@ -97,7 +98,10 @@ impl Segment {
     /// Whether there is room for a segment of `len` bytes, as [`create`](Self::create) will find: to
     /// be known before there is other work done.
     pub fn check_room(len: u64) -> Result<(), CreateError> {
-        check_room(Path::new(SHM_DIRECTORY), len)
+        let directory = Path::new(SHM_DIRECTORY);
+        check_room(directory, len)?;
+        SegmentName::fresh().map_err(failed(directory, len, "name"))?;
+        Ok(())
     }
 
     /// Creates a segment in another tmpfs, one mounted with huge pages, say. It cannot be attached
@@ -192,6 +196,10 @@ impl Drop for Segment {
 
 fn check_room(directory: &Path, wanted: u64) -> Result<(), CreateError> {
     let place = directory.to_owned();
+    if is_read_only(directory) {
+        let source = io::Error::from(Errno::EROFS);
+        return Err(failed(directory, wanted, "create")(source));
+    }
     let (available, limit) = match Room::of(directory) {
         Ok(room) => room.least(),
         Err(source) => return Err(CreateError::Room { place, source }),
@@ -207,20 +215,29 @@ fn check_room(directory: &Path, wanted: u64) -> Result<(), CreateError> {
     Ok(())
 }
 
+/// That `what` failed for a segment of `len` bytes.
+fn failed(directory: &Path, len: u64, what: &'static str) -> impl Fn(io::Error) -> CreateError {
+    let place = directory.to_owned();
+    move |source| CreateError::System {
+        place: place.clone(),
+        what,
+        len,
+        source,
+    }
+}
+
+/// Whether the file system is mounted for reading alone; what cannot be examined fails later.
+fn is_read_only(directory: &Path) -> bool {
+    statvfs(directory).is_ok_and(|status| status.flags().contains(FsFlags::ST_RDONLY))
+}
+
 fn create(
     place: Place,
     directory: &Path,
     len: u64,
     mut name: impl FnMut() -> io::Result<SegmentName>,
 ) -> Result<Segment, CreateError> {
-    let failed = |what| {
-        move |source| CreateError::System {
-            place: directory.to_owned(),
-            what,
-            len,
-            source,
-        }
-    };
+    let failed = |what| failed(directory, len, what);
     check_room(directory, len)?;
     let name = name().map_err(failed("name"))?;
     // Told of the name before there is a segment of that name.

@@ -298,7 +298,7 @@ impl World {
             PoolFailure::NoWorker(_) => {
                 let since = self.facts.none_since_ns.unwrap_or(self.now);
                 let short = self.facts.serving < self.facts.needed.max(1);
-                // The shell looks a little later than the engine was told.
+                // The shell looks a little later than the event.
                 let long = self.now + MS >= since + self.profile.start_timeout_ns;
                 short && (long || self.facts.needed > 1)
             }

@@ -1,9 +1,9 @@
-//! What the engine was told about starts, and when: kept apart from what the engine makes of it.
+//! Events about starts, and when: kept apart from what the engine makes of it.
 
 use crate::profile::MS;
 use engine::{Effect, Event, KillReason};
 
-/// What the engine was told about starts, and when.
+/// Events about starts, and when.
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) ever_ready: bool,

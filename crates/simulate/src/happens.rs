@@ -48,7 +48,7 @@ pub(crate) enum Happens {
     Acts,
     /// An external worker comes.
     Joins,
-    /// The engine's deadline, as it was then.
+    /// The engine's deadline at that time.
     Deadline {
         at: u64,
     },

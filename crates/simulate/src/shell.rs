@@ -72,7 +72,7 @@ impl World {
         let Some(death) = worker.dead else {
             return Ok(());
         };
-        self.bury(index, death);
+        self.reap(index, death);
         Ok(())
     }
 
@@ -168,7 +168,7 @@ impl World {
         Ok(())
     }
 
-    fn bury(&mut self, index: usize, death: Death) {
+    fn reap(&mut self, index: usize, death: Death) {
         let Some(worker) = self.workers[index].take() else {
             return;
         };

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 #[derive(Debug)]
 pub(crate) struct SimWorker {
     pub(crate) id: WorkerId,
-    /// Tells events of an earlier worker at the same index apart.
+    /// Distinguishes events of an earlier worker at the same index.
     pub(crate) life: u64,
     pub(crate) capabilities: Capabilities,
     pub(crate) ready: bool,

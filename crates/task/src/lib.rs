@@ -28,5 +28,5 @@ mod task;
 
 pub use bytemuck::Pod;
 pub use input::{Chunks, Input, InputError};
-pub use registry::{Failure, Registry};
+pub use registry::{Failure, Registry, Runner, fingerprint, shape};
 pub use task::{Reduce, Task, TaskError};

@@ -6,13 +6,19 @@ use std::fmt;
 use wire::FailureKind;
 
 /// Runs one task on encoded arguments, appending the encoded output.
-type Runner = fn(&[u8], Input<'_>, Vec<u8>) -> Result<Vec<u8>, Failure>;
+pub type Runner = fn(&[u8], Input<'_>, Vec<u8>) -> Result<Vec<u8>, Failure>;
 
 /// The tasks that a program can run, by name.
 #[derive(Clone, Default)]
 pub struct Registry {
-    tasks: BTreeMap<&'static str, Runner>,
-    on_named: Option<fn(&str)>,
+    tasks: BTreeMap<&'static str, Known>,
+    on_named: Vec<fn(&str)>,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    runner: Runner,
+    fingerprint: u64,
 }
 
 /// Why a call did not give an output.
@@ -51,9 +57,24 @@ impl Registry {
     /// # Panics
     /// Where another task of the same name is registered already: it would never be run.
     #[must_use]
-    pub fn with<T: Task>(mut self) -> Registry {
-        let before = self.tasks.insert(T::NAME, run_encoded::<T>);
-        assert!(before.is_none(), "two tasks are named {:?}", T::NAME);
+    pub fn with<T: Task>(self) -> Registry {
+        let fingerprint = fingerprint(0, &[shape::<T::Args>(), shape::<T::Output>()]);
+        self.with_runner(T::NAME, run_encoded::<T>, fingerprint)
+    }
+
+    /// Adds a task that is a function on encoded arguments rather than a [`Task`]. `fingerprint` tells
+    /// apart builds in which its arguments or output differ; 0 where that cannot be told.
+    ///
+    /// # Panics
+    /// Where another task of the same name is registered already.
+    #[must_use]
+    pub fn with_runner(mut self, name: &'static str, runner: Runner, fingerprint: u64) -> Registry {
+        let known = Known {
+            runner,
+            fingerprint,
+        };
+        let before = self.tasks.insert(name, known);
+        assert!(before.is_none(), "two tasks are named {name:?}");
         self
     }
 
@@ -61,13 +82,13 @@ impl Registry {
     /// (`SpawnProcess-1`): before the initializer and before any task.
     #[must_use]
     pub fn on_named(mut self, on_named: fn(&str)) -> Registry {
-        self.on_named = Some(on_named);
+        self.on_named.push(on_named);
         self
     }
 
     /// Runs what [`on_named`](Self::on_named) was given: for the runtime, once the worker has its name.
     pub fn named(&self, name: &str) {
-        if let Some(on_named) = self.on_named {
+        for on_named in &self.on_named {
             on_named(name);
         }
     }
@@ -75,6 +96,17 @@ impl Registry {
     /// The names of the tasks, sorted.
     pub fn names(&self) -> Vec<&'static str> {
         self.tasks.keys().copied().collect()
+    }
+
+    /// The tasks' fingerprints, by name, sorted.
+    pub fn fingerprints(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let tasks = self.tasks.iter();
+        tasks.map(|(name, known)| (*name, known.fingerprint))
+    }
+
+    /// The fingerprint of the task `name`, if there is one.
+    pub fn fingerprint(&self, name: &str) -> Option<u64> {
+        self.tasks.get(name).map(|known| known.fingerprint)
     }
 
     /// Runs the task `name` on `args` encoded with postcard. The encoded output is appended to
@@ -91,7 +123,7 @@ impl Registry {
         output: Vec<u8>,
     ) -> Result<Vec<u8>, Failure> {
         match self.tasks.get(name) {
-            Some(runner) => runner(args, input, output),
+            Some(known) => (known.runner)(args, input, output),
             None => Err(Failure::new(
                 FailureKind::UnknownTask,
                 format!(
@@ -107,6 +139,21 @@ impl fmt::Debug for Registry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_set().entries(self.tasks.keys()).finish()
     }
+}
+
+/// What the compiler knows of a type: enough to tell most others of its name.
+pub fn shape<T>() -> (&'static str, usize) {
+    (std::any::type_name::<T>(), size_of::<T>())
+}
+
+/// Mixes `seed` with types' [`shape`]s (FNV-1a). Never 0.
+pub fn fingerprint(seed: u64, types: &[(&str, usize)]) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let hash = types.iter().fold(seed, |hash, (name, size)| {
+        let bytes = name.bytes().chain((*size as u64).to_le_bytes());
+        bytes.fold(hash, mix)
+    });
+    hash.max(1)
 }
 
 fn run_encoded<T: Task>(

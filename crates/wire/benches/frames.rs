@@ -15,6 +15,7 @@ fn call(id: u64) -> ToWorker<'static> {
         task: "add_one",
         args: &[1, 2, 3],
         input: CallInput::None,
+        attempt: 1,
     })
 }
 

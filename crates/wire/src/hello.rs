@@ -5,10 +5,15 @@ use thiserror::Error;
 
 /// The protocol that this build speaks. Raised with every change that an older peer would
 /// misread.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The version that programs print: their own and the protocol's.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 2)");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 3)");
+
+/// The environment variable by which a program that is its own worker program learns that it was
+/// started as a worker: `DESCRIPTOR,PID`, the socket to its coordinator and the process that started
+/// it. `DESCRIPTOR,PID,forkserver` makes it a forkserver.
+pub const WORKER_VARIABLE: &str = "HANDOFF_WORKER";
 
 /// Says that the peer is a Handoff process at all.
 const MAGIC: [u8; 4] = *b"hand";

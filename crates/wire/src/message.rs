@@ -2,7 +2,7 @@
 //!
 //! Both sides decode without copying: strings and bytes borrow from the frame's body.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Names a region of memory that a worker has been told of; unique within one pool.
 pub type RegionId = u32;
@@ -120,10 +120,13 @@ pub struct Call<'a> {
     /// The task's registered name.
     pub task: &'a str,
     /// The task's arguments, encoded with postcard.
+    #[serde(serialize_with = "bytes")]
     pub args: &'a [u8],
     /// The input it works on.
     #[serde(borrow)]
     pub input: CallInput<'a>,
+    /// How often the call has been begun, this time included: 1 unless a worker died running it.
+    pub attempt: u32,
 }
 
 /// The input of a call.
@@ -132,7 +135,7 @@ pub enum CallInput<'a> {
     /// None.
     None,
     /// These bytes.
-    Inline(&'a [u8]),
+    Inline(#[serde(serialize_with = "bytes")] &'a [u8]),
     /// A range of a region.
     Slice {
         /// Which.
@@ -151,9 +154,11 @@ pub enum CallInput<'a> {
 pub enum FromWorker<'a> {
     /// Set up, initialised, and waiting for calls.
     Ready {
-        /// The names of the tasks that it can run.
+        /// The tasks that it can run.
         #[serde(borrow)]
-        tasks: Vec<&'a str>,
+        tasks: Vec<KnownTask<'a>>,
+        /// Tells its program's image from others; 0 where it cannot be told.
+        build: u64,
     },
     /// A step of the set-up failed; the worker exits.
     Refused {
@@ -173,12 +178,13 @@ pub enum FromWorker<'a> {
     },
     /// A part of the output of the call that is answered next; outputs over
     /// [`MAX_CHUNK`](crate::MAX_CHUNK) come in such parts.
-    OutputPart(&'a [u8]),
+    OutputPart(#[serde(serialize_with = "bytes")] &'a [u8]),
     /// A call has ended well.
     Done {
         /// The call.
         id: u64,
         /// The rest of its output, encoded with postcard.
+        #[serde(serialize_with = "bytes")]
         output: &'a [u8],
         /// When the task began.
         began_ns: u64,
@@ -205,6 +211,21 @@ pub enum FromWorker<'a> {
     /// A log record.
     #[serde(borrow)]
     Log(LogRecord<'a>),
+}
+
+/// A task that a worker can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownTask<'a> {
+    /// Its registered name.
+    pub name: &'a str,
+    /// Tells apart builds in which its arguments or output differ; 0 where it cannot be told.
+    pub fingerprint: u64,
+}
+
+/// Writes bytes at once. Serde takes a slice for a sequence, and postcard writes that byte by byte; what
+/// is on the wire is the same.
+fn bytes<S: Serializer>(bytes: &&[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 /// In which way a call failed.

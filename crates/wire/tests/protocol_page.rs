@@ -6,8 +6,8 @@ mod markdown;
 use markdown::{Example, PAGE, examples};
 use serde::Serialize;
 use wire::{
-    Call, CallInput, FailureKind, FromServer, FromWorker, Hello, LogRecord, MAX_BODY, MAX_CHUNK,
-    Memory, PROTOCOL, Setup, SetupStep, Source, ToServer, ToWorker,
+    Call, CallInput, FailureKind, FromServer, FromWorker, Hello, KnownTask, LogRecord, MAX_BODY,
+    MAX_CHUNK, Memory, PROTOCOL, Setup, SetupStep, Source, ToServer, ToWorker,
 };
 
 const COLUMN: [u8; 4] = [0, 8, 1, 0];
@@ -103,6 +103,7 @@ fn call<'a>(id: u64, task: &'a str, args: &'a [u8], input: CallInput<'a>) -> ToW
         task,
         args,
         input,
+        attempt: 1,
     })
 }
 
@@ -143,12 +144,13 @@ fn session() -> Vec<Example> {
         private: 188_416,
         ..MEMORY
     });
-    let tasks = vec!["nansum", "nansum_records"];
+    let known = |name, fingerprint| KnownTask { name, fingerprint };
+    let tasks = vec![known("nansum", 300), known("nansum_records", 0)];
     vec![
         frame("> greeting", &hello(4242, "python")),
         frame("< greeting", &hello(4243, "0.1.0")),
         frame("> set-up", &setup),
-        frame("< ready", &FromWorker::Ready { tasks }),
+        frame("< ready", &FromWorker::Ready { tasks, build: 7 }),
         frame("> call 1", &call(1, "nansum", &COLUMN, CallInput::Stream)),
         frame("> chunk", &ToWorker::Chunk(&input)),
         frame("> end of the stream", &ToWorker::ChunkEnd),

@@ -90,7 +90,7 @@ fn errors_memory_the_board_and_farewells_are_as_the_page_says() {
     assert_eq!(refusal["exit"], 1);
     let said = refusal["stderr"].as_str().unwrap();
     assert!(
-        said.contains("protocol 77") && said.contains("protocol 2;"),
+        said.contains("protocol 77") && said.contains("protocol 3;"),
         "{said}"
     );
 }

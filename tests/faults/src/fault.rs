@@ -131,7 +131,13 @@ fn lie(way: u8) {
         // An answer for the very first call: to another worker, or to this one before its own.
         3 => frames(&done(0), 1),
         // A greeting, in the middle of things.
-        4 => frames(&FromWorker::Ready { tasks: Vec::new() }, 1),
+        4 => frames(
+            &FromWorker::Ready {
+                tasks: Vec::new(),
+                build: 0,
+            },
+            1,
+        ),
         // The arrival of input for a call that nobody made.
         _ => frames(
             &FromWorker::Received {
@@ -165,7 +171,7 @@ fn flood(way: u8) {
         }
         2 => socket::write(&frames(&FromWorker::Memory(Memory::default()), 20_000)),
         // Output that never ends would have to be cut off at the pool's bound; this is enough to
-        // spoil the answer that follows.
+        // corrupt the answer that follows.
         _ => {
             let part = frames(&FromWorker::OutputPart(&[7; 250_000]), 1);
             for _ in 0..64 {
@@ -185,7 +191,7 @@ fn done(id: u64) -> FromWorker<'static> {
     }
 }
 
-/// A message as bytes, so many times.
+/// A message as bytes, repeated `times` times.
 fn frames(message: &FromWorker<'_>, times: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     wire::encode(message, &mut bytes).expect("short messages have frames");

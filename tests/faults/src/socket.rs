@@ -5,7 +5,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{Shutdown, shutdown};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// Writes bytes as they are; gives up where nobody reads any more.
+/// Writes bytes without a frame; gives up where the peer has closed the socket.
 pub(crate) fn write(mut bytes: &[u8]) {
     let socket = find();
     while !bytes.is_empty() {

@@ -1,4 +1,4 @@
-//! The programs themselves: sound while nothing is armed, faulty as they are told.
+//! The programs themselves: correct while no fault is armed, faulty as requested otherwise.
 
 use std::process::{Command, Output};
 

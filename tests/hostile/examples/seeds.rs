@@ -6,8 +6,8 @@ use serde::Serialize;
 use std::fs;
 use std::path::Path;
 use wire::{
-    Call, CallInput, FailureKind, FromServer, FromWorker, Hello, LogRecord, Memory, Setup,
-    SetupStep, Source, ToServer, ToWorker,
+    Call, CallInput, FailureKind, FromServer, FromWorker, Hello, KnownTask, LogRecord, Memory,
+    Setup, SetupStep, Source, ToServer, ToWorker,
 };
 use worker::NansumRecordsArgs;
 use worker::records::{Record, StudyField};
@@ -32,6 +32,26 @@ fn main() {
     write(corpus, "header", &headers());
     write(corpus, "regions", &regions());
     write(corpus, "serving", &served());
+    write(corpus, "lane", &operations());
+}
+
+/// Operations of each side of a lane, small and large, and stores of its peer between them.
+fn operations() -> Vec<Vec<u8>> {
+    let bytes = |seed: u64, len: usize| {
+        let mut state = seed;
+        let step = || {
+            // A multiplier of Knuth's MMIX generator.
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        };
+        std::iter::repeat_with(step).take(len).collect::<Vec<u8>>()
+    };
+    let sides = (0..4_u8).flat_map(|side| [40, 400, 2000].map(|len| (side, len)));
+    sides
+        .map(|(side, len)| [vec![side], bytes(u64::from(side) + 1, len)].concat())
+        .collect()
 }
 
 fn write(corpus: &Path, name: &str, inputs: &[Vec<u8>]) {
@@ -48,7 +68,7 @@ fn body(message: &impl Serialize) -> Vec<u8> {
     frame.split_off(4)
 }
 
-/// A body behind the byte that tells its kind.
+/// A body behind the byte of its kind.
 fn kind(kind: u8, message: &impl Serialize) -> Vec<u8> {
     [vec![kind], body(message)].concat()
 }
@@ -69,6 +89,7 @@ fn call<'a>(task: &'a str, args: &'a [u8], input: CallInput<'a>) -> ToWorker<'a>
         task,
         args,
         input,
+        attempt: 1,
     })
 }
 
@@ -122,7 +143,13 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
         kind(
             1,
             &FromWorker::Ready {
-                tasks: vec!["nansum", "nansum_records"],
+                tasks: ["nansum", "nansum_records"]
+                    .map(|name| KnownTask {
+                        name,
+                        fingerprint: 300,
+                    })
+                    .to_vec(),
+                build: 7,
             },
         ),
         kind(

@@ -19,7 +19,8 @@ pub(crate) fn run(input: &[u8]) {
     assert_eq!(whole, pieces, "the decoders do not agree");
 }
 
-/// How a stream ended: cleanly, inside a frame that lacked so many bytes, or by such a length.
+/// How a stream ended: cleanly, inside a frame with that number of bytes missing, or by a length over
+/// the bound.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     Clean,
@@ -72,7 +73,7 @@ fn pushed(mut stream: &[u8], mut cuts: Cuts) -> Seen {
         if stream.is_empty() {
             return match frames.finish() {
                 Ok(()) => (seen, End::Clean),
-                // A prefix that is cut off tells no length.
+                // A prefix that is cut off has no length.
                 Err(error) => (seen, end(error)),
             };
         }

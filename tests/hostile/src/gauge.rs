@@ -39,25 +39,25 @@ fn count(bytes: isize) {
 unsafe impl GlobalAlloc for Gauge {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the caller guarantees it, by the contract of this method.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the caller guarantees it, by the contract of this method.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the caller guarantees it, by the contract of this method.
         unsafe { System.dealloc(at, layout) };
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         count(new_size as isize - layout.size() as isize);
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the caller guarantees it, by the contract of this method.
         unsafe { System.realloc(at, layout, new_size) }
     }
 }

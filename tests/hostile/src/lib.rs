@@ -1,7 +1,7 @@
-//! Hostile bytes: what every decoder of ours must bear, whatever the bytes are.
+//! Hostile bytes: what every decoder of ours must handle, whatever the bytes are.
 //!
 //! Each target takes bytes, does with them what a peer or a file could make us do, and panics if
-//! a promise is broken: no panic, no hang, no memory beyond the bound, decoders that agree. The
+//! a guarantee is broken: no panic, no hang, no memory beyond the bound, decoders that agree. The
 //! same targets serve the coverage-guided fuzzer (`fuzz/`, nightly) and the test that replays and
 //! mutates its corpus (`tests/replay.rs`, stable).
 
@@ -16,12 +16,12 @@ mod serving;
 pub use gauge::Gauge;
 pub use mutate::Mutator;
 
-/// Something that takes bytes of strangers.
+/// A decoder, or a loop around one, that takes bytes from outside.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
     /// Its name, and that of its corpus under `fuzz/corpus`.
     pub name: &'static str,
-    /// Takes one input; panics if a promise is broken.
+    /// Takes one input; panics if a guarantee is broken.
     pub run: fn(&[u8]),
     /// How many mutated inputs the test tries: fewer where one takes longer.
     pub mutations: u32,
@@ -29,6 +29,11 @@ pub struct Target {
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    Target {
+        name: "lane",
+        run: lane::hostile::run,
+        mutations: 60_000,
+    },
     Target {
         name: "frames",
         run: frames::run,
@@ -67,8 +72,8 @@ pub fn target(name: &str) -> Target {
         .unwrap_or_else(|| panic!("no target {name}"))
 }
 
-/// Cuts an input into pieces, each after one byte that tells its length; the last may be cut off.
-/// An input is so a sequence of bodies that a mutation rarely tears apart.
+/// Cuts an input into pieces, each after one byte with its length; the last may be cut off. So an
+/// input is a sequence of bodies, most of which survive a mutation.
 fn pieces(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (&length, rest) = input.split_first()?;

@@ -54,7 +54,7 @@ fn attach(regions: &mut Regions, region: u32, source: &Source<'_>) {
     regions.attach(region, source, descriptor);
 }
 
-/// Reads all that is in reach: whatever is given lies inside, and is as long as was asked for.
+/// Reads a whole slice: the bytes are those of the region, and as many as were requested.
 fn reach(regions: &Regions, region: u32, offset: u64, len: u64) {
     let Ok(mut reach) = regions.reach(region, offset, len) else {
         return;

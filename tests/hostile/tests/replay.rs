@@ -1,6 +1,6 @@
 //! Replays the fuzzer's corpus and mutations of it, from a fixed seed, on stable Rust.
 //!
-//! `HANDOFF_FUZZ_SEED` sows other mutations; `HANDOFF_FUZZ_FACTOR` makes so many times as many.
+//! `HANDOFF_FUZZ_SEED` selects other mutations; `HANDOFF_FUZZ_FACTOR` multiplies their number.
 
 use hostile::{Gauge, Mutator, TARGETS, Target};
 use std::fs;
@@ -13,6 +13,9 @@ static GAUGE: Gauge = Gauge;
 
 /// An input that takes longer hangs. The slowest takes a hundredth of it.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The repository keeps no more inputs for one target; the example `fewest` selects them.
+const MAX_INPUTS: usize = 60;
 
 /// One test, since the targets share the panic hook of the process.
 #[test]
@@ -64,6 +67,12 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
         .collect();
     paths.sort();
     assert!(!paths.is_empty(), "{} is empty", directory.display());
+    assert!(
+        paths.len() <= MAX_INPUTS,
+        "{} has {} inputs, more than {MAX_INPUTS}: fuzz/README.md says how to reduce them",
+        directory.display(),
+        paths.len()
+    );
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 

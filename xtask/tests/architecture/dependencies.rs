@@ -40,7 +40,7 @@ fn declared() -> Table {
     for other in OTHERS {
         packages.extend(metadata(&root().join(other)));
     }
-    let ours: BTreeSet<String> = packages.iter().map(|package| name(package)).collect();
+    let ours: BTreeSet<String> = packages.iter().map(name).collect();
     let packages = packages
         .iter()
         .filter(|package| !OUTSIDE.contains(&name(package).as_str()));

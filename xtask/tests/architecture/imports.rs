@@ -134,7 +134,7 @@ impl Names {
     }
 
     fn leaf(&mut self, path: Vec<String>, name: &syn::Ident, exported: bool) {
-        // A re-export is no import: whoever uses it imports from where it comes from. The same holds
+        // A re-export is no import: a file that uses it imports from where it is defined. The same holds
         // for a child module that reaches through its parent's imports.
         if !exported {
             self.names.push(path.clone());

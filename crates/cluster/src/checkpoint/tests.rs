@@ -25,7 +25,7 @@ fn question() -> Question {
     }
 }
 
-/// The partial of so many records, each `value`.
+/// The partial sum of `records` records, each `value`.
 fn partial(value: f64, records: usize) -> Partial {
     let mut summer = Summer::new(&Column {
         offset: 0,

@@ -1,4 +1,4 @@
-//! The same bits for any number of ranks, workers, shards and batches.
+//! Bit-identical results for any number of ranks, workers, shards and batches.
 
 use crate::data::{Joined, nasty, write};
 use crate::run::{cluster_report, coordinator};

@@ -65,7 +65,7 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
-    /// So many values, whole and in 16 shards of uneven sizes, one of them empty.
+    /// The values in one file, and in 16 shards of uneven sizes, one of them empty.
     pub(crate) fn new(values: &[f64]) -> Joined {
         let dir = tempfile::tempdir().unwrap();
         let whole = dir.path().join("whole.npy");

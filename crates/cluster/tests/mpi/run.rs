@@ -16,7 +16,7 @@ pub(crate) fn cluster(ranks: u32) -> Command {
         .args(["-n", &ranks.to_string(), "--bind-to", "none"])
         .arg(env!("CARGO_BIN_EXE_cluster"))
         .arg("sum")
-        // What Open MPI wants to be told before it runs here: as root, and more ranks than cores.
+        // What Open MPI requires before it runs as root, and with more ranks than cores.
         .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
         .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
         .env("OMPI_MCA_rmaps_base_oversubscribe", "1")

@@ -6,7 +6,6 @@ use anyhow::Context;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 use std::fs;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// `coordinator completions`.
@@ -37,9 +36,8 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     // The generator panics where its writer fails, which memory does not.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "coordinator", &mut script);
-    let mut stdout = io::stdout().lock();
-    let printed = stdout.write_all(&script).and_then(|()| stdout.flush());
-    Ok(printed.context("cannot print the completions")?)
+    let script = String::from_utf8(script).context("the completions are not UTF-8")?;
+    Ok(output::print(&script).context("cannot print the completions")?)
 }
 
 /// Writes one page for the program and for each of its commands, and one for the worker.

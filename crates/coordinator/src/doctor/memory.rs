@@ -3,6 +3,7 @@
 use super::finding::{Mend, bad, better, good, read, size};
 use super::trial;
 use crate::exit::Failure;
+use nix::sys::statvfs::FsFlags;
 use report::{Finding, Machine, Trial};
 
 const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage";
@@ -110,6 +111,11 @@ fn is_switched_off(status: &str) -> bool {
 /// The file system of segments.
 fn dev_shm(machine: &Machine, dataset: Option<u64>) -> Option<Finding> {
     let status = nix::sys::statvfs::statvfs("/dev/shm").ok();
+    if status.is_some_and(|status| status.flags().contains(FsFlags::ST_RDONLY)) {
+        let means = "segments (transport shm) cannot be made; mmap needs none";
+        let finding = bad("room in /dev/shm", "mounted read-only", means);
+        return Some(finding.mend("sudo mount -o remount,rw /dev/shm"));
+    }
     let free = status.map(|status| status.blocks_available() * status.fragment_size());
     Some(dev_shm_of(
         machine.dev_shm_bytes,

@@ -13,6 +13,7 @@ pub(crate) mod traits;
 
 use crate::exit::Failure;
 use crate::signals::Signals;
+use anyhow::Context;
 use image::Experiment;
 use pool::{Builder, Pool, Program, StartMethod};
 use report::StartMethod as Method;
@@ -38,19 +39,26 @@ fn builder(experiment: Experiment, method: Method, signals: &Signals) -> io::Res
 
 /// This program again, as a worker of `experiment`.
 fn image(experiment: Experiment) -> io::Result<Program> {
-    Ok(Program::current()?
+    let current = Program::current().map_err(|error| {
+        let why = format!("cannot start this program again as a worker: {error}");
+        io::Error::new(error.kind(), why)
+    })?;
+    Ok(current
         .arg("worker-image")
         .arg(experiment.as_str())
         .arg("--began-ns")
         .arg(process::began_ns().to_string()))
 }
 
-/// Runs `experiment`; a signal that came meanwhile is why it failed.
+/// Runs `experiment`; a signal that came meanwhile is why it failed. What it saw has to be printed whole.
 fn with_signals(experiment: impl FnOnce(&Signals) -> Result<(), Failure>) -> Result<(), Failure> {
     let signals = Signals::note()?;
     let ran = experiment(&signals);
     match signals.came() {
         Some(signal) if ran.is_err() => Err(Failure::Signal(signal)),
-        _ => ran,
+        _ => {
+            ran?;
+            Ok(process::printed().context("cannot print what was seen")?)
+        }
     }
 }

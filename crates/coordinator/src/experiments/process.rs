@@ -1,6 +1,6 @@
 //! Who this process is in an experiment, and the lines that it prints itself.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -8,6 +8,9 @@ use std::sync::{Mutex, PoisonError};
 static BEGAN_NS: AtomicU64 = AtomicU64::new(0);
 /// What this process is called; a forked child is called as its parent until it is told.
 static NAME: Mutex<String> = Mutex::new(String::new());
+
+/// Why something could not be written to stdout, the first time.
+static FAILED: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// This process is `name`, in a run that began at `began_ns`.
 pub(super) fn begin(name: &str, began_ns: u64) {
@@ -45,9 +48,23 @@ pub(super) fn say(text: &str) {
     write_whole(&format!("{} {text}\n", prefix()));
 }
 
-/// Writes to stdout at once. A reader that has gone away is no reason to stop.
+/// Writes to stdout at once. What goes wrong is noted for [`printed`]; a reader that has gone away is no
+/// reason to stop.
 pub(super) fn write_whole(text: &str) {
-    let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes());
-    let _ = stdout.flush();
+    match output::print(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let mut noted = FAILED.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.get_or_insert(error);
+        }
+        _ => {}
+    }
+}
+
+/// Whether all that this process wrote to stdout went there.
+///
+/// # Errors
+/// The first that came.
+pub(super) fn printed() -> io::Result<()> {
+    let mut noted = FAILED.lock().unwrap_or_else(PoisonError::into_inner);
+    noted.take().map_or(Ok(()), Err)
 }

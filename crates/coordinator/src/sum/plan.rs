@@ -68,7 +68,8 @@ impl Plan {
                 StartMethod::ForkServer(programs::worker(args.worker_bin.as_deref())?)
             }
         };
-        let dataset = datasets::open(&args.data)?;
+        let mut dataset = datasets::open(&args.data)?;
+        dataset.sample_content();
         let field = args.field.or_else(|| default_field(&dataset));
         let records = 0..dataset.records();
         let mut source = Source::new(dataset, field.as_deref(), records, args.transport)

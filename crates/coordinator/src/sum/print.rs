@@ -2,7 +2,7 @@
 
 use crate::cli::Format;
 use report::{Sum, format_count};
-use std::io::{self, Write};
+use std::io;
 
 /// Prints the report whole on stdout, or says why it could not.
 ///
@@ -14,9 +14,7 @@ pub fn print(report: &Sum, format: Format) -> io::Result<()> {
         Format::Text => as_text(report),
     };
     text.push('\n');
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()
+    output::print(&text)
 }
 
 fn as_text(report: &Sum) -> String {
@@ -24,15 +22,18 @@ fn as_text(report: &Sum) -> String {
     let sum = result
         .sum
         .map_or_else(|| result.sum_hex.clone(), |sum| format!("{sum}"));
-    let mut lines = vec![
-        format!("sum      {sum} ({})", result.sum_hex),
+    let mut lines = vec![format!("sum      {sum} ({})", result.sum_hex)];
+    if let Some(exact) = result.sum_int.as_ref().filter(|&exact| *exact != sum) {
+        lines.push(format!("sum_int  {exact}"));
+    }
+    lines.extend([
         format!("count    {}", format_count(result.count)),
         format!("nan      {}", format_count(result.nan_count)),
         format!(
             "seconds  load {:.3}, share {:.3}, start {:.3}, run {:.3}; total (start + run) {:.3}",
             seconds.load, seconds.share, seconds.start, seconds.run, seconds.total
         ),
-    ];
+    ]);
     if let Some(gather) = seconds.gather {
         lines.push(format!(
             "gather   {gather:.3}; total + gather {:.3}",

@@ -1,7 +1,7 @@
 //! What is summed: the values of one field of some records of a dataset.
 
 use super::transport::shm;
-use dataset::{Column, Dataset, FieldError};
+use dataset::{Column, ColumnInError, Dataset};
 use report::Transport;
 use shmem::PrivateMemory;
 use std::ops::Range;
@@ -41,7 +41,7 @@ impl Source {
         field: Option<&str>,
         records: Range<u64>,
         transport: Transport,
-    ) -> Result<Source, FieldError> {
+    ) -> Result<Source, ColumnInError> {
         Ok(Source {
             column: dataset.column(field)?,
             dataset,

@@ -12,6 +12,7 @@ mod doctor;
 mod errors;
 mod help;
 mod progress;
+mod stdout;
 
 use std::path::{Path, PathBuf};
 

@@ -5,6 +5,7 @@ use crate::processes::segments;
 use crate::programs::{Running, coordinator};
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -128,6 +129,47 @@ fn written_to_meanwhile() {
         let context = format!("{method} {transport}");
         assert_blamed(running, &data, &["was changed", "different sums"], &context);
     }
+}
+
+/// Whatever moves the file's ctime alone (a hard link, another mode, another name) is no change of the
+/// dataset, by every transport.
+#[test]
+fn a_link_another_mode_and_another_name_meanwhile_are_no_change() {
+    let directory = tempfile::tempdir().unwrap();
+    for &(method, transport) in PAIRS {
+        let data = directory.path().join("data.npy");
+        ones(&data);
+        let mut running = start(&data, method, transport, "50");
+        running.wait_for_line("Hands out");
+        let [link, renamed] = ["link.npy", "renamed.npy"].map(|name| directory.path().join(name));
+        fs::hard_link(&data, &link).unwrap();
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::rename(&data, &renamed).unwrap();
+        let ended = running.end();
+        let context = format!("{method} {transport}: {}", ended.stderr);
+        assert_eq!(ended.code(), Some(0), "{context}");
+        let report: report::Sum = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(report.result.sum, Some(RECORDS as f64), "{context}");
+        for path in [&link, &renamed] {
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+/// Written to in place by a program that sets the modification time back: the content differs.
+#[test]
+fn written_to_meanwhile_with_the_time_set_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data.npy");
+    ones(&data);
+    let mut running = start(&data, "fork", "shm", "50");
+    running.wait_for_line("Hands out");
+    let before = fs::metadata(&data).unwrap().modified().unwrap();
+    let bytes: Vec<u8> = fs::read(&data).unwrap().iter().map(|byte| !byte).collect();
+    let mut file = File::options().write(true).open(&data).unwrap();
+    file.write_all(&bytes).unwrap();
+    file.set_modified(before).unwrap();
+    assert_blamed(running, &data, &["was changed"], "fork shm");
 }
 
 /// At any instant, loading and sharing included: the error, or the right sum because the run was

@@ -49,6 +49,50 @@ fn a_signal_ends_a_run_and_leaves_nothing() {
     }
 }
 
+/// As `nohup` and a shell's `trap '' HUP` start it: neither the coordinator nor its workers end by
+/// what they were started to ignore.
+#[test]
+fn a_signal_that_was_ignored_stays_ignored() {
+    let facts = facts();
+    for (method, ignored, others) in [
+        ("fork", "HUP INT TERM TSTP", &[][..]),
+        ("spawn", "HUP INT", &[Signal::SIGTERM]),
+        ("forkserver", "HUP", &[Signal::SIGINT, Signal::SIGTERM]),
+    ] {
+        for ended_by in std::iter::once(None).chain(others.iter().copied().map(Some)) {
+            let repeat = if ended_by.is_some() { "100M" } else { "2000" };
+            let trap = format!("trap '' {ignored}; exec \"$0\" \"$@\"");
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", &trap]).arg(coordinator().get_program());
+            command.arg("sum").arg(fixture("study_layout.npy"));
+            command.args(["--field", "val", "--workers", "3", "--start-method", method]);
+            command.args(["--repeat", repeat, "--retries", "0", "--format", "json"]);
+            let mut running = Running::start(&mut command);
+            running.wait_for_line("Has all results.");
+            let workers = descendants(running.pid());
+            for name in ignored.split(' ') {
+                let signal: Signal = format!("SIG{name}").parse().unwrap();
+                send(running.pid(), signal);
+                if matches!(signal, Signal::SIGHUP | Signal::SIGINT) {
+                    workers.iter().for_each(|&worker| send(worker, signal));
+                }
+            }
+            if let Some(signal) = ended_by {
+                send(running.pid(), signal);
+            }
+            let ended = running.end();
+            let context = format!("{method} {ignored}: {}", ended.stderr);
+            let code = ended_by.map_or(0, |signal| 128 + signal as i32);
+            assert_eq!(ended.code(), Some(code), "{context}");
+            if ended_by.is_none() {
+                let report: report::Sum = serde_json::from_str(&ended.stdout).unwrap();
+                assert_answer(&report, &facts["study_layout.npy"]);
+                assert_eq!((report.retries, report.workers.len()), (0, 3), "{context}");
+            }
+        }
+    }
+}
+
 /// A file of 20 million records, all of them holes: it costs nothing until it is read.
 pub(crate) fn large(directory: &Path) -> std::path::PathBuf {
     let whole = std::fs::read(fixture("study_layout.npy")).unwrap();

@@ -4,13 +4,19 @@
 //! what fails and what ends early have their own files. Rust's test harness has several threads,
 //! so nothing forks here: programs are run, each with a deadline.
 
+#[path = "../../../../tests/support/dispositions.rs"]
+mod dispositions;
+
 mod changes;
+mod columns;
 mod conformance;
 mod endings;
+mod environment;
 mod failures;
 mod fixtures;
 mod limits;
 mod listen;
+mod namespaces;
 mod processes;
 mod programs;
 mod sandbox;

@@ -1,5 +1,6 @@
 //! Runs the coordinator with a deadline, and knows where the programs and datasets are.
 
+use crate::dispositions::by_default;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -77,6 +78,7 @@ impl Running {
     pub(crate) fn start(command: &mut Command) -> Running {
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        by_default(command);
         let started = Instant::now();
         let mut child = loop {
             match command.spawn() {

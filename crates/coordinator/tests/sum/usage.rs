@@ -73,7 +73,7 @@ fn fields_that_cannot_be_summed() {
     refused(
         &study,
         &["--field", "vale"],
-        &["'vale'", "val", "index", "timestamp"],
+        &["study_layout.npy: ", "'vale'", "val", "index", "timestamp"],
     );
     // The field that is summed where none is named is not in every dataset.
     let directory = tempfile::tempdir().unwrap();

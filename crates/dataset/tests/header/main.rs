@@ -120,6 +120,47 @@ fn fortran_order_means_nothing_in_one_dimension() {
     );
 }
 
+/// Sub-arrays and nested records, also of each other: whatever stands beside a number, its place is known.
+#[test]
+fn a_number_beside_sub_arrays_and_records_has_its_place() {
+    for (beside, size) in [
+        ("('m', '<f8', (2, 3))", 48),
+        ("('m', '|u1', 5)", 5),
+        ("('m', '|u1', (0,))", 0),
+        ("('m', '<f8', ())", 8),
+        ("('r', [('x', '<f8'), ('', '|V3'), ('y', '|S2')])", 13),
+        (
+            "('r', [('x', '<i4'), ('s', [('t', '<M8[ns]'), ('u', '>f2', (3,))], (2, 2))], (2,))",
+            120,
+        ),
+        ("('m', ('<f4', (2,)), (3,))", 24),
+        ("(('title', 'm'), '<f8', (2,))", 16),
+    ] {
+        let descr = format!("[{beside}, ('val', '<f8'), ('after', '<i2', (2,))]");
+        let layout = described(&descr, "(1,)").unwrap().layout;
+        assert_eq!(layout.itemsize, size + 12, "{beside}");
+        let column = layout.column(Some("val")).unwrap();
+        assert_eq!(
+            (column.offset, column.stride),
+            (size, size + 12),
+            "{beside}"
+        );
+        let after = layout.column(Some("after")).unwrap_err().to_string();
+        assert!(
+            after.contains("'(2,)<i2', a sub-array, and cannot be summed"),
+            "{after}"
+        );
+        // And it can be written again.
+        let again = Header::parse(&layout.header(1)).unwrap().layout;
+        assert_eq!(again, layout, "{beside}");
+    }
+    let nested = described("[('r', [('x', '<f8')]), ('v', '<i4')]", "(1,)").unwrap();
+    let message = nested.layout.column(Some("r")).unwrap_err().to_string();
+    let expected =
+        "field 'r' is '|V8', a nested record, and cannot be summed; the numeric fields are 'v' <i4";
+    assert_eq!(message, expected);
+}
+
 #[test]
 fn refuses_layouts_by_name() {
     let field = |name: &str| name.to_owned();
@@ -132,16 +173,19 @@ fn refuses_layouts_by_name() {
             },
         ),
         (
-            "[('r', [('x', '<f8')])]",
-            DescrError::Nested { field: field("r") },
-        ),
-        (
-            "[('m', '<f8', (2, 2))]",
-            DescrError::SubArray {
-                field: Some(field("m")),
+            "[('r', [('o', '|O')], (2,))]",
+            DescrError::Object {
+                field: Some(field("o")),
             },
         ),
-        ("('<f8', (2,))", DescrError::SubArray { field: None }),
+        ("[('m', '<f8', (2, -2))]", DescrError::Form),
+        ("[('m', '<f8', ('2',))]", DescrError::Form),
+        (
+            "[('m', '<f8', (4294967296, 4294967296))]",
+            DescrError::TooLarge,
+        ),
+        ("[('r', []), ('m', '<f8', (0,))]", DescrError::NoBytes),
+        ("('<f8', (2,))", DescrError::SubArray),
         (
             "[('x', '<f8'), ('x', '<i4')]",
             DescrError::Duplicate { field: field("x") },

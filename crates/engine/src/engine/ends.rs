@@ -167,7 +167,7 @@ impl Engine {
             return;
         };
         let state = worker.state;
-        // One that was told to leave or is being ended has its deadline already.
+        // One that was asked to leave or is being ended has its deadline already.
         let starting = match state {
             State::Starting { .. } => true,
             State::Serving { .. } | State::Checking { .. } => false,

@@ -93,12 +93,12 @@ impl Engine {
     /// Retires a worker that has answered enough or has grown too large.
     fn recycle(&mut self, index: u32, rss: u64) {
         let worker = self.workers.at(index);
-        let worn = self
+        let due = self
             .config
             .recycle_tasks
             .is_some_and(|tasks| worker.answered >= tasks);
         let large = self.config.recycle_bytes.is_some_and(|bytes| rss > bytes);
-        if worn || large {
+        if due || large {
             self.retire(index);
         }
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{Death, KillReason, PoolFailure};
 
 impl Engine {
-    /// A worker has come by itself and is ready.
+    /// An external worker is ready.
     pub fn join(&mut self, now: u64, capabilities: Capabilities) -> Option<WorkerId> {
         if !matches!(self.stage, Stage::Open | Stage::Draining) {
             return None;

@@ -74,7 +74,7 @@ pub(crate) fn main(args: &LimitsArgs, interrupt: &Interrupt) -> anyhow::Result<E
         probes.retain(|probe| {
             args.probes
                 .iter()
-                .any(|name| probe.family().contains(name.as_str()))
+                .any(|name| probe.listed().contains(name.as_str()))
         });
     }
     if probes.is_empty() {
@@ -83,7 +83,7 @@ pub(crate) fn main(args: &LimitsArgs, interrupt: &Interrupt) -> anyhow::Result<E
     }
     if args.list {
         for probe in &probes {
-            println!("{:<18} {}", probe.family(), table::width(probe.width()));
+            println!("{:<28} {}", probe.listed(), table::width(probe.width()));
         }
         return Ok(ExitCode::from(exit::DONE));
     }
@@ -153,7 +153,7 @@ pub(crate) fn measure(
     for probe in &plan.probes {
         progress.about(format!(
             "{}, {}",
-            probe.family(),
+            probe.listed(),
             table::width(probe.width())
         ));
         let order = Order {

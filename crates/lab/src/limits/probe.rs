@@ -166,6 +166,16 @@ impl Probe {
         }
     }
 
+    /// The name that it is listed and chosen by: no other probe of its width has the same.
+    pub(crate) fn listed(&self) -> String {
+        let huge = |pages: &Pages| if *pages == Pages::Huge { "-huge" } else { "" };
+        match self {
+            Probe::SegmentRead(_, pages) => format!("{SEGMENT_READ}{}", huge(pages)),
+            Probe::Fork(held, pages) => format!("{FORK}-{}GiB{}", held >> 30, huge(pages)),
+            _ => self.name(),
+        }
+    }
+
     /// Whether it sends the dataset through a socket, and not one buffer again and again.
     pub(crate) fn sends_the_dataset(&self) -> bool {
         matches!(

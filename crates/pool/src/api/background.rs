@@ -245,7 +245,7 @@ impl Background {
             "task {} belongs to another pool",
             pending.0.id
         );
-        self.order(Order::Cancel(pending.0.id));
+        self.cancel_id(pending.0.id);
     }
 
     /// Attaches a region that tasks can then refer to.
@@ -291,10 +291,19 @@ impl Background {
     }
 
     fn enqueue<T>(&self, call: Call, slot: Arc<Slot<T>>) -> Pending<T> {
-        let id = self.next_task.fetch_add(1, Ordering::Relaxed);
-        self.order(Order::Submit(id, call));
+        let id = self.enqueue_call(call);
         let pool = self.number;
         Pending(Handle { pool, id, slot })
+    }
+
+    pub(crate) fn enqueue_call(&self, call: Call) -> TaskId {
+        let id = self.next_task.fetch_add(1, Ordering::Relaxed);
+        self.order(Order::Submit(id, call));
+        id
+    }
+
+    pub(crate) fn cancel_id(&self, id: TaskId) {
+        self.order(Order::Cancel(id));
     }
 
     fn order(&self, order: Order) {

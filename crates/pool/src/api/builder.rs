@@ -25,7 +25,7 @@ pub struct Builder {
     pub(crate) method: StartMethod,
     registry: Registry,
     pub(crate) limits: Limits,
-    initializer: Option<(&'static str, Vec<u8>)>,
+    pub(crate) initializer: Option<(&'static str, Vec<u8>)>,
     watcher: Option<Watcher>,
     heartbeat: Option<Heartbeat>,
     threads_allowed: bool,
@@ -35,6 +35,8 @@ pub struct Builder {
     regions: Vec<(RegionId, Region)>,
     interrupt: Option<OwnedFd>,
     pause: Option<Pause>,
+    /// Whether lines of workers' stderr that no watcher takes go to this process's.
+    echo: bool,
 }
 
 impl Pool {
@@ -71,6 +73,7 @@ impl Builder {
             regions: Vec::new(),
             interrupt: None,
             pause: None,
+            echo: false,
         }
     }
 
@@ -187,6 +190,14 @@ impl Builder {
     #[must_use]
     pub fn watch(mut self, watcher: impl FnMut(&Event<'_>) + Send + 'static) -> Builder {
         self.watcher = Some(Box::new(watcher));
+        self
+    }
+
+    /// Writes what workers print on their stderr to this process's, line by line, after the worker's
+    /// name. Not where there is a [watcher](Self::watch): it is given the lines.
+    #[must_use]
+    pub fn echo_stderr(mut self, echo: bool) -> Builder {
+        self.echo = echo;
         self
     }
 
@@ -309,7 +320,7 @@ impl Builder {
             threads_allowed: self.threads_allowed,
             regions: self.regions,
             interrupt: self.interrupt,
-            hooks: Hooks::new(self.watcher, self.heartbeat, self.pause),
+            hooks: Hooks::new(self.watcher, self.heartbeat, self.pause, self.echo),
         })?;
         Ok(Pool::over(shell))
     }

@@ -207,6 +207,15 @@ impl Shell {
         cancelled
     }
 
+    /// Cancels a task unless a worker has it.
+    pub(crate) fn cancel_queued(&mut self, number: TaskId) -> bool {
+        let queued = self
+            .jobs
+            .key(number)
+            .is_some_and(|key| self.engine.is_queued(key));
+        queued && self.cancel(number)
+    }
+
     /// Gives up tasks whose results nobody wants: what has begun runs to its end.
     pub(crate) fn withdraw(&mut self, numbers: impl IntoIterator<Item = TaskId>) {
         let now = self.now();

@@ -10,6 +10,7 @@ use crate::settings::{Pause, Watcher};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use runtime::now_ns;
 use std::any::Any;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -18,6 +19,8 @@ pub(crate) struct Hooks {
     pub watcher: Option<Watcher>,
     pub heartbeat: Option<Heartbeat>,
     pub pause: Option<Pause>,
+    /// Whether lines of workers' stderr that no watcher takes go to this process's.
+    echo: bool,
     panicked: Option<Box<dyn Any + Send>>,
 }
 
@@ -26,11 +29,13 @@ impl Hooks {
         watcher: Option<Watcher>,
         heartbeat: Option<Heartbeat>,
         pause: Option<Pause>,
+        echo: bool,
     ) -> Hooks {
         Hooks {
             watcher,
             heartbeat,
             pause,
+            echo,
             panicked: None,
         }
     }
@@ -53,7 +58,7 @@ impl Shell {
 
     /// Reports an event of a worker that is in the crew.
     pub(super) fn tell(&mut self, id: WorkerId, at_ns: u64, what: What<'_>) {
-        if self.hooks.watcher.is_none() {
+        if self.hooks.watcher.is_none() && !self.hooks.echo {
             return;
         }
         if let Some(worker) = self.crew.workers.get(&id) {
@@ -120,6 +125,10 @@ impl Shell {
 }
 
 fn tell(hooks: &mut Hooks, worker: &Worker, at_ns: u64, what: What<'_>) {
+    if let (What::Stderr(line), None, true) = (&what, &hooks.watcher, hooks.echo) {
+        // Nobody may read it, and that is no reason to panic.
+        let _ = writeln!(io::stderr(), "{}: {line}", worker.name);
+    }
     let event = Event {
         worker: worker.id,
         name: &worker.name,

@@ -103,7 +103,7 @@ impl Shell {
         let reason = format!("it answered nonsense ({what})");
         worker.reason.get_or_insert(reason);
         worker.muted = true;
-        if !worker.ready {
+        if !worker.ready && !worker.explained {
             worker.explained = true;
             let (name, pid) = (&worker.name, worker.pid());
             let why = format!("{name} (pid {pid}) answered nonsense ({what})");
@@ -147,7 +147,10 @@ impl Shell {
             return Ok(());
         }
         match wire::decode(body).map_err(|error| error.to_string())? {
-            FromWorker::Ready { .. } if !worker.ready => self.became_ready(id),
+            FromWorker::Ready { tasks, build } if !worker.ready => {
+                self.check_build(id, &tasks, build)?;
+                self.became_ready(id);
+            }
             FromWorker::Refused { step, reason } if !worker.ready => {
                 return self.refused(id, step, reason);
             }

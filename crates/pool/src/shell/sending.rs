@@ -97,6 +97,7 @@ impl Shell {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return Err(Unsent::lasting("the worker is gone"));
         };
+        let attempt = self.engine.deaths(assignment.task) + 1;
         let connection = &mut worker.connection;
         let call = &job.call;
         let input = match &call.input {
@@ -131,6 +132,7 @@ impl Shell {
         let message = ToWorker::Call(Call {
             id: job.number,
             task: call.task,
+            attempt,
             args: &call.args,
             input,
         });

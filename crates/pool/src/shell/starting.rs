@@ -4,6 +4,7 @@ use super::Shell;
 use super::reactor::Token;
 use super::worker::Worker;
 use crate::event::What;
+use crate::failure::PoolError;
 use crate::process::Process;
 use crate::start::{StartError, Started, wire_up};
 use crate::stderr::Stderr;
@@ -12,7 +13,7 @@ use runtime::now_ns;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use wire::{Hello, Setup, ToWorker};
+use wire::{Hello, KnownTask, Setup, ToWorker};
 
 /// What a coordinator can do with a worker that it has started.
 const OWN: Capabilities = Capabilities {
@@ -134,6 +135,36 @@ impl Shell {
             self.break_down(error);
         }
         self.pump(id);
+    }
+
+    /// Refuses a worker of another build: tasks of one name that take or give other types, or another
+    /// image where it is to be this program's own.
+    pub(super) fn check_build(
+        &mut self,
+        id: crate::ids::WorkerId,
+        tasks: &[KnownTask<'_>],
+        build: u64,
+    ) -> Result<(), String> {
+        let ours = runtime::image_id();
+        let other_image =
+            self.starter.method.is_own_program() && build != ours && build != 0 && ours != 0;
+        let differs = |task: &&KnownTask<'_>| {
+            let known = self.starter.registry.fingerprint(task.name);
+            known.is_some_and(|known| known != task.fingerprint && known != 0)
+                && task.fingerprint != 0
+        };
+        let why = match tasks.iter().find(differs) {
+            Some(task) => format!("its task {} has other arguments or results", task.name),
+            None if other_image => "its image is not this program's".to_owned(),
+            None => return Ok(()),
+        };
+        let worker = self.crew.workers.get_mut(&id);
+        if let Some(worker) = worker.filter(|worker| worker.guest.is_none()) {
+            worker.explained = true;
+            let (worker, why) = (worker.name.clone(), why.clone());
+            self.health.why = Some(PoolError::OtherBuild { worker, why });
+        }
+        Err(why)
     }
 
     /// A worker has finished its set-up.

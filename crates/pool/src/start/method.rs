@@ -31,12 +31,30 @@ impl StartMethod {
     }
 }
 
+impl StartMethod {
+    /// Whether workers are this program's own image, started afresh.
+    pub(crate) fn is_own_program(&self) -> bool {
+        match self {
+            StartMethod::Spawn(program) | StartMethod::ForkServer(program) => program.itself,
+            StartMethod::Fork | StartMethod::Listen(_) => false,
+        }
+    }
+}
+
 /// A worker program and what stands on its command line before the pool's own arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     path: PathBuf,
     pub(super) args: Vec<OsString>,
+    /// Whether it is this process's own image.
+    pub(super) itself: bool,
+    /// Whether its socket is named in its environment rather than on its command line.
+    pub(super) by_environment: bool,
 }
+
+/// This process's image, whatever has become of the file since: the kernel resolves it in the child,
+/// which still shares the image when it executes it.
+const OWN_IMAGE: &str = "/proc/self/exe";
 
 impl Program {
     /// The program at `path`; its `main` calls [`runtime::run`], or does as that does.
@@ -44,15 +62,28 @@ impl Program {
         Program {
             path: path.into(),
             args: Vec::new(),
+            itself: false,
+            by_environment: false,
         }
     }
 
-    /// This program itself again.
+    /// This program itself again: the image that runs now, also where its file has been replaced or
+    /// removed since.
     ///
     /// # Errors
     /// Where /proc cannot be read.
     pub fn current() -> io::Result<Program> {
-        Ok(Program::new(std::env::current_exe()?))
+        let mut program = Program::new(std::env::current_exe()?);
+        program.itself = true;
+        Ok(program)
+    }
+
+    /// Names the socket in the environment ([`wire::WORKER_VARIABLE`]) rather than on the command
+    /// line: for programs that have arguments of their own.
+    #[must_use]
+    pub fn by_environment(mut self) -> Program {
+        self.by_environment = true;
+        self
     }
 
     /// Adds an argument, such as the name of a hidden subcommand.
@@ -65,5 +96,14 @@ impl Program {
     /// Where the program is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What to execute.
+    pub(super) fn image(&self) -> &Path {
+        if self.itself {
+            Path::new(OWN_IMAGE)
+        } else {
+            &self.path
+        }
     }
 }

@@ -7,11 +7,12 @@ use super::seat::Seat;
 use crate::process::Process;
 use guardian::GuardedGroup;
 use nix::errno::Errno;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use wire::WORKER_VARIABLE;
 
 /// The descriptor under which a worker finds its socket.
 const WORKER_FD: RawFd = 3;
@@ -30,9 +31,10 @@ pub(super) fn start(
     })
 }
 
-/// Starts `program` with `socket` as descriptor 3, named on its command line by `flag`, and
-/// `stderr` as its stderr, or ours. It has /dev/null for stdin, no other descriptor but stdout,
-/// its own process group, default dispositions and an empty mask.
+/// Starts `program` with `socket` as descriptor 3, named on its command line by `flag` or in its
+/// environment, and `stderr` as its stderr, or ours. It has /dev/null for stdin, no other descriptor
+/// but stdout, its own process group, default dispositions ([`runtime::kept_ignored`] apart) and an
+/// empty mask.
 pub(super) fn exec(
     program: &Program,
     flag: &str,
@@ -40,21 +42,25 @@ pub(super) fn exec(
     stderr: Option<OwnedFd>,
     group: GuardedGroup,
 ) -> io::Result<Process> {
-    let path = c_string(program.path().as_os_str())?;
-    let mut args = vec![path.clone()];
+    let image = c_string(program.image().as_os_str())?;
+    let mut args = vec![c_string(program.path().as_os_str())?];
     for arg in &program.args {
         args.push(c_string(arg)?);
     }
-    for arg in [
-        flag,
-        &WORKER_FD.to_string(),
-        "--parent",
-        &std::process::id().to_string(),
-    ] {
-        args.push(c_string(OsStr::new(arg))?);
+    let (fd, pid) = (WORKER_FD, std::process::id());
+    let mut variable = None;
+    if program.by_environment {
+        let role = if flag == "--fd" { "" } else { ",forkserver" };
+        let text = format!("{WORKER_VARIABLE}={fd},{pid}{role}");
+        variable = Some(c_string(OsStr::new(&text))?);
+    } else {
+        for arg in [flag, &fd.to_string(), "--parent", &pid.to_string()] {
+            args.push(c_string(OsStr::new(arg))?);
+        }
     }
     let mut argv: Vec<*mut libc::c_char> = args.iter().map(|arg| arg.as_ptr().cast_mut()).collect();
     argv.push(std::ptr::null_mut());
+    let environment = environment(variable.as_deref());
 
     let mut actions = FileActions::new()?;
     actions.open_null(0)?;
@@ -70,11 +76,11 @@ pub(super) fn exec(
     let error = unsafe {
         libc::posix_spawn(
             &raw mut pid,
-            path.as_ptr(),
+            image.as_ptr(),
             actions.0.as_ptr(),
             attributes.0.as_ptr(),
             argv.as_ptr(),
-            environment(),
+            environment.as_ptr(),
         )
     };
     check(error)?;
@@ -97,13 +103,33 @@ fn pidfd_open(pid: libc::pid_t) -> io::Result<OwnedFd> {
     }
 }
 
-fn environment() -> *const *mut libc::c_char {
+/// This process's environment, with `variable` in place of one of the same name.
+fn environment(variable: Option<&CStr>) -> Vec<*mut libc::c_char> {
     unsafe extern "C" {
         static environ: *const *mut libc::c_char;
     }
     // SAFETY: set by the C library before `main`; nobody changes the environment meanwhile, as
     // `std::env::set_var` is unsafe for just that reason.
-    unsafe { environ }
+    let mut next = unsafe { environ };
+    let mut entries = Vec::new();
+    while !next.is_null() {
+        // SAFETY: the array ends with a null pointer, and this is not past it.
+        let entry = unsafe { *next };
+        if entry.is_null() {
+            break;
+        }
+        // SAFETY: every entry is a terminated string.
+        let text = unsafe { CStr::from_ptr(entry) }.to_bytes();
+        let name = text.split(|&byte| byte == b'=').next();
+        if name != Some(WORKER_VARIABLE.as_bytes()) {
+            entries.push(entry);
+        }
+        // SAFETY: the entry before was not the last.
+        next = unsafe { next.add(1) };
+    }
+    entries.extend(variable.map(|variable| variable.as_ptr().cast_mut()));
+    entries.push(std::ptr::null_mut());
+    entries
 }
 
 fn c_string(text: &OsStr) -> io::Result<CString> {
@@ -178,6 +204,9 @@ impl Attributes {
         // copies what it is given.
         unsafe {
             libc::sigfillset(all.as_mut_ptr());
+            for signal in runtime::kept_ignored() {
+                libc::sigdelset(all.as_mut_ptr(), signal);
+            }
             libc::sigemptyset(none.as_mut_ptr());
             check(libc::posix_spawnattr_setsigdefault(attr, all.as_ptr()))?;
             check(libc::posix_spawnattr_setsigmask(attr, none.as_ptr()))?;

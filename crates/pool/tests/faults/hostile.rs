@@ -110,14 +110,20 @@ impl Peer {
             "answers-another" => self.done(id + 1),
             "sends-no-message" => self.write(&[3, 0, 0, 0, 4, 0xff, 0xff]),
             "floods-output" => self.flood(&FromWorker::OutputPart(&[1; 60_000])),
-            "gets-ready-again" => self.say(&FromWorker::Ready { tasks: vec![] }),
+            "gets-ready-again" => self.say(&FromWorker::Ready {
+                tasks: vec![],
+                build: 0,
+            }),
             _ => panic!("no mode {mode}"),
         }
     }
 
     fn get_ready(&mut self) {
         self.say(&Hello::ours());
-        self.say(&FromWorker::Ready { tasks: vec![] });
+        self.say(&FromWorker::Ready {
+            tasks: vec![],
+            build: 0,
+        });
     }
 
     /// The number of the next call, other messages passed over; none at the end.

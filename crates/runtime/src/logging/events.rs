@@ -2,13 +2,26 @@
 
 use super::{level, send};
 use std::fmt::{Debug, Write};
+use tracing_core::dispatcher::{self, DefaultGuard, Dispatch};
 use tracing_core::field::{Field, Visit};
 use tracing_core::span::{Attributes, Id, Record};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Event, Level, LevelFilter, Metadata, Subscriber};
 
+/// Held while events of this thread are forwarded.
+pub(crate) type Guard = DefaultGuard;
+
+/// Has events sent: those of this thread while the guard is held, those of others where no subscriber
+/// was inherited.
+pub(super) fn install() -> Guard {
+    let events = Dispatch::new(Events);
+    // Fails where there is one, inherited or the program's own.
+    let _ = dispatcher::set_global_default(events.clone());
+    dispatcher::set_default(&events)
+}
+
 /// Sends events; spans are not followed.
-pub(super) struct Events;
+struct Events;
 
 impl Subscriber for Events {
     fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {

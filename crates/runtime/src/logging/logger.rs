@@ -75,12 +75,13 @@ impl Log for Silent {
 }
 
 /// Makes the `log` macros of this process send records of `level` and below, where its logger
-/// lets us.
-pub(super) fn install(level: u8) {
+/// lets us; whether it does.
+pub(super) fn install(level: u8) -> bool {
     if log::set_boxed_logger(Box::new(Forwarding(Silent))).is_ok() {
         FORWARDING.store(true, Ordering::Relaxed);
     }
-    if FORWARDING.load(Ordering::Relaxed) {
+    let forwards = FORWARDING.load(Ordering::Relaxed);
+    if forwards {
         log::set_max_level(match level {
             0 => LevelFilter::Off,
             1 => LevelFilter::Error,
@@ -90,4 +91,5 @@ pub(super) fn install(level: u8) {
             _ => LevelFilter::Trace,
         });
     }
+    forwards
 }

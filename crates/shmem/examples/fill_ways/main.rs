@@ -1,13 +1,13 @@
-//! Measures the ways to fill shared memory from a file that is in the page cache, so that the choice
+//! Measures methods to fill shared memory from a file that is in the page cache, so that the choice
 //! in `src/fill.rs` can be made again on another machine or kernel.
 //!
 //! `cargo run --release -p shmem --example fill_ways -- [DIRECTORY] [MIB] [ROUNDS] [CHUNK_KIB] [ONLY]`
 //!
 //! DIRECTORY is a tmpfs (default `/dev/shm`): mount one with `-o huge=advise` or `huge=always` to
 //! see huge pages. The source is a temporary file with the data at byte 128, as in an `.npy` file.
-//! ONLY is a part of the names of the ways wanted. The rounds of a way follow each other: `first` may meet memory that the machine has to fetch from
-//! its host, `best` and `median` are of the rounds after it, which reuse what the one before gave
-//! back. Every result is compared to the source.
+//! ONLY is a part of the names of the methods to measure. The rounds of a method follow each other:
+//! `first` may get memory that the machine has to fetch from its host, `best` and `median` are of the
+//! rounds after it, which reuse what the one before released. Every result is compared to the source.
 
 mod ways;
 
@@ -89,8 +89,8 @@ fn measure(name: &str, threads: usize, rounds: u64, len: u64, run: impl Fn() -> 
     }
 }
 
-/// What one filling took. The processor time tells ways apart where other programs keep the machine
-/// busy, too.
+/// What one filling took. The processor time distinguishes methods even where other programs keep the
+/// machine busy.
 struct Cost {
     wall: Duration,
     cpu: Duration,

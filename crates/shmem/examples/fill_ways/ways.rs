@@ -1,4 +1,4 @@
-//! The ways themselves: each takes chunks off the job's queue until there are none, in as many
+//! The methods themselves: each takes chunks off the job's queue until there are none, in as many
 //! threads as call it.
 
 use std::fs::{File, OpenOptions};

@@ -56,7 +56,12 @@ impl Accumulator {
 
     /// Adds an integer exactly.
     pub(super) fn add_i128(&mut self, value: i128) {
-        self.add_scaled(value.unsigned_abs(), UNIT_BIT, value < 0);
+        self.add_fixed(value, 0);
+    }
+
+    /// Adds `value` · 2^-`fraction_bits` exactly.
+    pub(super) fn add_fixed(&mut self, value: i128, fraction_bits: usize) {
+        self.add_scaled(value.unsigned_abs(), UNIT_BIT - fraction_bits, value < 0);
     }
 
     /// Adds ± `magnitude` · 2^(`shift` - 1074).
@@ -115,6 +120,17 @@ impl Accumulator {
     /// Bits from the lowest (2^-1074) to the highest set bit of |sum|; 0 for zero.
     pub(super) fn bit_length(&self) -> usize {
         bit_length(&self.magnitude())
+    }
+
+    /// The sum, where it is an integer that 128 bits hold.
+    pub(super) fn to_i128(&self) -> Option<i128> {
+        let magnitude = self.magnitude();
+        if any_below(&magnitude, UNIT_BIT) || bit_length(&magnitude) > UNIT_BIT + 127 {
+            return None;
+        }
+        let upper = bits_from(&magnitude, UNIT_BIT + 64);
+        let value = i128::from(upper) << 64 | i128::from(bits_from(&magnitude, UNIT_BIT));
+        Some(if self.is_negative() { -value } else { value })
     }
 
     /// The sum rounded once, to nearest with ties to even; zero is +0, and what rounds beyond
@@ -233,6 +249,32 @@ mod tests {
         let half_ulp = 2f64.powi(970);
         assert_eq!(sum(&[f64::MAX, half_ulp]).round(), f64::INFINITY);
         assert_eq!(sum(&[f64::MAX, half_ulp, -5e-324]).round(), f64::MAX);
+    }
+
+    #[test]
+    fn an_integer_comes_back_exactly_and_nothing_else_does() {
+        let of = |value: i128| {
+            let mut total = Accumulator::default();
+            total.add_i128(value);
+            total.to_i128()
+        };
+        for value in [
+            0,
+            1,
+            -1,
+            (1 << 53) + 1,
+            -(1 << 64) - 1,
+            (1 << 64) - 1,
+            i128::MAX,
+            -i128::MAX,
+        ] {
+            assert_eq!(of(value), Some(value));
+        }
+        assert_eq!(of(i128::MIN), None, "one bit too many");
+        assert_eq!(sum(&[0.5]).to_i128(), None);
+        assert_eq!(sum(&[0.5, 1.5]).to_i128(), Some(2));
+        assert_eq!(sum(&[-5e-324, 1e300]).to_i128(), None);
+        assert_eq!(sum(&[1e300]).to_i128(), None);
     }
 
     #[test]

@@ -13,11 +13,12 @@ pub fn float_hex(value: f64) -> String {
     if value.is_infinite() {
         return format!("{sign}inf");
     }
-    if value == 0.0 {
-        return format!("{sign}0x0.0p+0");
-    }
     let bits = value.to_bits();
     let (biased, fraction) = (bits >> 52 & 0x7ff, bits & ((1 << 52) - 1));
+    // By its bits: where the CPU takes subnormals for zero, they compare equal to 0.0.
+    if (biased, fraction) == (0, 0) {
+        return format!("{sign}0x0.0p+0");
+    }
     // Subnormals keep the exponent of the smallest normal and lose the leading one.
     let (leading, exponent) = match biased {
         0 => (0, -1022),

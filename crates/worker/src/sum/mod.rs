@@ -7,7 +7,9 @@
 
 mod accumulator;
 mod bins;
+mod environment;
 mod format;
+mod halves;
 pub mod hex;
 mod integers;
 mod kernel;
@@ -20,6 +22,7 @@ use dataset::{Column, Kind, Order};
 
 use self::bins::Bins;
 use self::format::{F8In24, Layout, PlainF4, PlainF8, StridedF4, StridedF8};
+use self::halves::{Halves, SumHalves};
 use self::integers::{Bool, Integer, Ordered, SumIntegers};
 pub use self::kernel::Kernel;
 use self::kernel::{AddBlock, LaneCount, Levels};
@@ -83,21 +86,27 @@ impl Summer {
         })
     }
 
-    /// Adds the values of whole records, at any alignment.
+    /// Adds the values of whole records, at any alignment. The floating-point environment of the
+    /// calling thread does not matter, and is left as it was.
     ///
     /// # Panics
     /// If `records` is not a whole number of records.
     pub fn add(&mut self, records: &[u8]) {
-        let Column {
-            offset,
-            stride,
-            scalar,
-        } = self.column;
+        let stride = self.column.stride;
         assert!(
             records.len().is_multiple_of(stride),
             "{} bytes are no whole number of records of {stride}",
             records.len(),
         );
+        environment::in_default(|| self.add_whole(records));
+    }
+
+    fn add_whole(&mut self, records: &[u8]) {
+        let Column {
+            offset,
+            stride,
+            scalar,
+        } = self.column;
         match scalar.kind {
             Kind::Bool => self.add_integers::<Bool>(records),
             Kind::I1 => self.add_integers::<Ordered<i8, false>>(records),
@@ -126,6 +135,7 @@ impl Summer {
             (Kind::F8, _) => self.add_floats(records, StridedF8::<SWAP> { offset, stride }),
             (Kind::F4, 4) => self.add_floats(records, PlainF4::<SWAP>),
             (Kind::F4, _) => self.add_floats(records, StridedF4::<SWAP> { offset, stride }),
+            (Kind::F2, _) => self.add_halves::<SWAP>(records),
             (Kind::I2, _) => self.add_integers::<Ordered<i16, SWAP>>(records),
             (Kind::I4, _) => self.add_integers::<Ordered<i32, SWAP>>(records),
             (Kind::I8, _) => self.add_integers::<Ordered<i64, SWAP>>(records),
@@ -134,6 +144,26 @@ impl Summer {
             (Kind::U8, _) => self.add_integers::<Ordered<u64, SWAP>>(records),
             (Kind::I1 | Kind::U1 | Kind::Bool, _) => unreachable!("one byte has no order"),
         }
+    }
+
+    fn add_halves<const SWAP: bool>(&mut self, records: &[u8]) {
+        let Column { offset, stride, .. } = self.column;
+        let work = SumHalves::<SWAP> {
+            records,
+            offset,
+            stride,
+        };
+        let Halves {
+            units,
+            nans,
+            positive_infinities,
+            negative_infinities,
+        } = self.kernel.run(work).expect("the kernel was available");
+        self.partial.sum.add_fixed(units, halves::FRACTION_BITS);
+        self.partial.infinities.positive |= positive_infinities > 0;
+        self.partial.infinities.negative |= negative_infinities > 0;
+        self.partial.nan_count += nans;
+        self.partial.count += (records.len() / stride) as u64 - nans;
     }
 
     fn add_integers<I: Integer>(&mut self, records: &[u8]) {

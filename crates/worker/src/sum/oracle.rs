@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Column, Kind, Order};
+use super::{Column, Kind, Order, environment};
 
 /// What there is to know about the values of a column.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,10 @@ impl PartialEq for Answer {
 
 /// The answer for the values of `column` in `records`.
 pub fn sum(records: &[u8], column: &Column) -> Answer {
+    environment::in_default(|| sum_all(records, column))
+}
+
+fn sum_all(records: &[u8], column: &Column) -> Answer {
     let mut positive = Natural::default();
     let mut negative = Natural::default();
     let mut infinities = [false; 2];
@@ -87,12 +91,29 @@ fn read(record: &[u8], column: &Column) -> Value {
     match column.scalar.kind {
         Kind::F8 => Value::Float(f64::from_bits(unsigned)),
         Kind::F4 => Value::Float(f64::from(f32::from_bits(unsigned as u32))),
+        Kind::F2 => Value::Float(half(unsigned as u16)),
         Kind::I1 => Value::Integer((unsigned as u8 as i8).into()),
         Kind::I2 => Value::Integer((unsigned as u16 as i16).into()),
         Kind::I4 => Value::Integer((unsigned as u32 as i32).into()),
         Kind::I8 => Value::Integer((unsigned as i64).into()),
         Kind::U1 | Kind::U2 | Kind::U4 | Kind::U8 => Value::Integer(unsigned.into()),
         Kind::Bool => Value::Integer((unsigned != 0).into()),
+    }
+}
+
+/// The value of a binary16, by the definition of the format.
+fn half(bits: u16) -> f64 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
+    let magnitude = match exponent {
+        0 => fraction * 2f64.powi(-24),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
+    };
+    if bits >> 15 == 1 {
+        -magnitude
+    } else {
+        magnitude
     }
 }
 

@@ -54,6 +54,18 @@ impl Partial {
         }
     }
 
+    /// The exact sum of a column of integers. `None` where there was an infinity or a fraction, or more
+    /// than 127 bits, none of which a column of integers gives.
+    pub fn integer(&self) -> Option<i128> {
+        match self.infinities {
+            Infinities {
+                positive: false,
+                negative: false,
+            } => self.sum.to_i128(),
+            _ => None,
+        }
+    }
+
     /// Values that were summed: all but NaNs.
     pub fn count(&self) -> u64 {
         self.count

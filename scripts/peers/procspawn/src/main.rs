@@ -42,7 +42,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs so many tasks, each of which gives its own number back.
+/// Runs `tasks` tasks, each of which returns its own number.
 fn run(pool: &Pool, tasks: u64) -> anyhow::Result<()> {
     let mut queued: std::collections::VecDeque<(u64, JoinHandle<u64>)> = Default::default();
     for number in 0..tasks {

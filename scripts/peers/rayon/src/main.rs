@@ -19,7 +19,7 @@ use npyz::{DType, NpyFile};
 use rayon::prelude::*;
 use worker::sum::{Partial, Summer};
 
-/// One record of the study's layout.
+/// One record of the original study's layout.
 #[repr(C)]
 struct Record {
     index: i64,
@@ -109,7 +109,7 @@ fn open(path: &PathBuf) -> anyhow::Result<(Mmap, usize, usize)> {
     };
     ensure!(
         index == "'<i8'" && timestamp.starts_with("'<M8") && val == "'<f8'",
-        "another layout than the study's: {}",
+        "another layout than the original study's: {}",
         dtype.descr(),
     );
     let offset = usize::try_from(reader.stream_position()?)?;

@@ -201,6 +201,7 @@ fn result(sum: &SumWork, stdout: &str) -> Option<SumResult> {
     Some(SumResult {
         sum: text.parse().ok(),
         sum_hex: hex.strip_suffix(')')?.to_owned(),
+        sum_int: None,
         count: parse_count(field("count")?).ok()?,
         nan_count: parse_count(field("nan")?).ok()?,
     })
@@ -234,6 +235,7 @@ mod tests {
         [(1.5, "0x1.8p+0"), (2.0, "0x1p+1")].map(|(sum, hex)| SumResult {
             sum: Some(sum),
             sum_hex: hex.to_owned(),
+            sum_int: None,
             count: 1_000,
             nan_count: 7,
         })

@@ -13,7 +13,7 @@ const ARRAY: usize = 1_000_000;
 pub(crate) fn run(builder: Builder, cli: &Cli) -> Result<Tally, Trouble> {
     let mut random = fastrand::Rng::with_seed(cli.seed);
     let mut pool = builder.start()?;
-    // A mark for whoever wants to do something to it from here on.
+    // A mark for a test that injects a fault from here on.
     say(&format!("Started {} workers", cli.workers));
     let mut tally = Tally::default();
     tally.add(in_order(&mut pool, cli.tasks)?);

@@ -28,7 +28,7 @@ pub const WRONG: u8 = 3;
 #[derive(Debug, Parser)]
 #[command(name = "mixed-load")]
 struct Cli {
-    /// How workers come to be
+    /// How to start workers
     #[arg(long, value_enum, default_value = "fork")]
     start_method: Method,
     /// Number of workers

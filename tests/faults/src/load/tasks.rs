@@ -26,7 +26,7 @@ impl Task for Double {
     }
 }
 
-/// Tells the length of its input and a checksum of its bytes, wherever a stream was cut.
+/// Returns the length of its input and a checksum of its bytes, wherever a stream was cut.
 pub(crate) struct Digest;
 
 impl Task for Digest {

@@ -83,8 +83,7 @@ pub(crate) fn run_probe(args: &TraitProbeArgs) -> Result<(), Failure> {
     set_pdeathsig(Signal::SIGKILL)?;
     let settings: Settings = args.set.iter().cloned().collect();
     let probed = (find(&args.claim)?.probe)(args.start_method, &settings)?;
-    write_whole(&serde_json::to_string(&probed)?);
-    Ok(())
+    Ok(output::print(&serde_json::to_string(&probed)?)?)
 }
 
 /// The hidden subcommand of a child that is started by exec.

@@ -4,7 +4,7 @@ use super::Progress;
 use crate::exit::Failure;
 use crate::sum::source::Source;
 use pool::{Pool, Region, RegionId};
-use shmem::{Mapping, Segment};
+use shmem::{CreateError, Mapping, Segment};
 use std::sync::Arc;
 
 /// Checks that there is room for the segment, and for workers to map it.
@@ -12,8 +12,18 @@ pub(in crate::sum) fn reserve(len: u64) -> anyhow::Result<()> {
     // What a crash of everything at once has left is in nobody's way but takes room. Where it
     // cannot be removed, the segment says so if there is no room.
     let _ = shmem::remove_leftovers();
-    Segment::check_room(len)?;
+    Segment::check_room(len).map_err(explain)?;
     Ok(Mapping::check_room(len)?)
+}
+
+/// With another transport, where no segment of any size can be made here.
+fn explain(error: CreateError) -> anyhow::Error {
+    match error {
+        CreateError::System { .. } | CreateError::Room { .. } => {
+            anyhow::anyhow!("{error}; use --transport mmap, which needs no segment")
+        }
+        _ => error.into(),
+    }
 }
 
 /// Makes and fills the segment; says how.
@@ -23,7 +33,7 @@ pub(super) fn share(
     progress: &mut Progress<'_>,
 ) -> Result<(RegionId, String), Failure> {
     let _ = shmem::remove_leftovers();
-    let mut segment = Segment::create(source.len())?;
+    let mut segment = Segment::create(source.len()).map_err(explain)?;
     let (file, offset) = (source.dataset.file(), source.offset());
     let filled = segment.fill_from_file(file, offset, source.threads, &mut |bytes| {
         pool.pause_if_asked();

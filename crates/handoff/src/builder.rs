@@ -1,0 +1,383 @@
+//! How a pool is to be.
+
+use crate::background::Background;
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::gate::Gate;
+use crate::pool::Pool;
+use crate::program;
+use crate::shutdown::no_limits;
+use crate::threads::Threads;
+use crate::{Call, Error, ErrorKind};
+use log::LevelFilter;
+use pool::{Program, RawCall};
+use std::ffi::OsString;
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The most workers that a pool has.
+pub const MAX_WORKERS: usize = pool::MAX_WORKERS;
+
+/// How workers are started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartMethod {
+    /// The worker program is started anew for each worker. Works from any program, also from one
+    /// with threads.
+    #[default]
+    Spawn,
+    /// The worker program is started once and forks the workers. For programs that take long to
+    /// start, and pools that replace workers often.
+    ForkServer,
+    /// The worker is a fork of this process, with its memory copy-on-write. Refused where this
+    /// process has other threads.
+    Fork,
+    /// Tasks run on threads of this process: for debuggers, sanitizers, coverage and tests. No time
+    /// limits; a crash is this program's.
+    InProcess,
+    /// Workers are not started here: they connect to a socket at this path
+    /// ([`serve_at`](crate::serve_at)).
+    Listen(PathBuf),
+}
+
+/// How a pool is to be. Made by [`Pool::builder`].
+///
+/// ```no_run
+/// use handoff::{Pool, StartMethod};
+/// use std::time::Duration;
+///
+/// let pool = Pool::builder()
+///     .start_method(StartMethod::ForkServer)
+///     .workers(4)
+///     .timeout(Duration::from_secs(10))
+///     .start()?;
+/// # Ok::<(), handoff::Error>(())
+/// ```
+#[must_use = "a builder builds nothing until it is started"]
+pub struct Builder {
+    method: StartMethod,
+    program: Option<PathBuf>,
+    program_args: Vec<OsString>,
+    workers: usize,
+    queue_bound: usize,
+    timeout: Option<Duration>,
+    initializer: Option<Result<RawCall, Error>>,
+    watcher: Option<Watcher>,
+    stderr: bool,
+    log_level: LevelFilter,
+    sandbox: bool,
+    /// Settings for the pool itself, in this order.
+    settings: Vec<Setting>,
+}
+
+type Watcher = Box<dyn FnMut(&Event<'_>) + Send>;
+type Setting = Box<dyn FnOnce(pool::Builder) -> pool::Builder + Send>;
+
+impl Builder {
+    pub(crate) fn new() -> Builder {
+        Builder {
+            method: StartMethod::default(),
+            program: None,
+            program_args: Vec::new(),
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            queue_bound: usize::MAX,
+            timeout: None,
+            initializer: None,
+            watcher: None,
+            stderr: true,
+            log_level: LevelFilter::Off,
+            sandbox: false,
+            settings: Vec::new(),
+        }
+    }
+
+    /// How workers are started; [`StartMethod::Spawn`] by default.
+    pub fn start_method(mut self, method: StartMethod) -> Builder {
+        self.method = method;
+        self
+    }
+
+    /// A worker program of one's own in place of this program, for [`StartMethod::Spawn`] and
+    /// [`StartMethod::ForkServer`]. It links the crate that has the tasks, and its `main` is
+    /// [`handoff::init()`](crate::init).
+    pub fn program(mut self, path: impl Into<PathBuf>) -> Builder {
+        self.program = Some(path.into());
+        self
+    }
+
+    /// Adds an argument for the worker program.
+    pub fn program_arg(mut self, arg: impl Into<OsString>) -> Builder {
+        self.program_args.push(arg.into());
+        self
+    }
+
+    /// How many workers, 1 to [`MAX_WORKERS`]; by default one for each processor that this process
+    /// may use.
+    ///
+    /// # Panics
+    /// Where `workers` is out of that range.
+    pub fn workers(mut self, workers: usize) -> Builder {
+        assert!(
+            (1..=MAX_WORKERS).contains(&workers),
+            "{workers} workers: 1 to {MAX_WORKERS}"
+        );
+        self.workers = workers;
+        self
+    }
+
+    /// How long a task may run before its worker is ended and the task fails with
+    /// [`ErrorKind::TimedOut`]. No limit by default.
+    pub fn timeout(mut self, timeout: Duration) -> Builder {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How often a task is run again after a worker died running it; 2 by default.
+    pub fn retries(self, retries: u32) -> Builder {
+        self.set(move |pool| pool.retries(retries))
+    }
+
+    /// How many tasks may be submitted and have no result: [`Pool::submit`] waits beyond that. No
+    /// bound by default.
+    ///
+    /// # Panics
+    /// Where `tasks` is 0.
+    pub fn queue_bound(mut self, tasks: usize) -> Builder {
+        assert!(tasks > 0, "a queue holds at least one task");
+        self.queue_bound = tasks;
+        self
+    }
+
+    /// The longest result of a task in bytes; 1 GiB by default. A longer one ends its worker.
+    pub fn output_bound(self, bytes: usize) -> Builder {
+        self.set(move |pool| pool.output_bound(bytes))
+    }
+
+    /// A task that every worker runs once, before any other.
+    pub fn initializer<R>(mut self, call: Call<R>) -> Builder {
+        self.initializer = Some(call.into_raw());
+        self
+    }
+
+    /// Calls `watcher` for everything that happens to workers, from inside the pool's own calls.
+    pub fn watch(mut self, watcher: impl FnMut(&Event<'_>) + Send + 'static) -> Builder {
+        self.watcher = Some(Box::new(watcher));
+        self
+    }
+
+    /// Whether what workers print on stderr goes to this process's stderr, line by line, after the
+    /// worker's name; the default. With a [watcher](Self::watch), the watcher gets the lines instead.
+    pub fn stderr(mut self, through: bool) -> Builder {
+        self.stderr = through;
+        self
+    }
+
+    /// Forwards the workers' `log` and `tracing` records of this level and above: to the
+    /// [watcher](Self::watch), or else to this process's own `log` logger. Off by default.
+    pub fn log_level(mut self, level: LevelFilter) -> Builder {
+        self.log_level = level;
+        self
+    }
+
+    /// Replaces every worker after that many tasks.
+    ///
+    /// # Panics
+    /// Where `tasks` is 0.
+    pub fn recycle_after(self, tasks: u64) -> Builder {
+        assert!(tasks > 0, "a worker runs at least one task");
+        self.set(move |pool| pool.recycle_after(tasks))
+    }
+
+    /// Replaces a worker whose resident memory is above `bytes` after a task.
+    pub fn recycle_above(self, bytes: u64) -> Builder {
+        self.set(move |pool| pool.recycle_above(bytes))
+    }
+
+    /// Confines every worker, after its initializer, to its memory and its connection to the pool: it
+    /// opens, connects, starts and signals nothing. Needs landlock and seccomp.
+    pub fn sandbox(mut self, sandbox: bool) -> Builder {
+        self.sandbox = sandbox;
+        self
+    }
+
+    /// How long a worker may take to get ready; 30 seconds by default.
+    pub fn start_timeout(self, timeout: Duration) -> Builder {
+        self.set(move |pool| pool.start_timeout(timeout))
+    }
+
+    /// Makes every call that waits return [`ErrorKind::Interrupted`] once `descriptor` is readable: a
+    /// pipe that a signal handler writes to, say. The pool reads nothing from it, and can still be
+    /// shut down. Not with [`StartMethod::InProcess`].
+    pub fn interrupted_by(self, descriptor: OwnedFd) -> Builder {
+        self.set(move |pool| pool.interrupted_by(descriptor))
+    }
+
+    /// How long a worker that is asked to end may take before it is killed; 5 seconds by default.
+    pub fn grace(self, grace: Duration) -> Builder {
+        self.set(move |pool| pool.grace(grace))
+    }
+
+    /// A hint: how long a worker may wait for its next task by spinning rather than sleeping.
+    /// Accepted and not used yet.
+    pub fn spin(self, _longest: Duration) -> Builder {
+        self
+    }
+
+    /// Starts the workers and waits until they are ready.
+    ///
+    /// # Errors
+    /// What failed; whatever had been started is ended. [`ErrorKind::Misuse`] where
+    /// [`init`](crate::init) has not run and workers are to be this program.
+    pub fn start(self) -> Result<Pool, Error> {
+        let (workers, bound) = (self.workers, self.queue_bound);
+        let engine = if self.method == StartMethod::InProcess {
+            Engine::Threads {
+                threads: self.threads()?,
+                bound,
+                seen: 0,
+            }
+        } else {
+            let builder = self.processes()?.queue_bound(bound);
+            Engine::Processes(Box::new(builder.start()?))
+        };
+        Ok(Pool::over(engine, workers, bound))
+    }
+
+    /// As [`start`](Self::start), on a thread of its own. Not for [`StartMethod::Fork`].
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn background(self) -> Result<Background, Error> {
+        let gate = Gate::new(self.queue_bound);
+        if self.method == StartMethod::InProcess {
+            return Ok(Background::of_threads(self.threads()?, gate));
+        }
+        Ok(Background::of_processes(
+            self.processes()?.background()?,
+            gate,
+        ))
+    }
+
+    fn set(
+        mut self,
+        setting: impl FnOnce(pool::Builder) -> pool::Builder + Send + 'static,
+    ) -> Builder {
+        self.settings.push(Box::new(setting));
+        self
+    }
+
+    fn threads(self) -> Result<Threads, Error> {
+        program::check_not_unserved_worker()?;
+        if self.timeout.is_some() {
+            return Err(no_limits());
+        }
+        if self.sandbox || self.program.is_some() {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "start method InProcess has no worker program and no sandbox",
+            ));
+        }
+        let initializer = self.initializer.transpose()?;
+        Threads::start(self.workers, program::tasks(), initializer)
+    }
+
+    fn processes(self) -> Result<pool::Builder, Error> {
+        program::check_not_unserved_worker()?;
+        let mut builder = pool::Pool::builder(self.pool_method()?)
+            .tasks(program::tasks())
+            .workers(self.workers)
+            .sandbox(self.sandbox)
+            .log_level(self.log_level as u8)
+            .echo_stderr(self.stderr);
+        if let Some(timeout) = self.timeout {
+            builder = builder.task_timeout(timeout);
+        }
+        if let Some(initializer) = self.initializer {
+            let initializer = initializer?;
+            if !matches!(initializer.input, pool::Input::None) {
+                return Err(Error::new(
+                    ErrorKind::Arguments,
+                    "the initializer's arguments are more than 256 KiB",
+                ));
+            }
+            builder = builder.initializer_raw(initializer.task, initializer.args);
+        }
+        if let Some(mut watcher) = self.watcher {
+            builder = builder.watch(move |event| {
+                if let Some(event) = Event::of(event) {
+                    watcher(&event);
+                }
+            });
+        } else if self.log_level != LevelFilter::Off {
+            let stderr = self.stderr;
+            builder = builder.watch(move |event| crate::event::forward(event, stderr));
+        }
+        for setting in self.settings {
+            builder = setting(builder);
+        }
+        Ok(builder)
+    }
+
+    fn pool_method(&self) -> Result<pool::StartMethod, Error> {
+        let program = || -> Result<Program, Error> {
+            let program = match &self.program {
+                Some(path) => Program::new(path),
+                None => {
+                    program::check_initialized()?;
+                    Program::current().map_err(|error| {
+                        let text = format!("cannot find this program in /proc: {error}");
+                        Error::new(ErrorKind::System, text)
+                    })?
+                }
+            };
+            let args = self.program_args.iter();
+            Ok(args
+                .fold(program, |program, arg| program.arg(arg))
+                .by_environment())
+        };
+        Ok(match &self.method {
+            StartMethod::Spawn => pool::StartMethod::Spawn(program()?),
+            StartMethod::ForkServer => pool::StartMethod::ForkServer(program()?),
+            StartMethod::Fork => pool::StartMethod::Fork,
+            StartMethod::Listen(path) => pool::StartMethod::Listen(path.clone()),
+            StartMethod::InProcess => unreachable!("threads are started otherwise"),
+        })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Builder")
+            .field("start_method", &self.method)
+            .field("workers", &self.workers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// A pool of this program's own workers, started by
+    /// [`StartMethod::Spawn`](crate::StartMethod::Spawn), one for each processor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Misuse`] where [`init`](crate::init) has not run, [`ErrorKind::Start`] where no
+    /// worker can be started.
+    pub fn new() -> Result<Pool, Error> {
+        Builder::new().start()
+    }
+
+    /// For a pool that is to differ from [`new`](Self::new).
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A pool on a thread of its own, whose handles are futures. As [`new`](Self::new) otherwise.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn background() -> Result<crate::Background, Error> {
+        Builder::new().background()
+    }
+}

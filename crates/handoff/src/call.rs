@@ -1,0 +1,157 @@
+//! A call of a task: which, with what arguments, on what terms.
+
+use crate::__private::{Failure, Input, TaskDef};
+use crate::{Error, ErrorKind, encoding};
+use pool::RawCall;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+use task::Task;
+
+/// Arguments above this travel as input, in parts, since one frame holds 1 MiB.
+const MAX_INLINE_ARGS: usize = 256 << 10;
+
+/// A call of a task that gives an `R`: what a `#[task]` function returns.
+///
+/// It does nothing until a pool runs it:
+///
+/// ```
+/// use handoff::{Pool, StartMethod, task};
+/// use std::time::Duration;
+///
+/// #[task]
+/// fn add(a: u32, b: u32) -> u32 {
+///     a + b
+/// }
+///
+/// let mut pool = Pool::builder().start_method(StartMethod::InProcess).start()?;
+/// assert_eq!(pool.run(add(1, 2))?, 3);
+/// // Terms of its own: never run twice.
+/// assert_eq!(pool.run(add(3, 4).retries(0))?, 7);
+/// // Without any pool, in this process.
+/// assert_eq!(add(5, 6).run_here()?, 11);
+/// # Ok::<(), handoff::Error>(())
+/// ```
+#[must_use = "a call does nothing until a pool runs it"]
+pub struct Call<R> {
+    task: &'static TaskDef,
+    args: Result<Vec<u8>, Error>,
+    timeout: Option<Duration>,
+    retries: Option<u32>,
+    output: PhantomData<fn() -> R>,
+}
+
+impl<R> Call<R> {
+    #[doc(hidden)]
+    pub fn __new<A: Serialize>(task: &'static TaskDef, args: A) -> Call<R> {
+        let args = encoding::encode(&args, Vec::new()).map_err(|why| {
+            let name = task.name;
+            Error::new(
+                ErrorKind::Arguments,
+                format!("arguments of {name} cannot be encoded: {why}"),
+            )
+        });
+        Call {
+            task,
+            args,
+            timeout: None,
+            retries: None,
+            output: PhantomData,
+        }
+    }
+
+    /// How often the task is run again after a worker died running it, in place of
+    /// [`Builder::retries`](crate::Builder::retries). With 0, it is begun at most once.
+    pub fn retries(mut self, retries: u32) -> Call<R> {
+        self.retries = Some(retries);
+        self
+    }
+
+    /// How long the task may run, in place of [`Builder::timeout`](crate::Builder::timeout);
+    /// `Duration::MAX` for no limit. The time in the queue does not count.
+    pub fn timeout(mut self, timeout: Duration) -> Call<R> {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The task's name: its module's path and its function's name.
+    pub fn task(&self) -> &'static str {
+        self.task.name
+    }
+
+    /// Whether the task has a time limit of its own.
+    pub(crate) fn has_timeout(&self) -> bool {
+        self.timeout.is_some_and(|timeout| timeout < Duration::MAX)
+    }
+
+    pub(crate) fn into_raw(self) -> Result<RawCall, Error> {
+        let (args, input) = match self.args? {
+            long if long.len() > MAX_INLINE_ARGS => (Vec::new(), long.into()),
+            args => (args, pool::Input::None),
+        };
+        Ok(RawCall {
+            task: self.task.name,
+            args,
+            input,
+            timeout: self.timeout,
+            retries: self.retries,
+        })
+    }
+}
+
+impl<R: DeserializeOwned> Call<R> {
+    /// Runs the task in this process, now, as a function: no worker, no limits; a panic is the
+    /// caller's. For tasks that call tasks, and for debugging.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] where the task returns an error, or what cannot be encoded.
+    pub fn run_here(self) -> Result<R, Error> {
+        let args = self.args?;
+        let input = Input::none();
+        let output = (self.task.run)(&args, input, Vec::new())
+            .map_err(|failure| crate::threads::failed_in("", failure))?;
+        encoding::decode(&output).map_err(|why| undecodable(self.task.name, &why))
+    }
+}
+
+/// The error where a result is not what the caller expects.
+pub(crate) fn undecodable(task: &str, why: &str) -> Error {
+    Error::new(
+        ErrorKind::Output,
+        format!("the result of {task} cannot be decoded: {why}"),
+    )
+}
+
+impl<R> fmt::Debug for Call<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Call")
+            .field("task", &self.task.name)
+            .field("args", &self.args.as_ref().map(Vec::len))
+            .field("timeout", &self.timeout)
+            .field("retries", &self.retries)
+            .finish()
+    }
+}
+
+/// A call of a task that implements [`Task`] rather than being made by [`#[task]`](crate::task). Its
+/// workers have it by [`init_with`](crate::init_with); it gets no input.
+pub fn call<T: Task>(args: &T::Args) -> Call<T::Output> {
+    let task = const {
+        &TaskDef {
+            name: T::NAME,
+            place: "",
+            run: run_task::<T>,
+            fingerprint: || 0,
+        }
+    };
+    Call::__new(task, args)
+}
+
+fn run_task<T: Task>(args: &[u8], input: Input<'_>, output: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    task::Registry::new()
+        .with::<T>()
+        .run(T::NAME, args, input, output)
+}

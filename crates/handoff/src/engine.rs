@@ -1,0 +1,93 @@
+//! The two things that can run a pool's tasks: worker processes, and threads of this one.
+
+use crate::Error;
+use crate::counters::Counters;
+use crate::shutdown::Shutdown;
+use crate::threads::Threads;
+use pool::{RawCall, Reply};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What runs the tasks of a [`Pool`](crate::Pool).
+pub(crate) enum Engine {
+    Processes(Box<pool::Pool>),
+    Threads {
+        threads: Threads,
+        bound: usize,
+        /// Tasks whose end has been noticed.
+        seen: u64,
+    },
+}
+
+impl Engine {
+    /// Takes a call in, driving the pool while it is full.
+    pub(crate) fn submit(&mut self, call: RawCall, reply: Arc<dyn Reply>) -> Result<u64, Error> {
+        match self {
+            Engine::Processes(pool) => Ok(pool.submit_raw(call, reply)?),
+            Engine::Threads {
+                threads,
+                bound,
+                seen,
+            } => {
+                while threads.open() >= *bound {
+                    threads.wait_for_end(seen, None);
+                }
+                Ok(threads.submit(call, reply))
+            }
+        }
+    }
+
+    /// Waits until something happens, for at most `timeout`, and deals with it. A pool that cannot go
+    /// on fails its tasks first, so that a caller who waits for one learns why.
+    pub(crate) fn drive(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
+        match self {
+            Engine::Processes(pool) => Ok(pool.drive(timeout)?),
+            Engine::Threads { threads, seen, .. } => {
+                threads.wait_for_end(seen, timeout);
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn cancel(&mut self, id: u64) -> bool {
+        match self {
+            Engine::Processes(pool) => pool.cancel_raw(id),
+            Engine::Threads { threads, .. } => threads.withdraw(id),
+        }
+    }
+
+    /// Gives a task up unless it has begun.
+    pub(crate) fn withdraw(&mut self, id: u64) -> bool {
+        match self {
+            Engine::Processes(pool) => pool.withdraw_raw(id),
+            Engine::Threads { threads, .. } => threads.withdraw(id),
+        }
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        match self {
+            Engine::Processes(pool) => pool.counters().into(),
+            Engine::Threads { threads, .. } => threads.counters(),
+        }
+    }
+
+    pub(crate) fn shutdown(self, how: Shutdown) -> Result<(), Error> {
+        match self {
+            Engine::Processes(pool) => Ok(pool.shutdown(how.into())?),
+            Engine::Threads { threads, .. } => {
+                threads.shutdown(how == Shutdown::Drain);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl AsFd for Engine {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Engine::Processes(pool) => pool.as_fd(),
+            Engine::Threads { threads, .. } => threads.as_fd(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A task given to a background pool.
+
+use crate::shared::Shared;
+use crate::slot::Slot;
+use crate::{Error, ErrorKind};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+/// A task given to a [`Background`](crate::Background) pool: await it, or wait for it.
+///
+/// Dropping it leaves the task to run and discards its result, unless it
+/// [cancels on drop](Self::cancel_on_drop).
+#[must_use = "the result is awaited, or taken with wait"]
+pub struct Pending<R> {
+    id: u64,
+    slot: Arc<Slot<R>>,
+    pool: Weak<Shared>,
+    cancel_on_drop: bool,
+}
+
+impl<R> Pending<R> {
+    pub(crate) fn new(id: u64, slot: Arc<Slot<R>>, pool: Weak<Shared>) -> Pending<R> {
+        Pending {
+            id,
+            slot,
+            pool,
+            cancel_on_drop: false,
+        }
+    }
+
+    /// The task's number in its pool, as watchers see it.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether there is a result.
+    pub fn is_done(&self) -> bool {
+        self.slot.is_done()
+    }
+
+    /// The result, once, if there is one.
+    pub fn try_take(&mut self) -> Option<Result<R, Error>> {
+        self.slot.take()
+    }
+
+    /// Blocks this thread until there is a result.
+    ///
+    /// # Errors
+    /// Why the task gave no result.
+    pub fn wait(self) -> Result<R, Error> {
+        self.slot.wait(None).unwrap_or_else(|| Err(taken()))
+    }
+
+    /// As [`wait`](Self::wait), for at most `timeout`; gives the task back if there is no result by
+    /// then.
+    ///
+    /// # Errors
+    /// The task itself, still pending.
+    pub fn wait_for(self, timeout: Duration) -> Result<Result<R, Error>, Pending<R>> {
+        self.slot.wait(Some(timeout)).ok_or(self)
+    }
+
+    /// Gives the task up: it fails with [`ErrorKind::Cancelled`] unless it has a result. One that
+    /// runs is ended with its worker, which is replaced (on threads it runs on).
+    pub fn cancel(&self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.cancel(self.id);
+        }
+    }
+
+    /// From now on, dropping this before it has a result cancels the task.
+    pub fn cancel_on_drop(mut self) -> Pending<R> {
+        self.cancel_on_drop = true;
+        self
+    }
+}
+
+fn taken() -> Error {
+    Error::new(ErrorKind::Misuse, "the result has been taken already")
+}
+
+impl<R> Future for Pending<R> {
+    type Output = Result<R, Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let result = ready!(self.slot.poll(context.waker()));
+        Poll::Ready(result.unwrap_or_else(|| Err(taken())))
+    }
+}
+
+impl<R> Drop for Pending<R> {
+    fn drop(&mut self) {
+        if self.cancel_on_drop && !self.is_done() {
+            self.cancel();
+        }
+    }
+}
+
+impl<R> fmt::Debug for Pending<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = formatter.debug_struct("Pending");
+        text.field("id", &self.id).field("done", &self.is_done());
+        text.finish()
+    }
+}

@@ -1,0 +1,50 @@
+//! What the clones of a background pool share, and what its handles need to cancel.
+
+use crate::gate::Gate;
+use crate::shutdown::no_limits;
+use crate::threads::Threads;
+use crate::{Error, ErrorKind};
+use pool::{RawCall, Reply};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+/// What the clones share, and what handles need to cancel.
+pub(crate) struct Shared {
+    pub(crate) gate: Arc<Gate>,
+    /// `None` once it has been shut down.
+    pub(crate) engine: RwLock<Option<Engine>>,
+}
+
+/// What runs the tasks.
+pub(crate) enum Engine {
+    Processes(pool::Background),
+    Threads(Threads),
+}
+
+impl Shared {
+    pub(crate) fn submit(
+        &self,
+        call: RawCall,
+        limited: bool,
+        reply: Arc<dyn Reply>,
+    ) -> Result<u64, Error> {
+        match &*read(self) {
+            Some(Engine::Processes(pool)) => Ok(pool.submit_raw(call, reply)?),
+            Some(Engine::Threads(_)) if limited => Err(no_limits()),
+            Some(Engine::Threads(threads)) => Ok(threads.submit(call, reply)),
+            None => Err(Error::new(ErrorKind::ShutDown, "the pool was shut down")),
+        }
+    }
+
+    pub(crate) fn cancel(&self, id: u64) {
+        match &*read(self) {
+            Some(Engine::Processes(pool)) => pool.cancel_raw(id),
+            Some(Engine::Threads(threads)) => drop(threads.withdraw(id)),
+            None => {}
+        }
+    }
+}
+
+/// What runs the tasks, unless the pool was shut down.
+pub(crate) fn read(shared: &Shared) -> RwLockReadGuard<'_, Option<Engine>> {
+    shared.engine.read().unwrap_or_else(PoisonError::into_inner)
+}

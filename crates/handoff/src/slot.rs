@@ -1,0 +1,122 @@
+//! Where one task's result is put, and who waits for it there.
+
+use crate::call::undecodable;
+use crate::gate::Place;
+use crate::{Error, encoding};
+use pool::{Reply, TaskFailure};
+use serde::de::DeserializeOwned;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// Where one task's result is put.
+pub(crate) struct Slot<R> {
+    /// For messages.
+    task: &'static str,
+    state: Mutex<State<R>>,
+}
+
+enum State<R> {
+    Open {
+        waiter: Option<Waiter>,
+        /// The task's place in a bounded queue; free once there is a result.
+        _place: Option<Place>,
+    },
+    Done(Result<R, Error>),
+    Taken,
+}
+
+/// Who waits for the result. A handle has one owner, so there is at most one. A condition variable
+/// would cost every result a system call, also where nobody waits.
+enum Waiter {
+    Thread(Thread),
+    Future(Waker),
+}
+
+impl<R> Slot<R> {
+    pub(crate) fn new(task: &'static str, place: Option<Place>) -> Arc<Slot<R>> {
+        let state = Mutex::new(State::Open {
+            waiter: None,
+            _place: place,
+        });
+        Arc::new(Slot { task, state })
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        !matches!(*self.lock(), State::Open { .. })
+    }
+
+    /// The result, once, when there is one.
+    pub(crate) fn take(&self) -> Option<Result<R, Error>> {
+        let mut state = self.lock();
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Done(result) => Some(result),
+            State::Taken => None,
+            open @ State::Open { .. } => {
+                *state = open;
+                None
+            }
+        }
+    }
+
+    /// Waits for the result on another thread than the pool's, up to `timeout`.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<Result<R, Error>> {
+        let began = Instant::now();
+        while self.is_open_for(|| Waiter::Thread(thread::current())) {
+            match timeout {
+                None => thread::park(),
+                Some(timeout) => thread::park_timeout(timeout.checked_sub(began.elapsed())?),
+            }
+        }
+        self.take()
+    }
+
+    /// The result; or else `waker` is woken when there is one.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Option<Result<R, Error>>> {
+        if self.is_open_for(|| Waiter::Future(waker.clone())) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.take())
+    }
+
+    /// Whether there is no result yet; `new_waiter` is woken when there is.
+    fn is_open_for(&self, new_waiter: impl FnOnce() -> Waiter) -> bool {
+        let mut state = self.lock();
+        if let State::Open { waiter, .. } = &mut *state {
+            *waiter = Some(new_waiter());
+            return true;
+        }
+        false
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<R>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R: DeserializeOwned + Send> Reply for Slot<R> {
+    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
+        let result = decoded(self.task, result);
+        let before = std::mem::replace(&mut *self.lock(), State::Done(result));
+        // Woken, and its place freed, with the lock released.
+        if let State::Open {
+            waiter: Some(waiter),
+            ..
+        } = before
+        {
+            match waiter {
+                Waiter::Thread(thread) => thread.unpark(),
+                Waiter::Future(waker) => waker.wake(),
+            }
+        }
+    }
+}
+
+/// A task's result as its caller sees it.
+pub(crate) fn decoded<R: DeserializeOwned>(
+    task: &str,
+    result: Result<&[u8], TaskFailure>,
+) -> Result<R, Error> {
+    encoding::decode(result?).map_err(|why| undecodable(task, &why))
+}

@@ -1,0 +1,132 @@
+//! Pools that advance by themselves.
+
+use handoff::{Background, ErrorKind, Pool, Shutdown, StartMethod, task};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+#[task]
+fn add(a: u64, b: u64) -> u64 {
+    a + b
+}
+
+#[task]
+fn sleep_ms(millis: u64) -> u64 {
+    thread::sleep(Duration::from_millis(millis));
+    millis
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Unpark>) {
+        self.0.unpark();
+    }
+}
+
+/// The smallest executor.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+fn pools(bound: usize) -> impl Iterator<Item = Background> {
+    let methods = [
+        StartMethod::Spawn,
+        StartMethod::ForkServer,
+        StartMethod::InProcess,
+    ];
+    methods.into_iter().map(move |method| {
+        let builder = Pool::builder().start_method(method).workers(2);
+        builder.queue_bound(bound).background().unwrap()
+    })
+}
+
+pub(crate) fn handles_are_futures() {
+    for pool in pools(usize::MAX) {
+        let sum = block_on(async {
+            let pending: Vec<_> = (0..100).map(|n| pool.submit(add(n, 1)).unwrap()).collect();
+            let mut sum = 0;
+            for one in pending {
+                sum += one.await?;
+            }
+            Ok::<_, handoff::Error>(sum + pool.run(add(1, 1)).await?)
+        });
+        assert_eq!(sum.unwrap(), 5052);
+    }
+}
+
+pub(crate) fn waiting_for_room_blocks_no_executor() {
+    for pool in pools(2) {
+        let (one, other) = (sleep_ms(100), sleep_ms(100));
+        let pending = [pool.submit(one).unwrap(), pool.submit(other).unwrap()];
+        assert_eq!(
+            pool.try_submit(add(1, 1)).unwrap_err().kind(),
+            ErrorKind::Full
+        );
+        let mut third = pin!(pool.submit_async(add(1, 2)));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(
+            third.as_mut().poll(&mut context).is_pending(),
+            "it was polled, not blocked"
+        );
+        assert_eq!(block_on(async { third.await?.await }).unwrap(), 3);
+        for one in pending {
+            assert_eq!(one.wait().unwrap(), 100);
+        }
+    }
+}
+
+pub(crate) fn a_dropped_future_cancels_its_task() {
+    for pool in pools(usize::MAX).take(2) {
+        let hang = pool.submit(sleep_ms(600_000)).unwrap().cancel_on_drop();
+        let other = pool.submit(sleep_ms(600_000)).unwrap();
+        drop(hang);
+        other.cancel();
+        assert_eq!(other.wait().unwrap_err().kind(), ErrorKind::Cancelled);
+        // Both workers are free again, or replaced.
+        let both: Vec<_> = (0..2).map(|_| pool.submit(sleep_ms(1)).unwrap()).collect();
+        for one in both {
+            assert_eq!(one.wait().unwrap(), 1);
+        }
+    }
+}
+
+pub(crate) fn handles_can_be_polled_and_waited_for() {
+    for pool in pools(usize::MAX) {
+        let mut quick = pool.submit(add(1, 2)).unwrap();
+        let slow = pool.submit(sleep_ms(100)).unwrap();
+        assert_ne!(quick.id(), slow.id());
+        let slow = slow.wait_for(Duration::from_millis(1)).unwrap_err();
+        assert_eq!(slow.wait().unwrap(), 100);
+        while !quick.is_done() {
+            thread::yield_now();
+        }
+        assert_eq!(quick.try_take().unwrap().unwrap(), 3);
+        assert!(quick.try_take().is_none());
+        assert_eq!(quick.wait().unwrap_err().kind(), ErrorKind::Misuse);
+    }
+}
+
+pub(crate) fn shutdown_is_for_all_clones() {
+    for pool in pools(usize::MAX) {
+        let clone = pool.clone();
+        let pending = pool.submit(sleep_ms(20)).unwrap();
+        clone.shutdown(Shutdown::Drain).unwrap();
+        assert_eq!(pending.wait().unwrap(), 20);
+        assert_eq!(
+            pool.submit(add(1, 1)).unwrap_err().kind(),
+            ErrorKind::ShutDown
+        );
+        pool.shutdown(Shutdown::Now).unwrap();
+    }
+}

@@ -1,0 +1,6 @@
+#[handoff::task]
+async fn later() -> u32 {
+    1
+}
+
+fn main() {}

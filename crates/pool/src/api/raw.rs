@@ -1,0 +1,93 @@
+//! Calls by name and encoded arguments: for layers that type them otherwise than by [`task::Task`].
+
+use crate::api::background::Background;
+use crate::api::builder::Builder;
+use crate::api::pool::Pool;
+use crate::call::{Call, Terms};
+use crate::failure::SubmitError;
+use crate::ids::TaskId;
+use crate::input::Input;
+use crate::reply::Reply;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A call of a task by its name, with arguments that are encoded already.
+#[derive(Debug)]
+pub struct RawCall {
+    /// The task's name in the workers.
+    pub task: &'static str,
+    /// The arguments as the task decodes them, at most 1 MiB.
+    pub args: Vec<u8>,
+    /// What the task works on.
+    pub input: Input,
+    /// In place of [`Builder::task_timeout`].
+    pub timeout: Option<Duration>,
+    /// In place of [`Builder::retries`].
+    pub retries: Option<u32>,
+}
+
+impl RawCall {
+    fn into_call(self, reply: Arc<dyn Reply>) -> Result<Call, SubmitError> {
+        let terms = Terms {
+            timeout: self.timeout,
+            retries: self.retries,
+        };
+        Call::encoded(self.task, self.args, self.input, terms, reply)
+    }
+}
+
+impl Builder {
+    /// As [`initializer`](Self::initializer), by name and with encoded arguments.
+    #[must_use]
+    pub fn initializer_raw(mut self, task: &'static str, args: Vec<u8>) -> Builder {
+        self.initializer = Some((task, args));
+        self
+    }
+}
+
+impl Pool {
+    /// Submits a call whose result goes to `reply`. Where the queue bound is reached, drives the pool
+    /// until there is room. A call that is not taken does not reach `reply` as a result; `reply` may
+    /// be given [`ShutDown`](crate::TaskFailure::ShutDown) then.
+    ///
+    /// # Errors
+    /// [`SubmitError`], but never `Full`.
+    pub fn submit_raw(
+        &mut self,
+        call: RawCall,
+        reply: Arc<dyn Reply>,
+    ) -> Result<TaskId, SubmitError> {
+        let call = call.into_call(reply)?;
+        self.wait_for_room()?;
+        self.enqueue(call)
+    }
+
+    /// As [`cancel`](Self::cancel), by number.
+    pub fn cancel_raw(&mut self, id: TaskId) -> bool {
+        let cancelled = self.shell().cancel(id);
+        self.shell().report_panic();
+        cancelled
+    }
+
+    /// Gives a task up if it has not been sent to a worker. `false` where it has, or has a result.
+    pub fn withdraw_raw(&mut self, id: TaskId) -> bool {
+        let withdrawn = self.shell().cancel_queued(id);
+        self.shell().report_panic();
+        withdrawn
+    }
+}
+
+impl Background {
+    /// Submits a call whose result goes to `reply`, whatever the queue bound.
+    ///
+    /// # Errors
+    /// [`SubmitError::Args`]; everything else is the task's own failure.
+    pub fn submit_raw(&self, call: RawCall, reply: Arc<dyn Reply>) -> Result<TaskId, SubmitError> {
+        Ok(self.enqueue_call(call.into_call(reply)?))
+    }
+
+    /// As [`cancel`](Self::cancel), by number.
+    pub fn cancel_raw(&self, id: TaskId) {
+        self.cancel_id(id);
+    }
+}

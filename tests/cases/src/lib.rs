@@ -1,0 +1,1 @@
+//! Only tests, and the programs that they run; see `tests/cases`.

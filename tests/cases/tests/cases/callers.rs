@@ -1,0 +1,216 @@
+//! Callers that are away, have an event loop, are interrupted, or whose own code panics.
+
+use crate::engine::{pool, warm};
+use crate::tasks::{Marks, add_one, mark, sleep_ms};
+use crate::{Case, background, case};
+use handoff::{ErrorKind, Pool, StartMethod, What};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+pub(crate) const CASES: &[Case] = &[
+    case(
+        "a_descriptor_is_enough_for_an_event_loop",
+        a_descriptor_is_enough_for_an_event_loop,
+    ),
+    case(
+        "a_descriptor_is_readable_when_a_limit_ends",
+        a_descriptor_is_readable_when_a_limit_ends,
+    ),
+    case(
+        "tasks_run_while_the_caller_computes",
+        tasks_run_while_the_caller_computes,
+    ),
+    background(
+        "a_background_pool_runs_all_while_the_caller_computes",
+        in_the_background,
+    ),
+    case("an_interrupted_map_ends", an_interrupted_map_ends),
+    background(
+        "an_interrupted_background_pool_answers",
+        an_interrupted_background_pool_answers,
+    ),
+    case(
+        "a_watcher_that_panics_is_reported_once",
+        a_watcher_that_panics_is_reported_once,
+    ),
+    case(
+        "a_merge_that_panics_leaves_the_pool_usable",
+        a_merge_that_panics_leaves_the_pool_usable,
+    ),
+    case(
+        "a_handle_of_another_pool_is_refused",
+        a_handle_of_another_pool_is_refused,
+    ),
+];
+
+/// Waits for the pool's descriptor alone, for at most five seconds.
+fn readable(pool: &Pool) -> bool {
+    let mut watched = [PollFd::new(pool.as_fd(), PollFlags::POLLIN)];
+    poll(&mut watched, PollTimeout::from(5000_u16)).unwrap() > 0
+}
+
+fn a_descriptor_is_enough_for_an_event_loop(method: StartMethod) {
+    let mut pool = pool(method, 2);
+    let handles: Vec<_> = (0..50).map(|n| pool.submit(add_one(n)).unwrap()).collect();
+    while !handles.iter().all(handoff::Handle::is_done) {
+        assert!(readable(&pool), "nothing to do for five seconds");
+        pool.drive(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+fn a_descriptor_is_readable_when_a_limit_ends(method: StartMethod) {
+    let mut pool = pool(method, 1);
+    let call = sleep_ms(600_000).timeout(Duration::from_millis(200));
+    let mut handle = pool.submit(call).unwrap();
+    while !handle.is_done() {
+        assert!(readable(&pool), "the limit has passed unseen");
+        pool.drive(Some(Duration::ZERO)).unwrap();
+    }
+    let error = handle.try_take().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+}
+
+fn tasks_run_while_the_caller_computes(method: StartMethod) {
+    let marks = Marks::new();
+    let mut pool = pool(method, 2);
+    warm(&mut pool);
+    let handles: Vec<_> = (0..200)
+        .map(|_| pool.submit(mark(marks.path(), 0)).unwrap())
+        .collect();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(marks.count(), 200);
+    for handle in handles {
+        pool.wait(handle).unwrap();
+    }
+}
+
+fn in_the_background(method: StartMethod) {
+    let marks = Marks::new();
+    let builder = Pool::builder().start_method(method).workers(2);
+    let pool = builder.background().unwrap();
+    let pending: Vec<_> = (0..10_000)
+        .map(|_| pool.submit(mark(marks.path(), 0)).unwrap())
+        .collect();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(marks.count(), 10_000);
+    drop(pending);
+}
+
+/// Where the alarm's handler writes.
+static ALARM: AtomicI32 = AtomicI32::new(-1);
+
+extern "C" fn ring(_: libc::c_int) {
+    let descriptor = ALARM.load(Ordering::Relaxed);
+    // SAFETY: write may be called in a handler.
+    unsafe { libc::write(descriptor, [1_u8].as_ptr().cast(), 1) };
+}
+
+/// A descriptor that is readable in 300 ms. No thread: forked pools refuse them.
+fn alarm() -> OwnedFd {
+    let (reader, writer) = std::io::pipe().unwrap();
+    ALARM.store(writer.as_raw_fd(), Ordering::Relaxed);
+    std::mem::forget(writer);
+    let handler = ring as extern "C" fn(libc::c_int);
+    let in_300_ms = libc::itimerval {
+        it_interval: libc::timeval {
+            tv_sec: 0,
+            tv_usec: 0,
+        },
+        it_value: libc::timeval {
+            tv_sec: 0,
+            tv_usec: 300_000,
+        },
+    };
+    // SAFETY: the handler only writes; the timer is a valid one.
+    unsafe {
+        libc::signal(libc::SIGALRM, handler as libc::sighandler_t);
+        libc::setitimer(
+            libc::ITIMER_REAL,
+            &raw const in_300_ms,
+            std::ptr::null_mut(),
+        );
+    }
+    reader.into()
+}
+
+fn an_interrupted_map_ends(method: StartMethod) {
+    let builder = Pool::builder().start_method(method).workers(2);
+    let mut pool = builder.interrupted_by(alarm()).start().unwrap();
+    let results = pool.map_unordered((0..1000).map(|_| sleep_ms(50)));
+    let failed = results.filter(|(_, result)| {
+        let error = result.as_ref().err();
+        error.is_some_and(|error| error.kind() == ErrorKind::Interrupted)
+    });
+    assert!(failed.count() >= 1);
+}
+
+fn an_interrupted_background_pool_answers(method: StartMethod) {
+    let builder = Pool::builder().start_method(method).workers(1);
+    let pool = builder.interrupted_by(alarm()).background().unwrap();
+    let error = pool.submit(sleep_ms(600_000)).unwrap().wait().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+}
+
+fn a_watcher_that_panics_is_reported_once(method: StartMethod) {
+    let mut answers = 0;
+    let builder = Pool::builder()
+        .start_method(method)
+        .workers(2)
+        .watch(move |event| {
+            if matches!(event.what, What::Answered { .. }) {
+                answers += 1;
+                assert!(answers != 3, "the third answer");
+            }
+        });
+    let mut pool = builder.start().unwrap();
+    let mut panics = 0;
+    for n in 0..20 {
+        match catch_unwind(AssertUnwindSafe(|| pool.run(add_one(n)))) {
+            Ok(result) => assert_eq!(result.unwrap(), n + 1),
+            Err(_) => panics += 1,
+        }
+    }
+    assert_eq!(panics, 1);
+    let slow = (0..2)
+        .map(|_| pool.submit(sleep_ms(300)).unwrap())
+        .collect::<Vec<_>>();
+    let began = std::time::Instant::now();
+    for handle in slow {
+        pool.wait(handle).unwrap();
+    }
+    // Both workers are still there: one after the other would take twice as long.
+    assert!(
+        began.elapsed() < Duration::from_millis(590),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+fn a_merge_that_panics_leaves_the_pool_usable(method: StartMethod) {
+    let mut pool = pool(method, 2);
+    let calls = (0..100).map(add_one);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        pool.reduce(calls, 0_u64, |sum, part| {
+            assert!(part != 50, "fifty");
+            sum + part
+        })
+    }));
+    assert!(panicked.is_err());
+    let sum = pool.map((0..100).map(add_one)).sum::<Result<u64, _>>();
+    assert_eq!(sum.unwrap(), 5050);
+}
+
+fn a_handle_of_another_pool_is_refused(method: StartMethod) {
+    let mut a = pool(method.clone(), 1);
+    let mut b = pool(method, 1);
+    let of_a = a.submit(sleep_ms(300)).unwrap();
+    let of_b = b.submit(sleep_ms(1)).unwrap();
+    let cancelled = catch_unwind(AssertUnwindSafe(|| a.cancel(&of_b)));
+    assert!(!cancelled.unwrap_or(false), "a cancelled a task of b");
+    let waited = catch_unwind(AssertUnwindSafe(|| a.wait(of_b)));
+    assert!(!matches!(waited, Ok(Ok(_))), "a waited for a task of b");
+    assert_eq!(a.wait(of_a).unwrap(), 300);
+}
