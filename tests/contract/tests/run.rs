@@ -17,7 +17,6 @@ fn forked() {
 }
 
 #[test]
-#[ignore = "needs a pool that sends tasks ahead without waiting behind one that hangs"]
 fn limits() {
     prints_ok(env!("CARGO_BIN_EXE_limits"));
 }
