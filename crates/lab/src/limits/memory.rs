@@ -6,6 +6,7 @@ use report::{Limit, Pages, Width};
 
 use super::crew::{part, size, timed};
 use super::probe::{self, FillWay, Order};
+use super::sampling::{samples, within_memory};
 use super::{fill, raw};
 
 /// Private memory to read: far beyond any cache, and on any machine.
@@ -142,20 +143,4 @@ fn read_mapped(
         }
     })?;
     Ok([seconds[0], seconds[1]])
-}
-
-/// At most a third of what is available: a segment must not push out the dataset, nor any other
-/// program.
-pub(crate) fn within_memory(bytes: u64) -> anyhow::Result<usize> {
-    let available = super::available_bytes()?;
-    Ok(usize::try_from(bytes.min(available / 3))?)
-}
-
-/// One warm-up, then as many samples as were ordered.
-pub(crate) fn samples<T>(
-    order: &Order,
-    mut measure: impl FnMut() -> anyhow::Result<T>,
-) -> anyhow::Result<Vec<T>> {
-    measure()?;
-    (0..order.samples).map(|_| measure()).collect()
 }
