@@ -6,7 +6,7 @@
 //! gives another interval with every seed. The cost is that fewer than 6 values have no 95 % interval at
 //! all: with n values the widest one, from the smallest to the largest, covers 1 − 2^(1−n).
 
-use super::float;
+use super::number::float;
 
 /// The probability, at least, that an interval encloses the median.
 const CONFIDENCE: f64 = 0.95;
@@ -39,7 +39,7 @@ fn ranked_interval(n: usize) -> Option<usize> {
 mod tests {
     use fastrand::Rng;
 
-    use super::super::median;
+    use super::super::median::median;
     use super::super::series::Kind;
     use super::*;
 

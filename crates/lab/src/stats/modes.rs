@@ -7,7 +7,8 @@
 //! critical values are those of the uniform distribution, which of all with one mode is the hardest to tell
 //! from two. Single outliers are no second mode: their share of the values bounds the distance.
 
-use super::{float, median};
+use super::median::median;
+use super::number::float;
 
 /// Fewer values cannot show two modes with any certainty.
 const LEAST: usize = 8;

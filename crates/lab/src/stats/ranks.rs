@@ -5,7 +5,8 @@
 //! of a session have in common is removed before, by dividing by the baseline of the same round. For what is
 //! left, the variance is widened by the correlation of neighbours, as for a process of first order.
 
-use super::float;
+use super::median::median;
+use super::number::float;
 
 /// An approximate probability above this needs no exact one: no test takes it for a change.
 const SURELY_NONE: f64 = 0.2;
@@ -30,7 +31,7 @@ pub(crate) fn shift(before: &[f64], after: &[f64], allowed: f64) -> Option<Shift
         .collect();
     differences.sort_by(f64::total_cmp);
     let last = differences.len().checked_sub(1)?;
-    let by = super::median(&differences);
+    let by = median(&differences);
     let widening = widening(before, after);
     let beyond = by.signum() * allowed.min(by.abs());
     let moved: Vec<f64> = after.iter().map(|value| value - beyond).collect();

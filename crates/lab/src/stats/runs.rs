@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::spread;
+use super::median::spread;
 
 /// When a measurement has been repeated often enough.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,8 +63,9 @@ pub(crate) fn is_precise(values: &[f64], within: f64) -> bool {
 mod tests {
     use fastrand::Rng;
 
+    use super::super::interval::interval;
+    use super::super::median::median;
     use super::super::series::Kind;
-    use super::super::{interval, median};
     use super::*;
 
     const TERMS: Precision = Precision {

@@ -36,7 +36,7 @@ impl Kind {
                     noise(random, NOISE) * if slow { factor } else { 1.0 }
                 }
                 Kind::Drifting(part) => {
-                    let at = super::float(index) / super::float(n.max(2) - 1);
+                    let at = super::number::float(index) / super::number::float(n.max(2) - 1);
                     noise(random, NOISE) * (1.0 + part * (at - 0.5))
                 }
                 Kind::Outliers => {
