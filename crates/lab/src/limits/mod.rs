@@ -1,8 +1,8 @@
 //! `cargo xtask limits`: reference measurements, which are plain programs that move the same bytes.
 //! (They were called limits; the command and the JSON keep that name.)
 //!
-//! None of our own crates is used here: a limit that shared code with what is compared to it would
-//! share its mistakes. Each probe runs in a process of its own, so that it can fork while it has one
+//! Of our own crates, only the kernel of the workers is used, so that a reference reads a dataset as fast as
+//! is known; what moves bytes is written anew. Each probe runs in a process of its own, so that it can fork while it has one
 //! thread, and so that one probe's memory is not the next one's.
 
 mod crew;
@@ -14,6 +14,7 @@ mod plan;
 mod probe;
 mod processes;
 mod raw;
+mod reading;
 mod sampling;
 mod sockets;
 mod table;
