@@ -34,6 +34,8 @@ pub struct DatasetArgs {
 
 /// The field of generated datasets.
 pub const GENERATED_FIELD: &str = "val";
+/// Bytes of one of their records.
+pub const GENERATED_ITEMSIZE: u64 = 24;
 
 impl DatasetArgs {
     /// The dataset's path: relative to the workspace's root where it lies there.

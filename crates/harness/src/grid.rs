@@ -50,28 +50,72 @@ impl Grid {
 
 /// Seconds with three digits that count: `12.7 s`, `0.982 s`, `1.24 ms`.
 pub fn seconds(value: f64) -> String {
-    match value {
-        0.0 => "0".to_owned(),
-        v if v.abs() < 1e-3 => format!("{} µs", three_digits(v * 1e6)),
-        v if v.abs() < 1.0 => format!("{} ms", three_digits(v * 1e3)),
-        v => format!("{} s", three_digits(v)),
+    if value == 0.0 {
+        return "0".to_owned();
     }
+    let (factor, unit) = seconds_unit(value);
+    format!("{} {unit}", three_digits(value * factor))
 }
 
-/// A median in seconds, with its ends where they differ from it.
+/// What stands behind a median in a table, for the text above it.
+pub const SPREAD_MEANS: &str = "median [95 % confidence interval] n runs; (min–max) where there are too \
+                                few runs for an interval";
+
+/// A median in seconds with its interval and the number of runs: `178 ms [171–190] n 12`.
 pub fn seconds_spread(spread: &Spread) -> String {
-    let median = seconds(spread.median);
-    let (min, max) = (seconds(spread.min), seconds(spread.max));
-    if min == median && max == median {
-        median
-    } else {
-        format!("{median} ({min} – {max})")
+    let (factor, unit) = seconds_unit(spread.median);
+    figures(&spread.scaled(factor), unit)
+}
+
+/// A median with its interval, or with the range of all measurements where there is none, and with the
+/// number of measurements.
+pub fn figures(spread: &Spread, unit: &str) -> String {
+    let mut text = format!("{} {unit}", three_digits(spread.median));
+    let ends = |[low, high]: [f64; 2]| format!("{}–{}", three_digits(low), three_digits(high));
+    match spread.interval {
+        Some(interval) => text += &format!(" [{}]", ends(interval)),
+        None if spread.min < spread.max => {
+            text += &format!(" ({})", ends([spread.min, spread.max]))
+        }
+        None => {}
+    }
+    if let Some(n) = spread.n {
+        text += &format!(" n {n}");
+    }
+    text
+}
+
+/// The ends of an interval of seconds, in the unit of its middle: `171–190 ms`.
+pub fn seconds_range(middle: f64, [low, high]: [f64; 2]) -> String {
+    let (factor, unit) = seconds_unit(middle);
+    format!(
+        "{}–{} {unit}",
+        three_digits(low * factor),
+        three_digits(high * factor)
+    )
+}
+
+/// What to multiply seconds with, and the unit that they have then.
+fn seconds_unit(value: f64) -> (f64, &'static str) {
+    match value.abs() {
+        v if v > 0.0 && v < 1e-3 => (1e6, "µs"),
+        v if v < 1.0 => (1e3, "ms"),
+        _ => (1.0, "s"),
     }
 }
 
 /// Bytes in MB (10⁶), the unit of the timeline aside: tables compare, they do not count pages.
 pub fn megabytes(bytes: f64) -> String {
     format!("{} MB", three_digits(bytes / 1e6))
+}
+
+/// A parent's or dataset's size in powers of two, as it was asked for: `64 MiB`, `4 GiB`.
+pub fn binary_size(bytes: u64) -> String {
+    match bytes >> 20 {
+        0 => "0".to_owned(),
+        mib if mib % 1024 == 0 => format!("{} GiB", mib / 1024),
+        mib => format!("{mib} MiB"),
+    }
 }
 
 /// Bytes in the unit that suits them, powers of ten: `4.80 GB`, `0.54 MB` as `540 kB`.
@@ -115,23 +159,24 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_of_nothing_is_one_figure() {
-        assert_eq!(
-            seconds_spread(&Spread {
-                median: 1.0,
-                min: 1.0,
-                max: 1.0
-            }),
-            "1.00 s"
-        );
-        assert_eq!(
-            seconds_spread(&Spread {
-                median: 1.0,
-                min: 0.5,
-                max: 2.0
-            }),
-            "1.00 s (500 ms – 2.00 s)"
-        );
+    fn a_median_stands_with_its_interval_or_its_range_and_its_number() {
+        let alone = Spread::of(1.0, 1.0, 1.0);
+        assert_eq!(seconds_spread(&alone), "1.00 s");
+        let few = Spread {
+            n: Some(3),
+            ..Spread::of(1.0, 0.5, 2.0)
+        };
+        assert_eq!(seconds_spread(&few), "1.00 s (0.50–2.00) n 3");
+        let many = Spread {
+            n: Some(12),
+            interval: Some([0.98, 1.03]),
+            ..few
+        };
+        assert_eq!(seconds_spread(&many), "1.00 s [0.98–1.03] n 12");
+        assert_eq!(figures(&many, "×"), "1.00 × [0.98–1.03] n 12");
+        let small = many.scaled(1e-3);
+        assert_eq!(seconds_spread(&small), "1.00 ms [0.98–1.03] n 12");
+        assert_eq!(seconds_range(0.178, small.ends()), "0.98–1.03 ms");
     }
 
     #[test]

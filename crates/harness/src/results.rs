@@ -1,4 +1,5 @@
-//! Where results are kept: `results/<date>-<machine>/`, every file whole or not there.
+//! Where results are kept: `target/handoff/<date>-<machine>/`, every file whole or not there. The folder
+//! `results` of the repository holds records that were committed, and nothing is written there unasked.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,8 +21,8 @@ pub struct Results {
 }
 
 impl Results {
-    /// The directory that was asked for, or else the first of `results/<date>-<machine>`, `…-2`,
-    /// `…-3` in which none of `files` is yet: results are never overwritten unasked.
+    /// The directory of `--out`, or else the first of `target/handoff/<date>-<machine>`, `…-2`, `…-3` in
+    /// which none of `files` is yet: results are never overwritten unasked.
     ///
     /// # Errors
     ///
@@ -36,7 +37,7 @@ impl Results {
             Some(directory) => directory.to_owned(),
             None => {
                 let name = format!("{}-{}", date.strftime("%Y-%m-%d"), machine_slug(machine));
-                free(&workspace::root().join("results"), &name, files)
+                free(&workspace::results(), &name, files)
             }
         };
         fs::create_dir_all(&directory)

@@ -17,6 +17,12 @@ pub fn root() -> PathBuf {
         .to_owned()
 }
 
+/// The directory of results that were given none: among what is built, which git ignores.
+pub fn results() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root().join(target).join("handoff")
+}
+
 /// What was typed to run us, word by word.
 pub fn command_line() -> Vec<String> {
     let arguments = std::env::args_os().skip(1);

@@ -2,10 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use harness::interrupt::Interrupt;
-use report::{StartMethod, Transport};
 
 use crate::{compare, limits, matrix, page, peers};
 
@@ -19,7 +17,7 @@ use crate::{compare, limits, matrix, page, peers};
     after_help = "\
 Examples:
   cargo xtask matrix --records 200M      # every combination, measured and verified
-  cargo xtask compare results/before results/after
+  cargo xtask compare target/handoff/before target/handoff/after
 
 Exit codes: 0 done, 1 failed, 2 usage, 128+n stopped by signal n."
 )]
@@ -33,20 +31,24 @@ enum Command {
     /// Measure every start method × transport × number of workers, every sum verified
     #[command(after_help = "\
 Examples:
-  cargo xtask matrix                                   # 10 million records: some minutes
+  cargo xtask matrix                                   # 10 million records: about ten minutes
   cargo xtask matrix --records 200M --workers 1,4,8
   cargo xtask matrix --start-methods fork --transports mmap,shm --runs 9
   cargo xtask matrix --data mine.npy --field price --out /tmp/mine
 
-Results are saved after every run, and kept when a signal stops it.")]
+Each cell is run until the 95 % confidence interval of its median wall time is within 5 % of it, or
+until its time budget is spent. Results are saved after every run, and kept when a signal stops it.")]
     Matrix(matrix::MatrixArgs),
-    /// Measure what this machine can do at best
-    #[command(after_help = "\
+    /// Take reference measurements: plain programs that move the same bytes
+    #[command(
+        visible_alias = "reference",
+        after_help = "\
 Examples:
   cargo xtask limits
-  cargo xtask limits --probes segment,fork --runs 9")]
+  cargo xtask limits --probes segment,fork --runs 9"
+    )]
     Limits(limits::LimitsArgs),
-    /// Measure Python's executors, joblib, numpy and rayon beside ours, on the same file
+    /// Compare with Python's executors, joblib, numpy and rayon on the same file
     #[command(after_help = "\
 Examples:
   cargo xtask peers
@@ -55,17 +57,24 @@ Examples:
 
 Peers that are not installed are left out, and the table says so.")]
     Peers(peers::PeersArgs),
-    /// Draw the pages of results again: report.html of a matrix, traits.html of start methods
+    /// Regenerate the report pages: report.html of a matrix, traits.html of start methods
     #[command(after_help = "\
 Examples:
-  cargo xtask page results/*
+  cargo xtask page target/handoff/*
   target/release/coordinator traits --format json > DIR/traits.json && cargo xtask page DIR")]
     Page(page::PageArgs),
-    /// Show two matrices side by side, and what changed beyond the noise
+    /// Compare two matrices and report significant changes
     #[command(after_help = "\
 Examples:
-  cargo xtask compare results/before results/after
-  cargo xtask compare results/before results/after --format markdown > change.md")]
+  cargo xtask compare target/handoff/before target/handoff/after
+  cargo xtask compare before after --format markdown > change.md
+  cargo xtask compare before after --fail-above 10     # for continuous integration
+
+A change is reported where the wall time, as a multiple of the baseline of the same round, differs by
+more than 2 % with a probability of error below 5 % for all cells together. Where nothing changed, at
+most one comparison in twenty reports anything.
+
+Exit codes: 0 done, 1 failed or slower than --fail-above allows, 2 usage.")]
     Compare(compare::CompareArgs),
     #[command(name = limits::PROBE, hide = true)]
     Probe {
@@ -94,17 +103,6 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Compare(args) => compare::main(&args),
         Command::Probe { .. } => unreachable!("handled above"),
     }
-}
-
-/// A start method by its word; another word is answered with the known ones.
-pub(crate) fn start_method() -> impl TypedValueParser<Value = StartMethod> {
-    PossibleValuesParser::new(StartMethod::ALL.map(StartMethod::as_str))
-        .try_map(|word| word.parse())
-}
-
-/// A transport by its word; another word is answered with the known ones.
-pub(crate) fn transport() -> impl TypedValueParser<Value = Transport> {
-    PossibleValuesParser::new(Transport::ALL.map(Transport::as_str)).try_map(|word| word.parse())
 }
 
 #[cfg(test)]

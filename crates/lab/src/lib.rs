@@ -13,6 +13,7 @@ mod matrix;
 mod page;
 mod peers;
 mod stats;
+mod values;
 
 use std::process::ExitCode;
 

@@ -43,7 +43,10 @@ pub use count::{ParseCountError, format_count, parse_count};
 pub use doctor::{Doctor, Finding, Grade, PerPages, Trial};
 pub use limits::{Limit, LimitData, Limits, Pages, Touch, Unit, Width};
 pub use machine::{HugePages, Machine};
-pub use matrix::{Beside, Cell, CellReport, CellRun, CellSummary, CellTime, Matrix};
+pub use matrix::{
+    Adaptive, Baseline, BaselineRound, Beside, Cell, CellReport, CellRun, CellSummary, CellTime,
+    Matrix, TwoModes,
+};
 pub use peers::{
     AloneLine, AloneRow, PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, PoolLine, RateLine,
     RateRow, SkippedPeer,

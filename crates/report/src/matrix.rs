@@ -22,10 +22,48 @@ pub struct Matrix {
     pub dataset: Dataset,
     /// What the order of the runs was drawn with.
     pub seed: u64,
-    /// Measured runs of each cell, its warm-up not counted.
+    /// Measured runs of each cell, its warm-up not counted; the greatest number where it is adaptive.
     pub runs: u32,
+    /// The terms of an adaptive number of runs; left out where the number was fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<Adaptive>,
+    /// A plain program's time for the same bytes, measured once a round; left out where it was not
+    /// measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// Every cell, in the order of the table. One that was not reached has no runs and no failure.
     pub cells: Vec<CellReport>,
+}
+
+/// When a cell has been run often enough.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Adaptive {
+    /// Either end of the interval of the median wall time is at most this part of it away.
+    pub within: f64,
+    /// Runs that were made in any case.
+    pub min: u32,
+    /// Runs that were not exceeded.
+    pub max: u32,
+    /// Seconds for the runs of a cell, after which none beyond `min` was begun.
+    pub budget_seconds: f64,
+}
+
+/// What the rows of one round are compared with: a program without workers that reads the same bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// What was measured: `file-read, 2 threads`.
+    pub name: String,
+    /// Its time in each round.
+    pub rounds: Vec<BaselineRound>,
+}
+
+/// The baseline in one round.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BaselineRound {
+    /// The round; 0 is the warm-up and is left out.
+    pub round: u32,
+    /// How long the bytes of the dataset took, the median of several times.
+    pub seconds: f64,
 }
 
 /// One combination of the matrix.
@@ -35,11 +73,11 @@ pub struct Cell {
     pub transport: Transport,
     /// Number of workers, and of batches.
     pub workers: u32,
-    /// How workers come to be.
+    /// How workers are started.
     pub start_method: StartMethod,
 }
 
-/// What became of a cell.
+/// The result of a cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CellReport {
     /// Which.
@@ -61,6 +99,10 @@ pub struct CellReport {
 pub struct CellRun {
     /// Its place in the order of all runs, counted from 0.
     pub position: u64,
+    /// The round in which it was made: each runs every cell at most once. Left out in files of versions
+    /// that ran every cell in every round, where it follows from `position`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
     /// From exec to exit, as its starter saw it.
     pub wall_seconds: f64,
     /// The sum's bits.
@@ -75,16 +117,16 @@ pub struct CellRun {
     pub seconds: Seconds,
     /// What the processes held.
     pub memory: MemoryReport,
-    /// What the machine itself needed, measured next to this run; nothing where that was left out, and
-    /// in files of versions that measured limits once for all runs.
+    /// What a plain program needed, measured next to this run; nothing where that was left out, and
+    /// in files of versions that measured references once for all runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<Beside>,
 }
 
-/// The least that the machine needed, next to a run, for the bytes that the run moved.
+/// A reference measurement: what a plain program needed, next to a run, for the bytes that the run moved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Beside {
-    /// Which of the run's times it is the limit of.
+    /// Which of the run's times it is the reference of.
     pub time: CellTime,
     /// What was measured: `segment-read, 8 processes`.
     pub limit: String,
@@ -92,7 +134,7 @@ pub struct Beside {
     pub seconds: f64,
 }
 
-/// A time of a run that has a limit.
+/// A time of a run that has a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CellTime {
@@ -104,6 +146,17 @@ pub enum CellTime {
     Run,
     /// Filling a segment.
     Share,
+}
+
+/// Two groups of times.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TwoModes {
+    /// Median seconds of the faster group.
+    pub low: f64,
+    /// Median seconds of the slower group.
+    pub high: f64,
+    /// Runs of the slower group.
+    pub in_high: u64,
 }
 
 /// What the runs of a cell come to.
@@ -123,13 +176,23 @@ pub struct CellSummary {
     pub run: Spread,
     /// Seconds of start and run.
     pub total: Spread,
+    /// Seconds of the wall time that no phase counts: exec, exit, freeing memory. Left out in files of
+    /// versions that did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<Spread>,
     /// Median `total` of one worker, same start method and transport, over this one's; null where
     /// that cell is missing.
     pub speed_up: Option<f64>,
-    /// The cell's time as a multiple of the least that the machine needed next to it, the median over
-    /// runs; null where the limit was not measured.
+    /// Two groups of wall times, where there are two: such a cell is not ranked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modes: Option<TwoModes>,
+    /// The cell's time as a multiple of its reference, the median over runs; null where the reference was
+    /// not measured.
     pub limit_multiple: Option<f64>,
-    /// Which of the cell's times that is, and which limit: `run / segment-read, 8 processes`.
+    /// The same with its ends and interval; left out in files of versions that did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_spread: Option<Spread>,
+    /// Which of the cell's times that is, and which reference: `run / segment-read, 8 processes`.
     pub limit: Option<String>,
     /// `share` as a multiple of the fastest way to fill a segment, the median over runs.
     pub share_multiple: Option<f64>,

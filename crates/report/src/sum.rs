@@ -86,7 +86,7 @@ pub struct SumResult {
 }
 
 /// Seconds of each phase. Phases do not overlap; one that the transport does not have is 0.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Seconds {
     /// Opening the dataset; for `inherit`, reading it.
     pub load: f64,

@@ -1,4 +1,4 @@
-//! `cargo xtask compare A B`: two folders of results side by side, and what changed beyond the noise.
+//! `cargo xtask compare A B`: two folders of results side by side, and which cells changed significantly.
 
 mod judge;
 mod table;
@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use report::{Limits, Matrix, format_count};
+use report::{CellReport, Limits, Matrix, format_count};
+
+use judge::{Judged, Pair};
 
 use crate::page::read;
 use harness::exit;
@@ -28,6 +30,9 @@ pub(crate) struct CompareArgs {
     /// Compare also where the datasets have different numbers of records
     #[arg(long)]
     force: bool,
+    /// Exit with code 1 where a significant increase of wall time or memory is above this
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    fail_above: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -44,7 +49,7 @@ pub(crate) struct Folder {
     pub(crate) name: String,
     /// Its matrix.
     pub(crate) matrix: Matrix,
-    /// Its limits, where they were measured.
+    /// Its reference measurements, where they were taken.
     pub(crate) limits: Option<Limits>,
 }
 
@@ -67,14 +72,73 @@ pub(crate) fn main(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         );
         return Ok(ExitCode::from(exit::USAGE));
     }
+    let comparison = Comparison::of(&before, &after);
     print!(
         "{}",
         match args.format {
-            Format::Text => table::terminal(&before, &after),
-            Format::Markdown => table::markdown(&before, &after),
+            Format::Text => table::terminal(&comparison),
+            Format::Markdown => table::markdown(&comparison),
         }
     );
-    Ok(ExitCode::from(exit::DONE))
+    Ok(ExitCode::from(match args.fail_above {
+        Some(percent) if comparison.worst() > percent => {
+            eprintln!("error: a significant increase is above {percent} % (see --fail-above)");
+            exit::FAILED
+        }
+        _ => exit::DONE,
+    }))
+}
+
+/// Two folders, and what the tests say of their cells.
+pub(crate) struct Comparison<'a> {
+    /// A.
+    pub(crate) before: &'a Folder,
+    /// B.
+    pub(crate) after: &'a Folder,
+    /// The cells with figures in both.
+    pub(crate) pairs: Vec<Pair<'a>>,
+    /// Every figure of every pair.
+    pub(crate) judged: Vec<Judged>,
+}
+
+impl<'a> Comparison<'a> {
+    fn of(before: &'a Folder, after: &'a Folder) -> Comparison<'a> {
+        let with_figures = |cell: &&CellReport| cell.summary.is_some();
+        let pairs: Vec<Pair<'a>> = before
+            .matrix
+            .cells
+            .iter()
+            .filter(with_figures)
+            .filter_map(|cell| {
+                let same = |other: &&CellReport| other.cell == cell.cell;
+                let mut others = after.matrix.cells.iter().filter(with_figures);
+                Some((cell, others.find(same)?))
+            })
+            .collect();
+        let judged = judge::judge(&before.matrix, &after.matrix, &pairs);
+        Comparison {
+            before,
+            after,
+            pairs,
+            judged,
+        }
+    }
+
+    /// The greatest significant increase, in percent; 0 where there is none.
+    fn worst(&self) -> f64 {
+        let changed = self.judged.iter().filter(|judged| judged.changed);
+        let increases = changed.map(|judged| (judged.ratio - 1.0) * 100.0);
+        increases.fold(0.0, f64::max)
+    }
+}
+
+/// A percentage that is not negative.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    match number.trim().parse::<f64>() {
+        Ok(percent) if percent.is_finite() && percent >= 0.0 => Ok(percent),
+        _ => Err("expected a percentage of at least 0, such as 10".to_owned()),
+    }
 }
 
 fn open(folder: &Path) -> anyhow::Result<Folder> {

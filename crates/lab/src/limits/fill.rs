@@ -10,9 +10,9 @@ use memmap2::Advice;
 use report::{Limit, Width};
 
 use super::crew::{part, size, timed};
-use super::memory::{samples, within_memory};
 use super::probe::{self, FillWay, Order};
 use super::raw;
+use super::sampling::{samples, within_memory};
 use super::userfault::Fill;
 
 /// More would take longer and say the same: new pages cost the same each.

@@ -6,6 +6,8 @@ use report::{Limit, Pages, Width};
 
 use super::crew::{part, size, timed};
 use super::probe::{self, FillWay, Order};
+use super::reading::Reading;
+use super::sampling::{samples, within_memory};
 use super::{fill, raw};
 
 /// Private memory to read: far beyond any cache, and on any machine.
@@ -38,7 +40,8 @@ pub(crate) fn memory_read(order: &Order, width: Width) -> anyhow::Result<Vec<Lim
 pub(crate) fn file_read(order: &Order, width: Width) -> anyhow::Result<Vec<Limit>> {
     let (file, bytes) = raw::open(&order.data)?;
     let bytes = usize::try_from(bytes)?;
-    let pairs = samples(order, || read_mapped(&file, bytes, width))?;
+    let reading = Reading::of(&order.data);
+    let pairs = samples(order, || read_mapped(&file, &reading, bytes, width))?;
     Ok(probe::touches(probe::FILE_READ, width, bytes, &pairs))
 }
 
@@ -79,9 +82,10 @@ pub(crate) fn segment_read(
         Pages::Huge => FillWay::PreadHuge,
     };
     fill::seconds(&segment, &file, bytes, way, Width::Threads(1))?;
+    let reading = Reading::of(&order.data);
     let mut limits = Vec::new();
     for &width in widths {
-        let pairs = samples(order, || read_mapped(&segment, bytes, width))?;
+        let pairs = samples(order, || read_mapped(&segment, &reading, bytes, width))?;
         limits.extend(in_pages(
             pages,
             probe::touches(probe::SEGMENT_READ, width, bytes, &pairs),
@@ -102,7 +106,8 @@ pub(crate) fn segment_fill_read(
     let bytes = within_memory(bytes)?;
     let segment = raw::segment(bytes as u64)?;
     let filled = fill::seconds(&segment, &file, bytes, way, fillers)?;
-    let read = read_mapped(&segment, bytes, readers)?;
+    let reading = Reading::of(&order.data);
+    let read = read_mapped(&segment, &reading, bytes, readers)?;
     let mut limits = vec![probe::rate(&order.probe.name(), fillers, bytes, &[filled])];
     limits.extend(in_pages(
         way.pages(),
@@ -122,6 +127,7 @@ fn in_pages(pages: Pages, limits: Vec<Limit>) -> impl Iterator<Item = Limit> {
 /// processes map for themselves, as workers do, before the clock runs.
 fn read_mapped(
     file: &(impl std::os::fd::AsFd + Sync),
+    reading: &Reading,
     bytes: usize,
     width: Width,
 ) -> anyhow::Result<[f64; 2]> {
@@ -138,24 +144,8 @@ fn read_mapped(
         let shared = shared.as_ref();
         move || {
             let mapping = own.as_ref().or(shared).expect("one of them is there");
-            raw::read_mapping(&mapping[part(bytes, crew, member)]);
+            reading.read(mapping, part(bytes, crew, member));
         }
     })?;
     Ok([seconds[0], seconds[1]])
-}
-
-/// At most a third of what is available: a segment must not push out the dataset, nor any other
-/// program.
-pub(crate) fn within_memory(bytes: u64) -> anyhow::Result<usize> {
-    let available = super::available_bytes()?;
-    Ok(usize::try_from(bytes.min(available / 3))?)
-}
-
-/// One warm-up, then as many samples as were ordered.
-pub(crate) fn samples<T>(
-    order: &Order,
-    mut measure: impl FnMut() -> anyhow::Result<T>,
-) -> anyhow::Result<Vec<T>> {
-    measure()?;
-    (0..order.samples).map(|_| measure()).collect()
 }

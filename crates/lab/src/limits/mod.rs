@@ -1,16 +1,21 @@
-//! `cargo xtask limits`: what the machine itself needs, with a few lines of straight code each.
+//! `cargo xtask limits`: reference measurements, which are plain programs that move the same bytes.
+//! (They were called limits; the command and the JSON keep that name.)
 //!
-//! None of our own crates is used here: a limit that shared code with what is compared to it would
-//! share its mistakes. Each probe runs in a process of its own, so that it can fork while it has one
+//! Of our own crates, only the kernel of the workers is used, so that a reference reads a dataset as fast as
+//! is known; what moves bytes is written anew. Each probe runs in a process of its own, so that it can fork while it has one
 //! thread, and so that one probe's memory is not the next one's.
 
 mod crew;
+mod dispatch;
 mod fill;
 mod memory;
+pub(crate) mod names;
 mod plan;
 mod probe;
 mod processes;
 mod raw;
+mod reading;
+mod sampling;
 mod sockets;
 mod table;
 mod userfault;
@@ -40,7 +45,7 @@ pub(crate) const PROBE: &str = "probe";
 /// A probe that takes longer has hung.
 const DEADLINE: Duration = Duration::from_secs(600);
 
-/// What can be asked of the limits.
+/// The arguments of `limits`.
 #[derive(Debug, Args)]
 pub(crate) struct LimitsArgs {
     #[command(flatten)]
@@ -51,7 +56,7 @@ pub(crate) struct LimitsArgs {
     /// Samples of each probe, after its warm-up
     #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Where to save [default: results/<date>-<machine>]
+    /// Where to save [default: target/handoff/<date>-<machine>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Use the binaries in this directory instead of building them
@@ -62,11 +67,11 @@ pub(crate) struct LimitsArgs {
     list: bool,
 }
 
-/// Measures the limits, prints and saves them.
+/// Takes the reference measurements, prints and saves them.
 ///
 /// # Errors
 ///
-/// Where nothing can be measured at all; a probe that fails is told in the table and by the code.
+/// Where nothing can be measured at all; a probe that fails is named in the table and gives exit code 1.
 pub(crate) fn main(args: &LimitsArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let cores = std::thread::available_parallelism().context("cannot tell the number of cores")?;
     let mut probes = plan::all(u32::try_from(cores.get())?);
@@ -83,7 +88,7 @@ pub(crate) fn main(args: &LimitsArgs, interrupt: &Interrupt) -> anyhow::Result<E
     }
     if args.list {
         for probe in &probes {
-            println!("{:<28} {}", probe.listed(), table::width(probe.width()));
+            println!("{:<28} {}", probe.listed(), names::width(probe.width()));
         }
         return Ok(ExitCode::from(exit::DONE));
     }
@@ -147,14 +152,14 @@ pub(crate) fn measure(
         },
         limits: Vec::new(),
     };
-    eprintln!("Measuring {} limits of the machine …", plan.probes.len());
+    eprintln!("Taking {} reference measurements …", plan.probes.len());
     let steps = plan.probes.len() as u64;
     let mut progress = Progress::steps("", steps, progress::wanted(plan.quiet)).ticking();
     for probe in &plan.probes {
         progress.about(format!(
             "{}, {}",
             probe.listed(),
-            table::width(probe.width())
+            names::width(probe.width())
         ));
         let order = Order {
             probe: probe.clone(),
@@ -181,7 +186,7 @@ pub(crate) fn measure(
 /// Those of the probe.
 pub(crate) fn probe(order: &str) -> anyhow::Result<ExitCode> {
     let order: Order = serde_json::from_str(order).context("cannot read the order of a probe")?;
-    println!("{}", serde_json::to_string(&probe::run(&order)?)?);
+    println!("{}", serde_json::to_string(&dispatch::run(&order)?)?);
     Ok(ExitCode::from(exit::DONE))
 }
 
@@ -223,16 +228,4 @@ fn not_measured(probe: &Probe, error: &RunError) -> Limit {
 /// Whether a machine may well refuse a probe: huge pages are a matter of its settings.
 fn optional(limit: &Limit) -> bool {
     limit.pages == Some(Pages::Huge) || limit.probe == probe::FORK
-}
-
-/// Memory that could be taken without pushing anything out, as the kernel sees it.
-fn available_bytes() -> anyhow::Result<u64> {
-    let meminfo = std::fs::read_to_string("/proc/meminfo").context("cannot read /proc/meminfo")?;
-    let kib = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .and_then(|kib| kib.parse::<u64>().ok())
-        .context("no MemAvailable in /proc/meminfo")?;
-    Ok(kib << 10)
 }

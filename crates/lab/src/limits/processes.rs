@@ -12,6 +12,7 @@ use report::{Limit, Pages, Width};
 
 use super::probe::{self, Order};
 use super::raw;
+use super::sampling::available_bytes;
 
 /// The hidden command of xtask that answers with one byte and ends.
 pub(crate) const ANSWER: &str = "answer";
@@ -21,7 +22,7 @@ const OFTEN: u32 = 4;
 /// Forks a parent that holds `bytes` of touched private memory.
 pub(crate) fn fork(order: &Order, bytes: u64, pages: Pages) -> anyhow::Result<Vec<Limit>> {
     let gib = bytes >> 30;
-    if bytes > super::available_bytes()? / 2 {
+    if bytes > available_bytes()? / 2 {
         anyhow::bail!("not enough memory for a parent of {gib} GiB");
     }
     let memory = raw::filled_memory(usize::try_from(bytes)?, pages == Pages::Huge)?;

@@ -1,8 +1,10 @@
-//! The limits as a table.
+//! The reference measurements as a table.
 
-use report::{Limit, Limits, Pages, Touch, Unit, Width};
+use report::{Limit, Limits, Pages, Touch, Unit};
 
-use harness::grid::{Grid, seconds_spread, three_digits};
+use super::names::{unit, width};
+
+use harness::grid::{Grid, SPREAD_MEANS, figures, seconds_spread};
 
 /// The table for a terminal.
 pub(crate) fn terminal(limits: &Limits) -> String {
@@ -12,21 +14,11 @@ pub(crate) fn terminal(limits: &Limits) -> String {
 /// The table as a Markdown page.
 pub(crate) fn markdown(limits: &Limits) -> String {
     format!(
-        "# Limits\n\n{}\n\nMedian (least – most). First: page tables are filled on the way; again: \
-         they are there.\n\n{}",
+        "# Reference measurements\n\n{}\n\nA value is the {SPREAD_MEANS}. First: page tables are \
+         filled during the measurement; again: they are there.\n\n{}",
         heading(limits),
         grid(limits).for_markdown(),
     )
-}
-
-/// `1 thread`, `8 processes`.
-pub(crate) fn width(width: Width) -> String {
-    match width {
-        Width::Threads(1) => "1 thread".to_owned(),
-        Width::Threads(n) => format!("{n} threads"),
-        Width::Processes(1) => "1 process".to_owned(),
-        Width::Processes(n) => format!("{n} processes"),
-    }
 }
 
 fn heading(limits: &Limits) -> String {
@@ -43,7 +35,7 @@ fn heading(limits: &Limits) -> String {
 }
 
 fn grid(limits: &Limits) -> Grid {
-    let mut grid = Grid::new(&["limit", "by", "pages", "touch", "value"], 4);
+    let mut grid = Grid::new(&["reference", "by", "pages", "touch", "value"], 4);
     for limit in &limits.limits {
         let pages = match limit.pages {
             None => "",
@@ -72,16 +64,7 @@ fn value(limit: &Limit) -> String {
         return format!("not measured: {reason}");
     };
     match limit.unit {
-        Unit::GigabytesPerSecond => format!(
-            "{} GB/s ({} – {})",
-            three_digits(spread.median),
-            three_digits(spread.min),
-            three_digits(spread.max),
-        ),
-        Unit::Microseconds => seconds_spread(&report::Spread {
-            median: spread.median / 1e6,
-            min: spread.min / 1e6,
-            max: spread.max / 1e6,
-        }),
+        Unit::GigabytesPerSecond => figures(&spread, unit(limit.unit)),
+        Unit::Microseconds => seconds_spread(&spread.scaled(1e-6)),
     }
 }

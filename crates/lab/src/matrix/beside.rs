@@ -1,25 +1,24 @@
-//! Each run of a cell beside the least time that the machine itself needs for the same bytes, measured
-//! next to it: a machine that other programs use, or whose memory comes from elsewhere, is a different
-//! one a minute later.
+//! The reference of each run: the time of a plain program for the same bytes, measured next to the run. A
+//! machine that other programs use, or whose memory comes from a hypervisor, is another one a minute later.
 //!
-//! | transport | the cell's time | the limit |
+//! | transport | the cell's time | the reference |
 //! | --- | --- | --- |
 //! | `mmap` | exec to exit | reading the mapped file, first touch, as many threads as the cell can use |
 //! | `inherit` | `total` | reading private memory, as many threads as the cell can use |
 //! | `shm` | `run` | reading a filled segment, first touch, as many processes |
 //! | `bytes`, `serde` | `run` | the fastest stream of the file through one socketpair |
 //!
-//! With several workers `bytes` can be below 1: its sender never waits for one reader to wake.
-//!
-//! Besides, `share` of `shm` is set beside the fastest way to fill a segment. Which way and which stream
-//! are the fastest is what the limits tell that were measured before all runs.
+//! Besides, `share` of `shm` is compared with the fastest way to fill a segment. Which way and which stream
+//! are the fastest is known from the reference measurements before all runs. A reference is no bound: see
+//! `faster.rs`.
 
 use report::{
-    Beside, Cell, CellRun, CellSummary, CellTime, Limit, Limits, Touch, Transport, Unit, Width,
+    Beside, Cell, CellRun, CellSummary, CellTime, Limit, Limits, Spread, Touch, Transport, Unit,
+    Width,
 };
 
-use crate::limits::{Probe, SEGMENT_FILL, fills, streams};
-use crate::stats::spread;
+use crate::limits::{Probe, SEGMENT_FILL, fills, names, streams};
+use crate::stats::{float, spread};
 
 /// What to measure next to the runs of a cell; nothing where no such probe could run before.
 pub(crate) fn probe(cell: Cell, limits: &Limits) -> Option<Probe> {
@@ -44,7 +43,7 @@ pub(crate) fn probe(cell: Cell, limits: &Limits) -> Option<Probe> {
 }
 
 /// What a probe found, for a run of `transport` that moved so many bytes.
-pub(crate) fn told(transport: Transport, bytes: u64, limits: &[Limit]) -> Vec<Beside> {
+pub(crate) fn found(transport: Transport, bytes: u64, limits: &[Limit]) -> Vec<Beside> {
     limits
         .iter()
         .filter(|limit| limit.unit == Unit::GigabytesPerSecond && limit.touch != Some(Touch::Again))
@@ -57,26 +56,27 @@ pub(crate) fn told(transport: Transport, bytes: u64, limits: &[Limit]) -> Vec<Be
             };
             Some(Beside {
                 time,
-                limit: name(limit),
+                limit: names::name(limit),
                 seconds: at_rate(bytes, limit.value?.median),
             })
         })
         .collect()
 }
 
-/// Fills in the multiples that the cell's runs come to.
+/// Fills in a cell's multiples of its references.
 pub(crate) fn fill_in(summary: &mut CellSummary, runs: &[&CellRun]) {
     for time in [CellTime::Wall, CellTime::Total, CellTime::Run] {
-        if let Some((multiple, limit)) = multiple(runs, time) {
-            summary.limit_multiple = Some(multiple);
+        if let Some((multiples, limit)) = multiples(runs, time) {
+            summary.limit_multiple = Some(multiples.median);
+            summary.limit_spread = Some(multiples);
             summary.limit = Some(format!("{} / {limit}", word(time)));
         }
     }
-    summary.share_multiple = multiple(runs, CellTime::Share).map(|(multiple, _)| multiple);
+    summary.share_multiple = multiples(runs, CellTime::Share).map(|(share, _)| share.median);
 }
 
-/// The median over runs, and the limit's name.
-fn multiple<'a>(runs: &[&'a CellRun], time: CellTime) -> Option<(f64, &'a str)> {
+/// The multiples of all runs, and the reference's name.
+fn multiples<'a>(runs: &[&'a CellRun], time: CellTime) -> Option<(Spread, &'a str)> {
     let pairs: Vec<(f64, &Beside)> = runs
         .iter()
         .flat_map(|run| run.beside.iter().map(|beside| (*run, beside)))
@@ -84,7 +84,7 @@ fn multiple<'a>(runs: &[&'a CellRun], time: CellTime) -> Option<(f64, &'a str)> 
         .map(|(run, beside)| (seconds(run, time) / beside.seconds, beside))
         .collect();
     let multiples = spread(pairs.iter().map(|(multiple, _)| *multiple))?;
-    Some((multiples.median, &pairs.first()?.1.limit))
+    Some((multiples, &pairs.first()?.1.limit))
 }
 
 fn seconds(run: &CellRun, time: CellTime) -> f64 {
@@ -105,16 +105,6 @@ fn word(time: CellTime) -> &'static str {
     }
 }
 
-/// A limit as words: `segment-read, 8 processes`.
-pub(crate) fn name(limit: &Limit) -> String {
-    match limit.width {
-        Width::Threads(1) => format!("{}, 1 thread", limit.probe),
-        Width::Threads(n) => format!("{}, {n} threads", limit.probe),
-        Width::Processes(1) => format!("{}, 1 process", limit.probe),
-        Width::Processes(n) => format!("{}, {n} processes", limit.probe),
-    }
-}
-
 /// Which of these probes was the fastest.
 fn fastest(probes: impl IntoIterator<Item = Probe>, limits: &Limits) -> Option<Probe> {
     let rate = |probe: &Probe| {
@@ -129,14 +119,14 @@ fn fastest(probes: impl IntoIterator<Item = Probe>, limits: &Limits) -> Option<P
         .map(|(_, probe)| probe)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no dataset has 2^53 bytes")]
-fn at_rate(bytes: u64, gigabytes_per_second: f64) -> f64 {
-    bytes as f64 / (gigabytes_per_second * 1e9)
+/// Seconds for so many bytes.
+pub(crate) fn at_rate(bytes: u64, gigabytes_per_second: f64) -> f64 {
+    float(bytes) / (gigabytes_per_second * 1e9)
 }
 
 #[cfg(test)]
 mod tests {
-    use report::{LimitData, Spread, StartMethod};
+    use report::{LimitData, StartMethod};
 
     use super::super::{sample, summary};
     use super::*;
@@ -149,11 +139,7 @@ mod tests {
             pages: None,
             touch,
             unit: Unit::GigabytesPerSecond,
-            value: Some(Spread {
-                median: rate,
-                min: rate,
-                max: rate,
-            }),
+            value: Some(Spread::of(rate, rate, rate)),
             samples: vec![rate],
             note: None,
         }
@@ -181,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_set_beside_the_fastest_way_that_was_found() {
-        let found = limits(vec![
+    fn a_run_is_compared_with_the_fastest_probe() {
+        let measured = limits(vec![
             limit("segment-fill-write", Width::Threads(1), None, 1.2),
             limit("segment-fill-pread", Width::Threads(2), None, 9.6),
             limit("segment-filler", Width::Threads(2), None, 99.0),
@@ -191,17 +177,17 @@ mod tests {
             limit("socket-stream-sendfile", Width::Processes(2), None, 5.0),
         ]);
         assert_eq!(
-            probe(cell(Transport::Shm), &found),
+            probe(cell(Transport::Shm), &measured),
             Some(Probe::SegmentFillRead {
                 way: FillWay::Pread,
                 fillers: Width::Threads(2),
                 readers: Width::Processes(4),
             })
         );
-        let stream = probe(cell(Transport::Bytes), &found).unwrap();
+        let stream = probe(cell(Transport::Bytes), &measured).unwrap();
         assert_eq!(stream.name(), "socket-stream-sendfile");
         assert_eq!(
-            probe(cell(Transport::Mmap), &found),
+            probe(cell(Transport::Mmap), &measured),
             Some(Probe::FileRead(Width::Threads(2)))
         );
         let nothing = limits(Vec::new());
@@ -235,11 +221,11 @@ mod tests {
                     99.0,
                 ),
             ];
-            run.beside = told(Transport::Shm, 2_400_000_000, &limits);
+            run.beside = found(Transport::Shm, 2_400_000_000, &limits);
         }
         summary::summarise(&mut matrix);
         let summary = matrix.cells[0].summary.as_ref().unwrap();
-        // 1 s beside 0.5, 2 s beside 1, 3 s beside 1; 0.5 s beside 0.25, 0.5 and 1.
+        // 1 s to 0.5, 2 s to 1, 3 s to 1; 0.5 s to 0.25, 0.5 and 1.
         assert_eq!(summary.limit_multiple, Some(2.0));
         assert_eq!(
             summary.limit.as_deref(),

@@ -1,63 +1,87 @@
 //! `cargo xtask matrix`: every start method × transport × number of workers, each sum verified.
 
 mod beside;
+mod faster;
 mod plan;
+mod rank;
 mod run;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod save;
+mod status;
 mod summary;
 mod table;
 
-pub(crate) use beside::name as limit_name;
-
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Args;
-use report::{SCHEMA, StartMethod, Transport};
+use report::{
+    Adaptive, Baseline, Cell, Limits, Machine, Matrix, SCHEMA, StartMethod, Sum, Transport,
+};
 
-use crate::cli;
 use crate::limits;
 use crate::page;
+use crate::stats::{Precision, Repeat};
+use crate::values;
 use harness::dataset::DatasetArgs;
 use harness::exit;
 use harness::interrupt::Interrupt;
 use harness::results::Results;
 use harness::workspace::{self, Binaries};
 
-/// What can be asked of the matrix.
+pub(crate) use rank::{Place, Ranking, ranked};
+pub(crate) use status::Status;
+pub(crate) use summary::other_seconds;
+pub(crate) use table::two_modes;
+
+/// How far either end of the interval of a median may be from it, as a part of the median.
+const WITHIN: f64 = 0.05;
+
+/// The arguments of `matrix`.
 #[derive(Debug, Args)]
 pub(crate) struct MatrixArgs {
     #[command(flatten)]
     dataset: DatasetArgs,
     /// Start methods to run [default: fork,spawn,forkserver]
     #[arg(long, value_name = "METHOD", value_delimiter = ',', hide_possible_values = true,
-          value_parser = cli::start_method())]
+          value_parser = values::start_method())]
     start_methods: Vec<StartMethod>,
     /// Transports to run [default: bytes,serde,shm,mmap,inherit]
     #[arg(long, value_name = "TRANSPORT", value_delimiter = ',', hide_possible_values = true,
-          value_parser = cli::transport())]
+          value_parser = values::transport())]
     transports: Vec<Transport>,
-    /// Numbers of workers to run
-    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,4,8",
+    /// Numbers of workers to run [default: 1,4,8 and the number of processors]
+    #[arg(long, value_name = "N", value_delimiter = ',',
           value_parser = clap::value_parser!(u32).range(1..))]
     workers: Vec<u32>,
-    /// Measured runs of each cell, after its warm-up
-    #[arg(long, value_name = "R", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    runs: u32,
-    /// What the order of the runs is drawn with
+    /// Run each cell exactly this number of times after its warm-up, whatever the precision
+    #[arg(long, value_name = "R", conflicts_with_all = ["budget", "min_runs", "max_runs"],
+          value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
+    /// Seconds that the runs of one cell may take before it ends with the precision that it has
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    budget: u64,
+    /// Runs that each cell gets in any case
+    #[arg(long, value_name = "R", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
+    min_runs: u32,
+    /// Runs that no cell exceeds
+    #[arg(long, value_name = "R", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    max_runs: u32,
+    /// Seed of the order of the runs
     #[arg(long, default_value_t = 42)]
     seed: u64,
-    /// Where to save [default: results/<date>-<machine>]
+    /// Where to save [default: target/handoff/<date>-<machine>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Seconds that one run may take
     #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
-    /// Leave out measuring the machine's limits, and the multiples of them
-    #[arg(long)]
+    /// Take no reference measurements and no baseline: faster, but `compare` can then not tell a change of
+    /// the program from one of the machine
+    #[arg(long, visible_alias = "no-reference")]
     no_limits: bool,
     /// Write all measured runs as one trace for Perfetto or chrome://tracing; writing it lengthens
     /// each run's wall a little, but no other time
@@ -75,15 +99,22 @@ pub(crate) struct MatrixArgs {
 ///
 /// # Errors
 ///
-/// Where nothing can be measured at all; a cell that fails is told in the table and by the code.
+/// Where nothing can be measured at all; a cell that fails is named in the table and gives exit code 1.
 pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
-    let cells = match plan::cells(&args.start_methods, &args.transports, &args.workers) {
+    let cells = match args.cells()? {
         Ok(cells) => cells,
         Err(error) => {
             eprintln!("error: {error}");
             return Ok(ExitCode::from(exit::USAGE));
         }
     };
+    if args.min_runs > args.max_runs {
+        eprintln!(
+            "error: --min-runs {} exceeds --max-runs {}",
+            args.min_runs, args.max_runs
+        );
+        return Ok(ExitCode::from(exit::USAGE));
+    }
     if args.list {
         for cell in &cells {
             println!(
@@ -93,7 +124,10 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
         }
         return Ok(ExitCode::from(exit::DONE));
     }
+    measure(args, cells, interrupt)
+}
 
+fn measure(args: &MatrixArgs, cells: Vec<Cell>, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let needed = ["coordinator", "worker", "datagen"];
     let binaries = match &args.bin_dir {
         Some(directory) => Binaries::in_directory(directory, &needed)?,
@@ -117,34 +151,8 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
         &described.machine,
         &["matrix.json", "limits.json"],
     )?;
-    let limits = if args.no_limits {
-        None
-    } else {
-        let plan = limits::Plan {
-            data: data.clone(),
-            probes: limits::for_cells(&cells, described.machine.cores),
-            samples: 3,
-            quiet: args.dataset.quiet,
-        };
-        Some(limits::measure(
-            &plan,
-            &described.machine,
-            &results,
-            interrupt,
-        )?)
-    };
-
-    let matrix = report::Matrix {
-        schema: SCHEMA,
-        version: described.version,
-        date: date.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        command: workspace::command_line(),
-        machine: described.machine,
-        dataset: described.dataset,
-        seed: args.seed,
-        runs: args.runs,
-        cells: cells.into_iter().map(run::not_run_yet).collect(),
-    };
+    let limits = args.references(&data, &cells, &described.machine, &results, interrupt)?;
+    let matrix = args.matrix(cells, described, &date);
     let job = run::Job {
         binaries: &binaries,
         data: &data,
@@ -153,6 +161,7 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
         timeout,
         limits: limits.as_ref(),
         results: &results,
+        repeat: args.repeat(),
         trace: args.trace.as_deref(),
         quiet: args.dataset.quiet,
     };
@@ -162,7 +171,7 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
     print!("{}", table::terminal(&matrix));
     eprintln!("Saved in {}", results.directory().display());
     for page in pages {
-        eprintln!("To look at: {}", results.directory().join(page).display());
+        eprintln!("Report: {}", results.directory().join(page).display());
     }
     if let Some(stopped) = stopped {
         eprintln!("{stopped}; the runs made so far are kept");
@@ -174,4 +183,80 @@ pub(crate) fn main(args: &MatrixArgs, interrupt: &Interrupt) -> anyhow::Result<E
     } else {
         exit::FAILED
     }))
+}
+
+impl MatrixArgs {
+    fn cells(&self) -> anyhow::Result<Result<Vec<Cell>, plan::PlanError>> {
+        let workers = if self.workers.is_empty() {
+            let cores = std::thread::available_parallelism();
+            let cores = cores.context("cannot determine the number of processors")?;
+            plan::default_workers(u32::try_from(cores.get())?)
+        } else {
+            self.workers.clone()
+        };
+        Ok(plan::cells(&self.start_methods, &self.transports, &workers))
+    }
+
+    fn repeat(&self) -> Repeat {
+        match self.runs {
+            Some(runs) => Repeat::Fixed(runs),
+            None => Repeat::Adaptive(Precision {
+                within: WITHIN,
+                min: self.min_runs,
+                max: self.max_runs,
+                budget: Duration::from_secs(self.budget),
+            }),
+        }
+    }
+
+    /// The reference measurements that tell which probes belong to which cell; none where not wanted.
+    fn references(
+        &self,
+        data: &Path,
+        cells: &[Cell],
+        machine: &Machine,
+        results: &Results,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Option<Limits>> {
+        if self.no_limits {
+            return Ok(None);
+        }
+        let plan = limits::Plan {
+            data: data.to_owned(),
+            probes: limits::for_cells(cells, machine.cores),
+            samples: 3,
+            quiet: self.dataset.quiet,
+        };
+        limits::measure(&plan, machine, results, interrupt).map(Some)
+    }
+
+    /// The matrix before its first run.
+    fn matrix(&self, cells: Vec<Cell>, described: Sum, date: &jiff::Zoned) -> Matrix {
+        let repeat = self.repeat();
+        let cores = described.machine.cores;
+        Matrix {
+            schema: SCHEMA,
+            version: described.version,
+            date: date.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            command: workspace::command_line(),
+            machine: described.machine,
+            dataset: described.dataset,
+            seed: self.seed,
+            runs: self.runs.unwrap_or(0),
+            adaptive: match repeat {
+                Repeat::Fixed(_) => None,
+                Repeat::Adaptive(terms) => Some(Adaptive {
+                    within: terms.within,
+                    min: terms.min,
+                    max: terms.max,
+                    budget_seconds: terms.budget.as_secs_f64(),
+                }),
+            },
+            baseline: (!self.no_limits).then(|| Baseline {
+                name: run::baseline_name(cores),
+                rounds: Vec::new(),
+            }),
+            cells: cells.into_iter().map(plan::not_run_yet).collect(),
+        }
+    }
 }

@@ -1,11 +1,9 @@
-//! From what was asked to the cells and the order of their runs.
+//! From the command line to the cells, and the order of the runs of a round.
 
-use report::{Cell, Dataset, StartMethod, Transport};
+use report::{Cell, CellReport, Dataset, StartMethod, Transport};
 
 use crate::stats::shuffle;
-
-/// Bytes of a record in the study's layout, the only one that `serde` carries.
-const STUDY_ITEMSIZE: u64 = 24;
+use harness::dataset::{GENERATED_FIELD, GENERATED_ITEMSIZE};
 
 /// A choice that leaves no cell of something that was asked for by name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,13 +16,32 @@ pub(crate) enum PlanError {
     InheritWithoutFork,
 }
 
-/// One run: which cell, in which round. Round 0 is the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Turn {
-    /// Index of the cell.
-    pub(crate) cell: usize,
-    /// Round, counted from 0.
-    pub(crate) round: u32,
+/// One turn of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Turn {
+    /// The baseline that all runs of the round are compared with.
+    Baseline,
+    /// A run of the cell with this index.
+    Cell(usize),
+}
+
+/// A cell before its first run.
+pub(crate) fn not_run_yet(cell: Cell) -> CellReport {
+    CellReport {
+        cell,
+        runs: Vec::new(),
+        summary: None,
+        failed: None,
+        void: None,
+    }
+}
+
+/// The default numbers of workers: those of the original study, and as many as there are processors.
+pub(crate) fn default_workers(cores: u32) -> Vec<u32> {
+    let mut workers = vec![1, 4, 8, cores];
+    workers.sort_unstable();
+    workers.dedup();
+    workers
 }
 
 /// The cells of every combination that can work, in the order of the table. An empty list of
@@ -72,24 +89,19 @@ pub(crate) fn cells(
     Ok(cells)
 }
 
-/// Leaves out the cells that a dataset does not fit: `serde` carries the study's layout only.
+/// Leaves out the cells that a dataset does not fit: `serde` carries the layout of generated data only.
 pub(crate) fn without_unfit(cells: Vec<Cell>, dataset: &Dataset) -> Vec<Cell> {
-    let fits = dataset.itemsize == STUDY_ITEMSIZE && dataset.field.as_deref() == Some("val");
+    let fits =
+        dataset.itemsize == GENERATED_ITEMSIZE && dataset.field.as_deref() == Some(GENERATED_FIELD);
     cells
         .into_iter()
         .filter(|cell| fits || cell.transport != Transport::Serde)
         .collect()
 }
 
-/// Every cell's warm-up, then round after round of all cells, each round in an order of its own, so
-/// that what drifts in the machine meets all cells alike.
-pub(crate) fn turns(cells: usize, runs: u32, seed: u64) -> Vec<Turn> {
-    let mut turns = Vec::new();
-    for round in 0..=runs {
-        let mut order: Vec<Turn> = (0..cells).map(|cell| Turn { cell, round }).collect();
-        shuffle(&mut order, seed.wrapping_add(u64::from(round)));
-        turns.extend(order);
-    }
+/// The turns of a round in an order of its own, so that what drifts in the machine affects all alike.
+pub(crate) fn order(mut turns: Vec<Turn>, round: u32, seed: u64) -> Vec<Turn> {
+    shuffle(&mut turns, seed.wrapping_add(u64::from(round)));
     turns
 }
 
@@ -128,21 +140,29 @@ mod tests {
     }
 
     #[test]
-    fn each_round_holds_every_cell_once_and_the_seed_decides_the_order() {
-        let order = turns(13, 3, 42);
-        assert_eq!(order.len(), 13 * 4);
-        for (round, chunk) in (0_u32..).zip(order.chunks(13)) {
-            assert!(chunk.iter().all(|turn| turn.round == round));
-            let mut indices: Vec<usize> = chunk.iter().map(|turn| turn.cell).collect();
-            indices.sort_unstable();
-            assert_eq!(indices, (0..13).collect::<Vec<_>>());
-        }
-        assert_eq!(order, turns(13, 3, 42));
-        assert_ne!(order, turns(13, 3, 43));
+    fn a_round_holds_every_turn_once_and_the_seed_decides_the_order() {
+        let turns: Vec<Turn> = std::iter::once(Turn::Baseline)
+            .chain((0..13).map(Turn::Cell))
+            .collect();
+        let first = order(turns.clone(), 1, 42);
+        assert_eq!(first, order(turns.clone(), 1, 42));
+        assert_ne!(first, order(turns.clone(), 2, 42));
+        assert_ne!(first, order(turns.clone(), 1, 52));
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, turns);
+        assert_ne!(first, turns);
     }
 
     #[test]
-    fn serde_is_for_the_study_layout() {
+    fn the_default_has_a_row_for_all_processors() {
+        assert_eq!(default_workers(2), [1, 2, 4, 8]);
+        assert_eq!(default_workers(8), [1, 4, 8]);
+        assert_eq!(default_workers(64), [1, 4, 8, 64]);
+    }
+
+    #[test]
+    fn serde_is_for_the_layout_of_generated_data() {
         let dataset = |itemsize, field: &str| Dataset {
             path: "d.npy".to_owned(),
             shards: None,

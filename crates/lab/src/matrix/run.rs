@@ -1,15 +1,16 @@
-//! Runs the cells, round by round, and saves what there is after every one.
+//! Runs the cells, round by round, and saves the results after every run.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use progress::Progress;
-use report::{Beside, Cell, CellReport, CellRun, Limits, Matrix, Sum, format_count};
+use report::{BaselineRound, Beside, Cell, CellRun, Limits, Matrix, Sum, Width, format_count};
 
 use super::plan::{self, Turn};
 use super::{beside, save, summary};
-use crate::limits;
+use crate::limits::{self, Order, Probe, names};
 use crate::page::{self, Timeline, Trace};
+use crate::stats::Repeat;
 use harness::dataset;
 use harness::interrupt::{Interrupt, Interrupted};
 use harness::process::{self, RunError};
@@ -29,86 +30,194 @@ pub(crate) struct Job<'a> {
     pub(crate) field: Option<&'a str>,
     /// How long one run may take.
     pub(crate) timeout: Duration,
-    /// What tells how to measure what runs are set beside.
+    /// The reference measurements before all runs, which say how to take those next to each run.
     pub(crate) limits: Option<&'a Limits>,
     /// Where everything is saved.
     pub(crate) results: &'a Results,
+    /// How often to run a cell.
+    pub(crate) repeat: Repeat,
     /// Where the traces of all runs are wanted.
     pub(crate) trace: Option<&'a Path>,
     /// Whether to draw no progress.
     pub(crate) quiet: bool,
 }
 
-/// A cell before its first run.
-pub(crate) fn not_run_yet(cell: Cell) -> CellReport {
-    CellReport {
-        cell,
-        runs: Vec::new(),
-        summary: None,
-        failed: None,
-        void: None,
-    }
-}
+/// Times that the baseline is measured in a round: its median is steadier than a single one.
+const BASELINE_SAMPLES: u32 = 3;
 
-/// Runs every turn of the matrix, until the end or until a signal.
+/// Runs every cell as often as it needs, until the end or until a signal.
 ///
 /// # Errors
 ///
 /// Where results cannot be saved.
 pub(crate) fn all(
-    mut matrix: Matrix,
+    matrix: Matrix,
     job: &Job<'_>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<(Matrix, Option<Interrupted>)> {
-    let turns = plan::turns(matrix.cells.len(), matrix.runs, matrix.seed);
+    let (least, most) = job.repeat.range();
+    let runs = if least == most {
+        format!("{most} runs")
+    } else {
+        format!("{least} to {most} runs")
+    };
     eprintln!(
-        "{} cells × (1 warm-up + {} runs) over {} records, order drawn with seed {}",
+        "{} cells × (1 warm-up + {runs}) over {} records, order from seed {}",
         matrix.cells.len(),
-        matrix.runs,
         format_count(matrix.dataset.records),
         matrix.seed,
     );
-    let steps = turns.len() as u64;
-    let mut progress = Progress::steps("", steps, progress::wanted(job.quiet)).ticking();
-    let mut timelines = Vec::new();
-    let mut trace = job.trace.map(|_| Trace::new()).transpose()?;
-    let mut stopped = None;
-    for (position, turn) in (0_u64..).zip(turns) {
-        let cell = matrix.cells[turn.cell].cell;
-        progress.about(label(cell));
-        if matrix.cells[turn.cell].failed.is_none() {
-            match pair(cell, turn, job, trace.as_ref(), interrupt) {
-                Ok((mut run, sum)) => {
-                    run.position = position;
-                    // A warm-up proves that the cell can run at all; its figures are not the cell's.
-                    if turn.round > 0 {
-                        matrix.cells[turn.cell].runs.push(run);
-                        timelines.push(Timeline::new(cell, position, &sum));
-                        if let Some(trace) = &mut trace {
-                            trace.take(&format!("{position}: {}", label(cell)))?;
-                        }
-                    }
-                }
-                Err(RunError::Interrupted(interrupted)) => {
-                    stopped = Some(interrupted);
-                    break;
-                }
-                Err(error) => {
-                    progress.line(&format!("{}: {error}", label(cell)));
-                    matrix.cells[turn.cell].failed = Some(error.to_string());
-                }
-            }
-            summary::summarise(&mut matrix);
-            save::matrix(&matrix, job.results)?;
-            page::save_timelines(&timelines, job.results)?;
-        }
-        progress.step();
-    }
-    drop(progress);
+    let steps = matrix.cells.len() as u64 * u64::from(most + 1);
+    let mut session = Session {
+        spent: vec![Duration::ZERO; matrix.cells.len()],
+        position: 0,
+        timelines: Vec::new(),
+        trace: job.trace.map(|_| Trace::new()).transpose()?,
+        progress: Progress::steps("", steps, progress::wanted(job.quiet)).ticking(),
+        matrix,
+        job,
+    };
+    let stopped = session.rounds(most, interrupt)?;
+    let Session { matrix, trace, .. } = session;
     if let (Some(trace), Some(path)) = (&trace, job.trace) {
         trace.save(path)?;
     }
     Ok((matrix, stopped))
+}
+
+/// The matrix while it is run.
+struct Session<'a> {
+    matrix: Matrix,
+    job: &'a Job<'a>,
+    /// Time that the measured runs of each cell took, their references included.
+    spent: Vec<Duration>,
+    /// Runs that were begun.
+    position: u64,
+    timelines: Vec<Timeline>,
+    trace: Option<Trace>,
+    progress: Progress,
+}
+
+impl Session<'_> {
+    /// Round after round of the cells that need another run. Round 0 is the warm-up of all.
+    fn rounds(&mut self, most: u32, interrupt: &Interrupt) -> anyhow::Result<Option<Interrupted>> {
+        for round in 0..=most {
+            let cells: Vec<usize> = (0..self.matrix.cells.len())
+                .filter(|&index| round == 0 || self.needs_another(index))
+                .collect();
+            if cells.is_empty() {
+                break;
+            }
+            let skipped = self.matrix.cells.len() - cells.len();
+            (0..skipped).for_each(|_| self.progress.step());
+            let mut turns: Vec<Turn> = cells.into_iter().map(Turn::Cell).collect();
+            if round > 0 && self.matrix.baseline.is_some() {
+                turns.push(Turn::Baseline);
+            }
+            for turn in plan::order(turns, round, self.matrix.seed) {
+                let stopped = match turn {
+                    Turn::Baseline => self.baseline(round, interrupt)?,
+                    Turn::Cell(index) => self.cell(index, round, interrupt)?,
+                };
+                if stopped.is_some() {
+                    return Ok(stopped);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn needs_another(&self, index: usize) -> bool {
+        let cell = &self.matrix.cells[index];
+        let counting = cell.runs.iter().filter(|run| !run.seconds.void);
+        let walls: Vec<f64> = counting.map(|run| run.wall_seconds).collect();
+        cell.failed.is_none() && self.job.repeat.again(&walls, self.spent[index])
+    }
+
+    /// One run of a cell, and what follows from it.
+    fn cell(
+        &mut self,
+        index: usize,
+        round: u32,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Option<Interrupted>> {
+        let cell = self.matrix.cells[index].cell;
+        self.progress.about(label(cell));
+        let began = Instant::now();
+        match pair(cell, round, self.job, self.trace.as_ref(), interrupt) {
+            Ok((run, sum)) => {
+                // A warm-up proves that the cell can run at all; its figures are not the cell's.
+                if round > 0 {
+                    self.spent[index] += began.elapsed();
+                    self.keep(index, run, &sum)?;
+                }
+            }
+            Err(RunError::Interrupted(interrupted)) => return Ok(Some(interrupted)),
+            Err(error) => {
+                self.progress.line(&format!("{}: {error}", label(cell)));
+                self.matrix.cells[index].failed = Some(error.to_string());
+            }
+        }
+        self.position += 1;
+        summary::summarise(&mut self.matrix);
+        save::matrix(&self.matrix, self.job.results)?;
+        page::save_timelines(&self.timelines, self.job.results)?;
+        self.progress.step();
+        Ok(None)
+    }
+
+    fn keep(&mut self, index: usize, mut run: CellRun, sum: &Sum) -> anyhow::Result<()> {
+        run.position = self.position;
+        let report = &mut self.matrix.cells[index];
+        let timeline = Timeline::new(report.cell, run.position, sum);
+        self.timelines.push(timeline);
+        if let Some(trace) = &mut self.trace {
+            trace.take(&format!("{}: {}", run.position, label(report.cell)))?;
+        }
+        report.runs.push(run);
+        let runs = u32::try_from(report.runs.len())?;
+        self.matrix.runs = self.matrix.runs.max(runs);
+        Ok(())
+    }
+
+    /// The baseline of a round; a round without one is compared by its times alone.
+    fn baseline(
+        &mut self,
+        round: u32,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Option<Interrupted>> {
+        self.progress.about("baseline");
+        let order = Order {
+            probe: baseline_probe(self.matrix.machine.cores),
+            data: self.job.data.to_owned(),
+            samples: BASELINE_SAMPLES,
+        };
+        match limits::in_a_process(&order, interrupt) {
+            Err(RunError::Interrupted(interrupted)) => return Ok(Some(interrupted)),
+            Err(error) => self.progress.line(&format!("baseline: {error}")),
+            Ok(found) => {
+                let rate = found.first().and_then(|limit| limit.value);
+                if let (Some(baseline), Some(rate)) = (&mut self.matrix.baseline, rate) {
+                    baseline.rounds.push(BaselineRound {
+                        round,
+                        seconds: beside::at_rate(self.job.bytes, rate.median),
+                    });
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A plain program that reads the dataset with a thread for each processor: no worker, no pool.
+fn baseline_probe(cores: u32) -> Probe {
+    Probe::FileRead(Width::Threads(cores))
+}
+
+/// The baseline's name in a matrix.
+pub(crate) fn baseline_name(cores: u32) -> String {
+    let probe = baseline_probe(cores);
+    format!("{}, {}", probe.name(), names::width(probe.width()))
 }
 
 fn label(cell: Cell) -> String {
@@ -118,41 +227,42 @@ fn label(cell: Cell) -> String {
     )
 }
 
-/// A run of a cell and, next to it, the machine's own limit. Which of them goes first changes from
-/// round to round: neither always finds what the other left behind.
+/// A run of a cell and, next to it, its reference. Which of them goes first changes from round to round:
+/// neither always finds the caches and memory that the other left.
 fn pair(
     cell: Cell,
-    turn: Turn,
+    round: u32,
     job: &Job<'_>,
     trace: Option<&Trace>,
     interrupt: &Interrupt,
 ) -> Result<(CellRun, Sum), RunError> {
-    let beside = || match limit(cell, job, interrupt) {
+    let beside = || match reference(cell, job, interrupt) {
         Err(interrupted @ RunError::Interrupted(_)) => Err(interrupted),
-        // A run without its limit is still a run.
-        limit => Ok(limit.unwrap_or_default()),
+        // A run without its reference is still a run.
+        found => Ok(found.unwrap_or_default()),
     };
-    let (beside, (mut run, sum)) = if turn.round.is_multiple_of(2) {
+    let (beside, (mut run, sum)) = if round.is_multiple_of(2) {
         let ran = run(cell, job, trace, interrupt)?;
         (beside()?, ran)
     } else {
         (beside()?, run(cell, job, trace, interrupt)?)
     };
     run.beside = beside;
+    run.round = Some(round);
     Ok((run, sum))
 }
 
-fn limit(cell: Cell, job: &Job<'_>, interrupt: &Interrupt) -> Result<Vec<Beside>, RunError> {
+fn reference(cell: Cell, job: &Job<'_>, interrupt: &Interrupt) -> Result<Vec<Beside>, RunError> {
     let Some(probe) = job.limits.and_then(|limits| beside::probe(cell, limits)) else {
         return Ok(Vec::new());
     };
-    let order = limits::Order {
+    let order = Order {
         probe,
         data: job.data.to_owned(),
         samples: 1,
     };
     let found = limits::in_a_process(&order, interrupt)?;
-    Ok(beside::told(cell.transport, job.bytes, &found))
+    Ok(beside::found(cell.transport, job.bytes, &found))
 }
 
 fn run(
@@ -178,6 +288,7 @@ fn run(
     })?;
     let run = CellRun {
         position: 0,
+        round: None,
         wall_seconds: finished.wall.as_secs_f64(),
         sum_hex: sum.result.sum_hex.clone(),
         count: sum.result.count,

@@ -37,6 +37,8 @@ pub(crate) fn matrix(workers: &[u32]) -> Matrix {
         },
         seed: 42,
         runs: 3,
+        adaptive: None,
+        baseline: None,
         cells: workers.iter().map(|workers| cell(*workers)).collect(),
     }
 }
@@ -46,6 +48,7 @@ pub(crate) fn add_runs(cell: &mut CellReport, totals: &[f64]) {
     for total in totals {
         cell.runs.push(CellRun {
             position: 0,
+            round: None,
             wall_seconds: total + 1.0,
             sum_hex: "0x1.0000000000000p+0".to_owned(),
             count: 60,
@@ -57,10 +60,8 @@ pub(crate) fn add_runs(cell: &mut CellReport, totals: &[f64]) {
                 start: total / 2.0,
                 run: total / 2.0,
                 total: *total,
-                gather: None,
                 end_to_end: total + 0.75,
-                repeats: Vec::new(),
-                void: false,
+                ..Seconds::default()
             },
             memory: MemoryReport {
                 coordinator: Memory {
@@ -78,7 +79,7 @@ pub(crate) fn add_runs(cell: &mut CellReport, totals: &[f64]) {
 }
 
 fn cell(workers: u32) -> CellReport {
-    super::run::not_run_yet(Cell {
+    super::plan::not_run_yet(Cell {
         transport: Transport::Shm,
         workers,
         start_method: StartMethod::Fork,

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use report::{CellReport, CellRun, Matrix};
 
+use super::status::Status;
 use super::table;
 use harness::results::Results;
 
@@ -111,12 +112,11 @@ fn names(cell: &CellReport) -> Vec<String> {
     ]
 }
 
+/// The CSV keeps the word that its readers know.
 fn status(cell: &CellReport) -> &'static str {
-    match (&cell.failed, &cell.void, cell.runs.is_empty()) {
-        (Some(_), _, _) => "failed",
-        (None, Some(_), _) => "void",
-        (None, None, false) => "ok",
-        (None, None, true) => "not run",
+    match Status::of(cell) {
+        Status::Invalid(_) => "void",
+        status => status.word(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! From raw runs to what a table shows: medians, whose sums agree, speed-ups and multiples.
 
-use report::{CellReport, CellRun, CellSummary, Matrix, Memory, Seconds, Spread};
+use report::{CellReport, CellRun, CellSummary, Matrix, Memory, Seconds, Spread, TwoModes};
 
 use super::beside;
-use crate::stats::spread;
+use crate::stats::{float, modes, spread};
 
 /// The answer of a run, as far as it has to be the same everywhere.
 type Answer = (String, u64, u64);
@@ -85,11 +85,11 @@ fn medians(runs: &[CellRun]) -> Option<CellSummary> {
     };
     let phase = |figure: fn(&Seconds) -> f64| of(&|run| figure(&run.seconds));
     let worker = |figure: fn(&Memory) -> u64| {
-        of(&|run| as_float(run.memory.workers.iter().map(figure).max().unwrap_or(0)))
+        of(&|run| float(run.memory.workers.iter().map(figure).max().unwrap_or(0)))
             .map(|spread| spread.median)
     };
     let coordinator = |figure: fn(&Memory) -> u64| {
-        of(&|run| as_float(figure(&run.memory.coordinator))).map(|spread| spread.median)
+        of(&|run| float(figure(&run.memory.coordinator))).map(|spread| spread.median)
     };
     let mut summary = CellSummary {
         wall: of(&|run| run.wall_seconds)?,
@@ -99,8 +99,11 @@ fn medians(runs: &[CellRun]) -> Option<CellSummary> {
         start: phase(|seconds| seconds.start)?,
         run: phase(|seconds| seconds.run)?,
         total: phase(|seconds| seconds.total)?,
+        other: of(&other_seconds),
         speed_up: None,
+        modes: two_modes(&runs),
         limit_multiple: None,
+        limit_spread: None,
         limit: None,
         share_multiple: None,
         coordinator_heap_peak: coordinator(|memory| memory.heap_peak)?,
@@ -113,9 +116,21 @@ fn medians(runs: &[CellRun]) -> Option<CellSummary> {
     Some(summary)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no memory has 2^53 bytes")]
-fn as_float(bytes: u64) -> f64 {
-    bytes as f64
+/// The part of a run's wall time that no phase counts.
+pub(crate) fn other_seconds(run: &CellRun) -> f64 {
+    let seconds = &run.seconds;
+    (run.wall_seconds - seconds.load - seconds.share - seconds.total).max(0.0)
+}
+
+/// The two groups of a cell's wall times, where there are two.
+fn two_modes(runs: &[&CellRun]) -> Option<TwoModes> {
+    let walls: Vec<f64> = runs.iter().map(|run| run.wall_seconds).collect();
+    let found = modes(&walls)?;
+    Some(TwoModes {
+        low: found.low,
+        high: found.high,
+        in_high: u64::try_from(found.in_high).ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -130,14 +145,9 @@ mod tests {
         sample::add_runs(&mut matrix.cells[1], &[1.5, 1.0, 2.0]);
         summarise(&mut matrix);
         let (one, four) = (&matrix.cells[0].summary, &matrix.cells[1].summary);
-        assert_eq!(
-            one.as_ref().unwrap().total,
-            Spread {
-                median: 3.0,
-                min: 2.0,
-                max: 4.0
-            }
-        );
+        let total = one.as_ref().unwrap().total;
+        assert_eq!((total.median, total.min, total.max), (3.0, 2.0, 4.0));
+        assert_eq!((total.n, total.interval), (Some(3), None));
         assert_eq!(one.as_ref().unwrap().speed_up, Some(1.0));
         assert_eq!(four.as_ref().unwrap().speed_up, Some(2.0));
     }

@@ -1,51 +1,98 @@
-//! The matrix as tables: the study's (transport × workers, a column a start method), and what is
-//! behind each of its cells.
+//! The matrix as tables: wall times (transport × workers, a column a start method), and what is behind
+//! each of its cells.
 
-use report::{Cell, CellReport, CellSummary, Matrix, StartMethod, Transport, format_count};
+use report::{
+    Cell, CellReport, CellSummary, Matrix, StartMethod, Transport, TwoModes, format_count,
+};
 
-use harness::grid::{Grid, megabytes, seconds, seconds_spread, times};
+use super::faster;
+use super::rank::{Place, Ranking};
+use super::status::Status;
+use crate::stats::float;
+use harness::grid::{Grid, SPREAD_MEANS, megabytes, seconds, seconds_spread, times};
+
+/// What the marks behind a wall time mean.
+const MARKS: &str =
+    "* fastest; = tied with it, since their intervals overlap; \"two modes\": not ranked";
+/// What the columns behind it mean.
+const PHASES: &str = "Medians. start + run is what a further job on a pool of the same size would need; \
+                      other is the rest of the wall time: exec, exit, freeing memory. Speed-up is that \
+                      of start + run over one worker. A reference is a plain program that moves the \
+                      same bytes, measured next to each run.";
+
+/// A part of the output: its title, a line on it, its table.
+struct Section {
+    title: &'static str,
+    about: String,
+    grid: Grid,
+}
+
+fn sections(matrix: &Matrix) -> [Section; 3] {
+    [
+        Section {
+            title: "Wall time of the whole command",
+            about: format!("{}{SPREAD_MEANS}. {MARKS}.", SPREAD_MEANS_HEAD),
+            grid: walls(matrix),
+        },
+        Section {
+            title: "Where the time goes",
+            about: PHASES.to_owned(),
+            grid: phases(matrix),
+        },
+        Section {
+            title: "Memory",
+            about: "Medians over runs; of the workers, the one that held most.".to_owned(),
+            grid: memory(matrix),
+        },
+    ]
+}
+
+const SPREAD_MEANS_HEAD: &str = "From exec to exit: ";
 
 /// The tables for a terminal.
 pub(crate) fn terminal(matrix: &Matrix) -> String {
-    let mut text = format!(
-        "\n{}\n\nTotal (start + run), median (least – most)\n",
-        heading(matrix)
-    );
-    text += &totals(matrix).for_terminal();
-    text += "\nBehind it: medians\n";
-    text += &phases(matrix).for_terminal();
-    text += "\nMemory, the greatest of all workers\n";
-    text += &memory(matrix).for_terminal();
-    match troubles(matrix) {
-        troubles if troubles.is_empty() => text,
-        troubles => format!("{text}\n{troubles}"),
+    let mut text = format!("\n{}\n", heading(matrix));
+    for Section { title, about, grid } in sections(matrix) {
+        text += &format!("\n{title}\n{about}\n{}", grid.for_terminal());
     }
+    for (title, lines) in notes(matrix) {
+        text += &format!("\n{title}\n{}", list(&lines));
+    }
+    text
 }
 
 /// The tables as a Markdown page.
 pub(crate) fn markdown(matrix: &Matrix) -> String {
     let mut text = format!("# Matrix\n\n{}\n", heading(matrix));
-    text += "\n## Total\n\nStart and run, median (least – most).\n\n";
-    text += &totals(matrix).for_markdown();
-    text += "\n## Phases\n\nMedians. Speed-up is over one worker, by total; the multiple is of what \
-             the machine itself needed next to each run.\n\n";
-    text += &phases(matrix).for_markdown();
-    text += "\n## Memory\n\nMedians over runs of the greatest of all workers.\n\n";
-    text += &memory(matrix).for_markdown();
-    let troubles = troubles(matrix);
-    if !troubles.is_empty() {
-        text += &format!("\n## Failed or void\n\n{troubles}");
+    for Section { title, about, grid } in sections(matrix) {
+        text += &format!("\n## {title}\n\n{about}\n\n{}", grid.for_markdown());
+    }
+    for (title, lines) in notes(matrix) {
+        text += &format!("\n## {title}\n\n{}", list(&lines));
     }
     text
 }
 
+fn list(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("- {line}\n")).collect()
+}
+
 fn heading(matrix: &Matrix) -> String {
     let machine = &matrix.machine;
+    let runs = match &matrix.adaptive {
+        None => format!("{} runs a cell", matrix.runs),
+        Some(terms) => format!(
+            "{} to {} runs a cell (until the interval is within {:.0} %, or {:.0} s)",
+            terms.min,
+            terms.max,
+            terms.within * 100.0,
+            terms.budget_seconds
+        ),
+    };
     format!(
-        "{} records ({}), {} runs a cell, {}; {}, {} cores, {}, Linux {}",
+        "{} records ({}), {runs}, {}; {}, {} cores, {}, Linux {}",
         format_count(matrix.dataset.records),
         megabytes(float(matrix.dataset.bytes)),
-        matrix.runs,
         matrix.date,
         machine.cpu,
         machine.cores,
@@ -55,20 +102,17 @@ fn heading(matrix: &Matrix) -> String {
 }
 
 /// Rows transport × workers, a column a start method.
-fn totals(matrix: &Matrix) -> Grid {
-    let methods: Vec<StartMethod> = StartMethod::ALL
-        .into_iter()
-        .filter(|method| {
-            matrix
-                .cells
-                .iter()
-                .any(|cell| cell.cell.start_method == *method)
-        })
-        .collect();
+fn walls(matrix: &Matrix) -> Grid {
+    let has = |method: &StartMethod| {
+        let mut cells = matrix.cells.iter();
+        cells.any(|cell| cell.cell.start_method == *method)
+    };
+    let methods: Vec<StartMethod> = StartMethod::ALL.into_iter().filter(has).collect();
     let mut head = vec!["transport", "workers"];
     head.extend(methods.iter().map(|method| method.as_str()));
     let mut grid = Grid::new(&head, 1);
 
+    let ranking = Ranking::of(matrix);
     let mut rows: Vec<(Transport, u32)> = matrix
         .cells
         .iter()
@@ -77,30 +121,45 @@ fn totals(matrix: &Matrix) -> Grid {
     rows.dedup();
     for (transport, workers) in rows {
         let mut row = vec![transport.to_string(), workers.to_string()];
-        row.extend(methods.iter().map(|method| {
+        row.extend(methods.iter().map(|&start_method| {
             let cell = Cell {
                 transport,
                 workers,
-                start_method: *method,
+                start_method,
             };
-            matrix
-                .cells
-                .iter()
-                .find(|report| report.cell == cell)
-                .map_or_else(|| "–".to_owned(), total)
+            let report = matrix.cells.iter().find(|report| report.cell == cell);
+            report.map_or_else(|| "–".to_owned(), |report| wall(report, &ranking))
         }));
         grid.rows.push(row);
     }
     grid
 }
 
-fn total(report: &CellReport) -> String {
-    match (&report.summary, &report.failed, &report.void) {
-        (_, Some(_), _) => "failed".to_owned(),
-        (_, _, Some(_)) => "void".to_owned(),
-        (Some(summary), _, _) => seconds_spread(&summary.total),
-        (None, None, None) => "not run".to_owned(),
+fn wall(report: &CellReport, ranking: &Ranking) -> String {
+    let status = Status::of(report);
+    let Status::Measured(summary) = status else {
+        return status.word().to_owned();
+    };
+    if let Some(modes) = &summary.modes {
+        return two_modes(modes, summary.wall.n);
     }
+    let mark = match ranking.place(report) {
+        Place::Fastest => " *",
+        Place::Tied => " =",
+        Place::Slower | Place::Unranked => "",
+    };
+    format!("{}{mark}", seconds_spread(&summary.wall))
+}
+
+/// `two modes: 700 ms × 5, 4.50 s × 6`.
+pub(crate) fn two_modes(modes: &TwoModes, n: Option<u64>) -> String {
+    let in_low = n.unwrap_or(0).saturating_sub(modes.in_high);
+    format!(
+        "two modes: {} × {in_low}, {} × {}",
+        seconds(modes.low),
+        seconds(modes.high),
+        modes.in_high
+    )
 }
 
 fn phases(matrix: &Matrix) -> Grid {
@@ -109,14 +168,15 @@ fn phases(matrix: &Matrix) -> Grid {
         "start method",
         "workers",
         "load",
-        "share",
+        "fill",
         "start",
         "run",
-        "total",
+        "start + run",
+        "other",
         "wall",
         "speed-up",
-        "of limit",
-        "share of limit",
+        "of reference",
+        "fill of reference",
     ];
     let multiple = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), times);
     fill(Grid::new(&head, 2), matrix, |summary| {
@@ -126,6 +186,9 @@ fn phases(matrix: &Matrix) -> Grid {
             seconds(summary.start.median),
             seconds(summary.run.median),
             seconds(summary.total.median),
+            summary
+                .other
+                .map_or_else(|| "–".to_owned(), |other| seconds(other.median)),
             seconds(summary.wall.median),
             multiple(summary.speed_up),
             multiple(summary.limit_multiple),
@@ -160,15 +223,11 @@ fn memory(matrix: &Matrix) -> Grid {
 fn fill(mut grid: Grid, matrix: &Matrix, figures: impl Fn(&CellSummary) -> Vec<String>) -> Grid {
     for report in &matrix.cells {
         if let Some(summary) = &report.summary {
-            let Cell {
-                transport,
-                workers,
-                start_method,
-            } = report.cell;
+            let cell = report.cell;
             let mut row = vec![
-                transport.to_string(),
-                start_method.to_string(),
-                workers.to_string(),
+                cell.transport.to_string(),
+                cell.start_method.to_string(),
+                cell.workers.to_string(),
             ];
             row.extend(figures(summary));
             grid.rows.push(row);
@@ -177,28 +236,33 @@ fn fill(mut grid: Grid, matrix: &Matrix, figures: impl Fn(&CellSummary) -> Vec<S
     grid
 }
 
-/// One line for each cell without figures that was run.
-fn troubles(matrix: &Matrix) -> String {
-    let mut text = String::new();
-    for report in &matrix.cells {
-        let Cell {
-            transport,
-            workers,
-            start_method,
-        } = report.cell;
-        let reason = match (&report.failed, &report.void) {
-            (Some(reason), _) => format!("failed: {reason}"),
-            (None, Some(reason)) => format!("void: {reason}"),
-            (None, None) => continue,
-        };
-        text += &format!("- {start_method} {transport}, {workers} workers {reason}\n");
-    }
-    text
+/// Titles with lines, those that have any.
+fn notes(matrix: &Matrix) -> Vec<(&'static str, Vec<String>)> {
+    let mut notes = vec![
+        ("Faster than their reference", faster::lines(matrix)),
+        ("Failed or invalid", troubles(matrix)),
+    ];
+    notes.retain(|(_, lines)| !lines.is_empty());
+    notes
 }
 
-#[expect(clippy::cast_precision_loss, reason = "no memory has 2^53 bytes")]
-fn float(bytes: u64) -> f64 {
-    bytes as f64
+/// One line for each cell without figures that was run.
+fn troubles(matrix: &Matrix) -> Vec<String> {
+    let cells = matrix.cells.iter();
+    cells
+        .filter(|report| Status::of(report) != Status::NotRun)
+        .filter_map(|report| {
+            let Cell {
+                transport,
+                workers,
+                start_method,
+            } = report.cell;
+            let reason = Status::of(report).reason()?;
+            Some(format!(
+                "{start_method} {transport}, {workers} workers {reason}"
+            ))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -207,35 +271,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_shown_by_what_became_of_them() {
+    fn cells_are_shown_by_their_result() {
         let mut matrix = sample::matrix(&[1, 4, 8, 16]);
         sample::add_runs(&mut matrix.cells[0], &[1.0, 2.0, 4.0]);
         sample::add_runs(&mut matrix.cells[1], &[1.0]);
         matrix.cells[1].runs[0].sum_hex = "nan".to_owned();
         matrix.cells[2].failed = Some("exit code 1: no room".to_owned());
         summary::summarise(&mut matrix);
-        let totals: Vec<String> = totals(&matrix)
+        let walls: Vec<String> = walls(&matrix)
             .rows
             .into_iter()
             .map(|row| row[2].clone())
             .collect();
         assert_eq!(
-            totals,
-            ["2.00 s (1.00 s – 4.00 s)", "void", "failed", "not run"]
+            walls,
+            ["3.00 s (2.00–5.00) n 3 *", "invalid", "failed", "not run"]
         );
 
         let page = markdown(&matrix);
-        assert!(
-            page.contains("- fork shm, 8 workers failed: exit code 1: no room\n"),
-            "{page}"
-        );
-        assert!(
-            page.contains("- fork shm, 4 workers void: wrong sum: nan"),
-            "{page}"
-        );
-        assert!(
-            page.contains("| shm       | fork         |       1 |"),
-            "{page}"
+        for line in [
+            "- fork shm, 8 workers failed: exit code 1: no room\n",
+            "- fork shm, 4 workers invalid: wrong sum: nan",
+            "| shm       | fork         |       1 |",
+        ] {
+            assert!(page.contains(line), "{line} in {page}");
+        }
+    }
+
+    #[test]
+    fn two_modes_stand_in_place_of_a_median() {
+        let mut matrix = sample::matrix(&[1]);
+        let modes = [0.1, 4.0, 0.1, 4.0, 0.1, 4.0, 0.1, 0.1, 4.0, 0.1];
+        sample::add_runs(&mut matrix.cells[0], &modes);
+        summary::summarise(&mut matrix);
+        assert_eq!(
+            walls(&matrix).rows[0][2],
+            "two modes: 1.10 s × 6, 5.00 s × 4"
         );
     }
 }

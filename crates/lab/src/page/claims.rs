@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::figures::Figure;
 use super::html::{Made, Page, date, findings, foot, grid};
-use super::start_cost::{StartCost, size};
+use super::start_cost::StartCost;
 use super::table;
+use harness::grid::binary_size;
 use harness::grid::{seconds, times};
 
 /// The page, with the figure of the start cost where that was measured.
@@ -68,14 +69,14 @@ fn words(traits: &Traits<Value>, cost: Option<&StartCost>) -> Vec<(&'static str,
                 "Fork and size",
                 format!(
                     "A fork by a parent of {} takes {grown} as long as by one that holds nothing.",
-                    size(large)
+                    binary_size(large)
                 ),
             ));
         }
         if let (Some(base), Some(huge)) = (at("fork", large), at("fork, huge pages", large)) {
             let text = format!(
                 "They bring a fork by a parent of {} from {} to {}.",
-                size(large),
+                binary_size(large),
                 seconds(base),
                 seconds(huge)
             );
@@ -118,7 +119,7 @@ fn cheapest(cost: &StartCost, parent: u64) -> Option<String> {
         .collect();
     let holds = match parent {
         0 => "that holds nothing".to_owned(),
-        _ => format!("of {}", size(parent)),
+        _ => format!("of {}", binary_size(parent)),
     };
     (!said.is_empty()).then(|| format!("One child by a parent {holds}: {}.", said.join(", ")))
 }

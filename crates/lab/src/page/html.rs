@@ -4,8 +4,8 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use report::Machine;
 
-use super::FIGURES;
 use super::figures::{Figure, palette};
+use super::names::FIGURES;
 use harness::grid::size;
 
 const STYLE: &str = include_str!("style.css");

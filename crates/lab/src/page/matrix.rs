@@ -5,7 +5,8 @@ use report::{Limits, Matrix, format_count};
 
 use super::figures::{Figure, Figures};
 use super::html::{Made, Page, date, findings, foot, grid};
-use super::{TRAITS_PAGE, table, words};
+use super::names::TRAITS_PAGE;
+use super::{table, words};
 use harness::grid::size;
 
 /// The page, with the figure of the start cost where it was measured beside the matrix.
@@ -80,8 +81,8 @@ fn results(matrix: &Matrix) -> Markup {
         section {
             h2 #table { "Results" }
             p {
-                "Medians of " (matrix.runs) " runs, the least and the greatest below them. \
-                 A click on a column's name sorts by it."
+                "Medians of up to " (matrix.runs) " runs, below them the 95 % confidence interval, or the \
+                 minimum and maximum of fewer than 6 runs. A click on a column's name sorts by it."
             }
             div.wide tabindex="0" role="region" aria-labelledby="table" { (table::results(matrix)) }
         }
@@ -91,13 +92,12 @@ fn results(matrix: &Matrix) -> Markup {
 fn times(limits: Option<&Limits>, figures: &Figures) -> Markup {
     html! {
         section {
-            h2 { "Total time by number of workers" }
+            h2 { "Start and run by number of workers" }
             p {
-                "Start and run. A mark is the median, its bar the least and the greatest run. \
+                "Without loading and filling. A mark is the median, its bar the minimum and maximum. \
                  The scale is logarithmic and the same in all charts."
                 @if limits.is_some() {
-                    " The dashed line is what a plain program needs on this machine for the same \
-                     bytes; several workers can be below it, since they never wait for one reader."
+                    " The dashed line is the reference, a plain program that moves the same bytes."
                 }
             }
             (grid(&figures.totals))
@@ -105,8 +105,8 @@ fn times(limits: Option<&Limits>, figures: &Figures) -> Markup {
         section {
             h2 { "Where the time goes" }
             p {
-                "Medians of the phases, in the order load, share, start, run; the bar at the end \
-                 spans the least and the greatest sum of a run, the figure behind it is the \
+                "Medians of the phases, in the order load, fill, start, run; the bar at the end \
+                 spans the smallest and the largest sum of a run, the figure behind it is the \
                  median of the sums. Every chart has its own scale."
             }
             (grid(&figures.phases))
@@ -169,9 +169,9 @@ fn machine(limits: Option<&Limits>) -> Markup {
     html! {
         @if let Some(limits) = limits {
             section {
-                h2 { "What the machine can do" }
-                p { "Measured in the same run, with a few lines of straight code each." }
-                div.wide tabindex="0" role="region" aria-label="Limits" { (table::limits(limits)) }
+                h2 { "Reference measurements" }
+                p { "Plain programs that move the same bytes, measured in the same session." }
+                div.wide tabindex="0" role="region" aria-label="Reference measurements" { (table::limits(limits)) }
             }
         }
     }

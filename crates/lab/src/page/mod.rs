@@ -10,6 +10,7 @@ mod claims;
 mod figures;
 mod html;
 mod matrix;
+mod names;
 mod start_cost;
 mod table;
 mod timelines;
@@ -30,21 +31,11 @@ pub(crate) use timelines::Timeline;
 pub(crate) use trace::Trace;
 
 use figures::Figure;
+use names::{CLUSTER, FIGURES, MATRIX_PAGE, TIMELINES, TRAITS_PAGE};
 use start_cost::StartCost;
 
 use harness::exit;
 use harness::results::Results;
-
-/// The page of a matrix.
-const MATRIX_PAGE: &str = "report.html";
-/// The page of start methods.
-const TRAITS_PAGE: &str = "traits.html";
-/// The folder of the figures.
-const FIGURES: &str = "figures";
-/// The file of the runs' timelines.
-const TIMELINES: &str = "timelines.json";
-/// The file that `cluster sum --format json` was saved in, if one was put there.
-const CLUSTER: &str = "cluster.json";
 
 /// Which folders to draw.
 #[derive(Debug, Args)]

@@ -91,12 +91,3 @@ impl Line {
 fn as_asked(latency: &StartLatency) -> bool {
     latency.pages == Pages::Base || latency.huge >= latency.parent / 100 * 95
 }
-
-/// A parent's size as it was asked for: `64 MiB`, `4 GiB`.
-pub(crate) fn size(bytes: u64) -> String {
-    match bytes >> 20 {
-        0 => "0".to_owned(),
-        mib if mib % 1024 == 0 => format!("{} GiB", mib / 1024),
-        mib => format!("{mib} MiB"),
-    }
-}

@@ -1,11 +1,12 @@
 //! The results as a table: every cell, its medians and spreads, or why it has none.
 
 use maud::{Markup, html};
-use report::{CellReport, CellSummary, Limit, Limits, Matrix, Pages, Spread, Touch, Unit};
+use report::{CellReport, CellSummary, Limit, Limits, Matrix, Pages, Spread, Touch};
 
-use super::start_cost::{StartCost, size};
-use crate::matrix::limit_name;
-use harness::grid::{megabytes, seconds, three_digits, times};
+use super::start_cost::StartCost;
+use crate::limits::names;
+use crate::matrix::Status;
+use harness::grid::{binary_size, megabytes, seconds, seconds_range, three_digits, times};
 
 /// A column of figures: its name, what it says, and its figure of a cell.
 struct Column {
@@ -23,18 +24,22 @@ struct Figure {
 
 const COLUMNS: [Column; 14] = [
     column("wall", "from exec to exit", |s| time(&s.wall)),
-    column("total", "start + run", |s| time(&s.total)),
-    column("of limit", "multiple of what the machine needed", |s| {
-        multiple(s.limit_multiple)
+    column("start + run", "what a further job on a pool needs", |s| {
+        time(&s.total)
     }),
-    column("speed-up", "total of one worker over this one", |s| {
+    column(
+        "of reference",
+        "multiple of what a plain program needed",
+        |s| multiple(s.limit_multiple),
+    ),
+    column("speed-up", "start + run of one worker over this one", |s| {
         multiple(s.speed_up)
     }),
     column("load", "opening or reading the dataset", |s| time(&s.load)),
-    column("share", "filling a segment", |s| time(&s.share)),
+    column("fill", "filling a segment", |s| time(&s.share)),
     column("start", "starting the workers", |s| time(&s.start)),
     column("run", "first batch out to last result in", |s| time(&s.run)),
-    column("share of limit", "multiple of the fastest fill", |s| {
+    column("fill of reference", "multiple of the fastest fill", |s| {
         multiple(s.share_multiple)
     }),
     column("coordinator heap", "greatest heap", |s| {
@@ -83,26 +88,26 @@ pub(crate) fn results(matrix: &Matrix) -> Markup {
     }
 }
 
-/// What the machine can do.
+/// The reference measurements.
 pub(crate) fn limits(limits: &Limits) -> Markup {
     html! {
         table {
             thead {
                 tr {
-                    th.name scope="col" { "limit" }
+                    th.name scope="col" { "reference" }
                     th.name scope="col" { "memory" }
                     th scope="col" { "median" }
-                    th scope="col" { "least – greatest" }
+                    th scope="col" { "95 % interval, or min–max" }
                 }
             }
             tbody {
                 @for limit in &limits.limits {
                     tr {
-                        th scope="row" { (limit_name(limit)) }
+                        th scope="row" { (names::name(limit)) }
                         th scope="row" { (conditions(limit)) }
                         @if let Some(value) = limit.value {
-                            td { (three_digits(value.median)) " " (unit(limit.unit)) }
-                            td { (three_digits(value.min)) " – " (three_digits(value.max)) }
+                            td { (three_digits(value.median)) " " (names::unit(limit.unit)) }
+                            td { (three_digits(value.ends()[0])) "–" (three_digits(value.ends()[1])) }
                         } @else {
                             td.why colspan="2" { (not_measured(limit)) }
                         }
@@ -137,13 +142,6 @@ fn conditions(limit: &Limit) -> String {
     said.join(", ")
 }
 
-fn unit(unit: Unit) -> &'static str {
-    match unit {
-        Unit::GigabytesPerSecond => "GB/s",
-        Unit::Microseconds => "µs",
-    }
-}
-
 fn row(cell: &CellReport) -> Markup {
     let names = html! {
         th scope="row" { (cell.cell.transport) }
@@ -163,7 +161,7 @@ fn row(cell: &CellReport) -> Markup {
         None => html! {
             tr {
                 (names)
-                td.why colspan=(COLUMNS.len()) { (why(cell)) }
+                td.why colspan=(COLUMNS.len()) { (Status::of(cell).reason().unwrap_or_default()) }
             }
         },
     }
@@ -191,7 +189,7 @@ pub(crate) fn starts(cost: &StartCost) -> Markup {
             tbody {
                 @for parent in cost.parents() {
                     tr {
-                        th scope="row" { (size(parent)) }
+                        th scope="row" { (binary_size(parent)) }
                         @for line in &cost.lines {
                             @match line.by(parent) {
                                 Some(spread) => (field(&time(spread))),
@@ -205,29 +203,12 @@ pub(crate) fn starts(cost: &StartCost) -> Markup {
     }
 }
 
-fn why(cell: &CellReport) -> String {
-    match (&cell.failed, &cell.void) {
-        (Some(reason), _) => format!("failed: {reason}"),
-        (None, Some(reason)) => format!("void: {reason}"),
-        (None, None) => "not run".to_owned(),
-    }
-}
-
 fn time(spread: &Spread) -> Figure {
     Figure {
         value: Some(spread.median),
         text: seconds(spread.median),
-        spread: (spread.min < spread.max).then(|| ends(seconds(spread.min), &seconds(spread.max))),
+        spread: (spread.min < spread.max).then(|| seconds_range(spread.median, spread.ends())),
     }
-}
-
-/// `1.75 – 3.21 s`: the unit once where both have the same.
-fn ends(mut least: String, most: &str) -> String {
-    let unit = |figure: &str| figure.rfind(' ').unwrap_or(figure.len());
-    if least[unit(&least)..] == most[unit(most)..] {
-        least.truncate(unit(&least));
-    }
-    format!("{least} – {most}")
 }
 
 fn multiple(value: Option<f64>) -> Figure {

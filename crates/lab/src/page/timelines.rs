@@ -291,10 +291,8 @@ mod tests {
             start: 1.0,
             run: 3.0,
             total: 4.0,
-            gather: None,
             end_to_end: 9.0,
-            repeats: Vec::new(),
-            void: false,
+            ..Seconds::default()
         };
         let places = |seconds: &Seconds| -> Vec<(Doing, f64, f64)> {
             let phases = timeline.phases(seconds);

@@ -2,6 +2,7 @@
 
 use report::{CellReport, CellSummary, Matrix, Spread, StartMethod, Transport, format_count};
 
+use crate::matrix::{Place, Ranking, Status, ranked, two_modes};
 use harness::grid::{seconds, seconds_spread, size, times};
 
 /// A cell that has figures.
@@ -18,11 +19,17 @@ pub(crate) fn findings(matrix: &Matrix) -> Vec<(&'static str, String)> {
     let mut say = |about, text: Option<String>| {
         findings.extend(text.map(|text| (about, text)));
     };
-    if let Some(best) = least(&measured, |summary| &summary.wall) {
-        say("Fastest", Some(fastest(matrix, best, &measured)));
-        say("By how much", others(best, &measured));
-        say("Start and run alone", totals(&measured));
-        say("From the limit", Some(limit(best, &measured)));
+    let in_order: Vec<Measured<'_>> = measured
+        .iter()
+        .copied()
+        .filter(|(cell, _)| ranked(cell).is_some())
+        .collect();
+    if let Some(best) = least(&in_order, |summary| &summary.wall) {
+        say("Fastest", Some(fastest(matrix, best)));
+        say("By how much", others(best, &in_order));
+        say("Not ranked", unranked(&measured));
+        say("Start and run alone", totals(&in_order));
+        say("Compared with the reference", Some(reference(best)));
         say("Memory", Some(memory(matrix, best, &measured)));
         say("Starting workers", starting(&measured));
     }
@@ -58,7 +65,7 @@ fn least<'a>(
         .min_by(|(_, one), (_, other)| by(one).median.total_cmp(&by(other).median))
 }
 
-fn fastest(matrix: &Matrix, best: Measured<'_>, measured: &[Measured<'_>]) -> String {
+fn fastest(matrix: &Matrix, best: Measured<'_>) -> String {
     let (cell, summary) = best;
     let mut text = format!(
         "{} takes {} from exec to exit for {} records ({}).",
@@ -67,22 +74,45 @@ fn fastest(matrix: &Matrix, best: Measured<'_>, measured: &[Measured<'_>]) -> St
         format_count(matrix.dataset.records),
         size(matrix.dataset.bytes),
     );
-    let rivals: Vec<String> = measured
+    let ranking = Ranking::of(matrix);
+    let tied: Vec<String> = matrix
+        .cells
         .iter()
-        .filter(|(other, rival)| other.cell != cell.cell && rival.wall.min <= summary.wall.max)
-        .map(|(other, _)| name(other))
+        .filter(|cell| ranking.place(cell) == Place::Tied)
+        .map(name)
         .collect();
-    if let Some(first) = rivals.first() {
-        let more = match rivals.len() - 1 {
+    if let Some(first) = tied.first() {
+        let more = match tied.len() - 1 {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        text += &format!(" These runs do not tell it apart from {first}{more}: the spreads meet.");
+        text += &format!(" Tied with it: {first}{more}; their intervals overlap.");
     }
     text
 }
 
-/// The best cell of every other transport beside the best of all.
+/// Cells whose runs form two groups.
+fn unranked(measured: &[Measured<'_>]) -> Option<String> {
+    let said: Vec<String> = measured
+        .iter()
+        .filter_map(|(cell, summary)| {
+            let modes = summary.modes.as_ref()?;
+            Some(format!(
+                "{} ({})",
+                name(cell),
+                two_modes(modes, summary.wall.n)
+            ))
+        })
+        .collect();
+    (!said.is_empty()).then(|| {
+        format!(
+            "{}: a median of two groups says only which of them was larger.",
+            said.join("; ")
+        )
+    })
+}
+
+/// The best cell of every other transport compared with the best of all.
 fn others(best: Measured<'_>, measured: &[Measured<'_>]) -> Option<String> {
     let mut rest: Vec<Measured<'_>> = Transport::ALL
         .into_iter()
@@ -128,40 +158,18 @@ fn totals(measured: &[Measured<'_>]) -> Option<String> {
     ))
 }
 
-fn limit(best: Measured<'_>, measured: &[Measured<'_>]) -> String {
-    let of = |(cell, summary): Measured<'_>| {
-        let (multiple, limit) = (summary.limit_multiple?, summary.limit.as_ref()?);
+fn reference(best: Measured<'_>) -> String {
+    let (cell, summary) = best;
+    let said = summary.limit_multiple.zip(summary.limit.as_ref());
+    let said = said.and_then(|(multiple, limit)| {
         let (what, probe) = limit.split_once(" / ")?;
         Some(format!(
-            "{}: its {what} is {} what {probe} takes on this machine",
+            "{}: its {what} is {} what {probe} takes as a plain program. A reference is no bound.",
             name(cell),
             times(multiple),
         ))
-    };
-    let Some(fastest) = of(best) else {
-        return "The machine's limits were not measured in this run.".to_owned();
-    };
-    let mut nearest: Vec<(f64, Measured<'_>)> = measured
-        .iter()
-        .filter_map(|of_it| Some((of_it.1.limit_multiple?, *of_it)))
-        .collect();
-    nearest.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    let nearest = nearest
-        .first()
-        .filter(|(_, (cell, _))| cell.cell != best.0.cell)
-        .and_then(|(multiple, nearest)| Some((*multiple, nearest.0, of(*nearest)?)));
-    match nearest {
-        Some((multiple, nearest_cell, nearest)) => {
-            let streams = nearest_cell.cell.transport == Transport::Bytes;
-            let below = if multiple < 1.0 && streams {
-                " (several workers never wait for one reader)"
-            } else {
-                ""
-            };
-            format!("{fastest}. Nearest to its limit is {nearest}{below}.")
-        }
-        None => format!("{fastest}; none is nearer to its limit."),
-    }
+    });
+    said.unwrap_or_else(|| "References were not measured in this run.".to_owned())
 }
 
 fn memory(matrix: &Matrix, best: Measured<'_>, measured: &[Measured<'_>]) -> String {
@@ -207,20 +215,21 @@ fn starting(measured: &[Measured<'_>]) -> Option<String> {
         })
         .collect();
     Some(format!(
-        "{}, from the cheapest to the dearest transport: {}.",
+        "{}, from the cheapest to the most expensive transport: {}.",
         of_workers(workers),
         said.join(", ")
     ))
 }
 
 fn missing(matrix: &Matrix) -> Option<String> {
-    let count = |of: fn(&CellReport) -> bool| matrix.cells.iter().filter(|cell| of(cell)).count();
-    let failed = count(|cell| cell.failed.is_some());
-    let void = count(|cell| cell.failed.is_none() && cell.void.is_some());
-    let not_run =
-        count(|cell| cell.failed.is_none() && cell.void.is_none() && cell.summary.is_none());
-    let said: Vec<String> = [(failed, "failed"), (void, "void"), (not_run, "not run")]
+    let reasons = [Status::Failed(""), Status::Invalid(""), Status::NotRun].map(Status::word);
+    let count = |word: &str| {
+        let cells = matrix.cells.iter();
+        cells.filter(|cell| Status::of(cell).word() == word).count()
+    };
+    let said: Vec<String> = reasons
         .into_iter()
+        .map(|word| (count(word), word))
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();

@@ -47,7 +47,7 @@ pub(crate) struct PeersArgs {
     /// Seconds that one run may take
     #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
-    /// Where to save [default: results/<date>-<machine>]
+    /// Where to save [default: target/handoff/<date>-<machine>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Use the binaries in this directory instead of building them
@@ -85,23 +85,16 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         return Ok(ExitCode::from(exit::DONE));
     }
 
-    let needed = [
-        "coordinator",
-        "worker",
-        "datagen",
-        "peer-rayon",
-        "peer-procspawn",
-    ];
-    let example = Example {
-        package: "pool",
-        name: "tiny_tasks",
-    };
-    let binaries = match &args.bin_dir {
-        Some(directory) => {
-            Binaries::in_directory(directory, &[&needed[..], &[example.name]].concat())?
-        }
-        None => Binaries::build_with_example(&needed, Some(example), interrupt)?,
-    };
+    measure(args, &sums, &tiny, interrupt)
+}
+
+fn measure(
+    args: &PeersArgs,
+    sums: &[Peer],
+    tiny: &[TinyPeer],
+    interrupt: &Interrupt,
+) -> anyhow::Result<ExitCode> {
+    let binaries = programs(args, interrupt)?;
     let data = args.dataset.prepare(&binaries, interrupt)?;
     let timeout = Duration::from_secs(args.timeout);
     let described = args
@@ -141,7 +134,7 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         alone: Vec::new(),
         skipped: Vec::new(),
     };
-    let stopped = all(&mut peers, &sums, &tiny, &job, &results, interrupt)?;
+    let stopped = all(&mut peers, sums, tiny, &job, &results, interrupt)?;
 
     print!("{}", table::terminal(&peers));
     eprintln!("Saved in {}", results.directory().display());
@@ -153,6 +146,27 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         || peers.rates.iter().any(|row| row.void.is_some())
         || peers.alone.iter().any(|row| row.void.is_some());
     Ok(ExitCode::from(if void { exit::FAILED } else { exit::DONE }))
+}
+
+/// Our programs and the peers' that are ours to build: given, or built.
+fn programs(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Binaries> {
+    let needed = [
+        "coordinator",
+        "worker",
+        "datagen",
+        "peer-rayon",
+        "peer-procspawn",
+    ];
+    let example = Example {
+        package: "pool",
+        name: "tiny_tasks",
+    };
+    match &args.bin_dir {
+        Some(directory) => {
+            Binaries::in_directory(directory, &[&needed[..], &[example.name]].concat())
+        }
+        None => Binaries::build_with_example(&needed, Some(example), interrupt),
+    }
 }
 
 /// Runs peer after peer, then the tiny tasks round by round, and saves what there is after each.

@@ -114,18 +114,7 @@ fn lanes(name: String, title: String, pools: &[Pool<'_>]) -> anyhow::Result<Figu
         seconds,
     );
     let y = Axis::rows(&names);
-    let mut busy: Vec<(usize, Span)> = Vec::new();
-    for (pool, &row) in pools.iter().zip(&first) {
-        let phases = pool.timeline.phases(pool.seconds);
-        busy.extend(phases.into_iter().map(|phase| (row, phase)));
-        for (row, worker) in (row + 1..).zip(&pool.timeline.workers) {
-            busy.extend(
-                spans(worker, &pool.timeline.coordinator)
-                    .into_iter()
-                    .map(|span| (row, span)),
-            );
-        }
-    }
+    let busy = busy(pools, &first);
     // What is too short to be seen needs no word.
     let seen = |span: &Span| span.to - span.from > x.to / 400.0;
     let legend: Vec<Key> = LEGEND
@@ -147,22 +136,7 @@ fn lanes(name: String, title: String, pools: &[Pool<'_>]) -> anyhow::Result<Figu
     };
     Figure::draw(frame, |canvas| {
         for (pool, &row) in pools.iter().zip(&first) {
-            let middle = Axis::row(row, names.len());
-            canvas.line(
-                GREY,
-                1,
-                vec![(0.0, middle), (x.at(pool.seconds.end_to_end), middle)],
-            )?;
-            for (row, worker) in (row + 1..).zip(&pool.timeline.workers) {
-                let middle = Axis::row(row, names.len());
-                if let Some((from, to)) = life(&worker.events) {
-                    canvas.line(GREY, 1, vec![(x.at(from), middle), (x.at(to), middle)])?;
-                }
-                if let Some(end) = worker.events.iter().find(|event| event.what == What::Ended) {
-                    let at = x.at(end.t);
-                    canvas.line(GREY, 2, vec![(at, middle - 0.3), (at, middle + 0.3)])?;
-                }
-            }
+            lives(canvas, pool, row, names.len(), &x)?;
         }
         for (row, span) in busy {
             let middle = Axis::row(row, names.len());
@@ -170,6 +144,44 @@ fn lanes(name: String, title: String, pools: &[Pool<'_>]) -> anyhow::Result<Figu
         }
         Ok(())
     })
+}
+
+/// What each row's process was busy with.
+fn busy(pools: &[Pool<'_>], first: &[usize]) -> Vec<(usize, Span)> {
+    let mut busy: Vec<(usize, Span)> = Vec::new();
+    for (pool, &row) in pools.iter().zip(first) {
+        let phases = pool.timeline.phases(pool.seconds);
+        busy.extend(phases.into_iter().map(|phase| (row, phase)));
+        for (row, worker) in (row + 1..).zip(&pool.timeline.workers) {
+            let spans = spans(worker, &pool.timeline.coordinator);
+            busy.extend(spans.into_iter().map(|span| (row, span)));
+        }
+    }
+    busy
+}
+
+/// A thin line from the start to the end of each process of a pool, whose first row is given.
+fn lives(
+    canvas: &mut Canvas<'_, '_>,
+    pool: &Pool<'_>,
+    row: usize,
+    rows: usize,
+    x: &Axis,
+) -> anyhow::Result<()> {
+    let middle = Axis::row(row, rows);
+    let end = x.at(pool.seconds.end_to_end);
+    canvas.line(GREY, 1, vec![(0.0, middle), (end, middle)])?;
+    for (row, worker) in (row + 1..).zip(&pool.timeline.workers) {
+        let middle = Axis::row(row, rows);
+        if let Some((from, to)) = life(&worker.events) {
+            canvas.line(GREY, 1, vec![(x.at(from), middle), (x.at(to), middle)])?;
+        }
+        if let Some(end) = worker.events.iter().find(|event| event.what == What::Ended) {
+            let at = x.at(end.t);
+            canvas.line(GREY, 2, vec![(at, middle - 0.3), (at, middle + 0.3)])?;
+        }
+    }
+    Ok(())
 }
 
 fn draw(

@@ -4,8 +4,8 @@ use report::{CellReport, Memory, Transport};
 
 use super::axis::Axis;
 use super::canvas::{Figure, Frame, Key, Mark};
+use super::cells::row_name;
 use super::palette::{BLUE, GRID, VERMILION};
-use super::row_name;
 
 const ROW: u32 = 28;
 /// Less is shown as this much: a logarithm needs an end.

@@ -2,6 +2,7 @@
 
 mod axis;
 mod canvas;
+mod cells;
 mod lanes;
 mod memory;
 mod overview;
@@ -10,7 +11,9 @@ mod phases;
 mod start_cost;
 mod totals;
 
-use report::{CellReport, Matrix, Sum, Transport};
+use report::{Matrix, Sum, Transport};
+
+use cells::measured;
 
 pub(crate) use canvas::Figure;
 pub(crate) use start_cost::figure as start_cost;
@@ -79,18 +82,4 @@ pub(crate) fn all(
         }
     }
     Ok(figures)
-}
-
-/// The cells of a transport that have figures.
-fn measured(matrix: &Matrix, transport: Transport) -> Vec<&CellReport> {
-    matrix
-        .cells
-        .iter()
-        .filter(|cell| cell.cell.transport == transport && cell.summary.is_some())
-        .collect()
-}
-
-/// `forkserver 8`: a cell among those of its transport.
-fn row_name(cell: &CellReport) -> String {
-    format!("{} {}", cell.cell.start_method, cell.cell.workers)
 }

@@ -5,9 +5,10 @@ use report::{CellReport, CellSummary, Matrix, Transport};
 
 use super::axis::Axis;
 use super::canvas::{Figure, Frame, Key, Mark};
-use super::measured;
+use super::cells::measured;
 use super::palette::{GREY, INK};
 use super::phases::{self, bar};
+use crate::matrix::ranked;
 use harness::grid::seconds;
 
 const ROW: u32 = 30;
@@ -19,7 +20,7 @@ pub(crate) fn figure(matrix: &Matrix) -> anyhow::Result<Option<Figure>> {
         .filter_map(|transport| {
             let cells = measured(matrix, transport).into_iter();
             cells
-                .filter_map(|cell| Some((cell, cell.summary.as_ref()?)))
+                .filter_map(|cell| Some((cell, ranked(cell)?)))
                 .min_by(|(_, one), (_, other)| one.wall.median.total_cmp(&other.wall.median))
         })
         .collect();
@@ -39,7 +40,7 @@ pub(crate) fn figure(matrix: &Matrix) -> anyhow::Result<Option<Figure>> {
     legend.extend(limit.map(|_| Key {
         mark: Mark::Dashes,
         colour: INK,
-        means: "limit: reading the mapped file",
+        means: "reference: reading the mapped file",
     }));
     let frame = Frame {
         name: "overview".to_owned(),

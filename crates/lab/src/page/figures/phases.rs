@@ -4,8 +4,8 @@ use report::{CellReport, CellSummary, Seconds, Transport};
 
 use super::axis::Axis;
 use super::canvas::{Canvas, Figure, Frame, Key, Mark};
+use super::cells::row_name;
 use super::palette::{BLUE, INK, PURPLE, VERMILION, YELLOW};
-use super::row_name;
 use crate::stats::spread;
 use harness::grid::seconds;
 
@@ -14,7 +14,7 @@ const ROW: u32 = 24;
 /// The phases in their order.
 pub(crate) const PHASES: [Key; 4] = [
     bar("load", YELLOW),
-    bar("share", PURPLE),
+    bar("fill", PURPLE),
     bar("start", VERMILION),
     bar("run", BLUE),
 ];
@@ -22,7 +22,7 @@ pub(crate) const PHASES: [Key; 4] = [
 pub(crate) const ENDS: Key = Key {
     mark: Mark::Whisker,
     colour: INK,
-    means: "least – greatest",
+    means: "min–max",
 };
 
 /// A bar in a legend.
@@ -50,7 +50,7 @@ pub(crate) fn figure(transport: Transport, cells: &[&CellReport]) -> anyhow::Res
     legend.push(ENDS);
     let frame = Frame {
         name: format!("phases-{transport}"),
-        title: format!("{transport}: load, share, start, run"),
+        title: format!("{transport}: load, fill, start, run"),
         height: ROW * u32::try_from(cells.len())?,
         left: 100,
         x: &x,

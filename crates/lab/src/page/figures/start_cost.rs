@@ -6,7 +6,8 @@ use plotters::style::RGBColor;
 use super::axis::Axis;
 use super::canvas::{Canvas, Figure, Frame, Key, Mark};
 use super::palette::{BLUE, GREEN, PURPLE, VERMILION};
-use crate::page::start_cost::{Line, Start, StartCost, size};
+use crate::page::start_cost::{Line, Start, StartCost};
+use harness::grid::binary_size;
 use harness::grid::seconds;
 
 /// The figure; none where no parent had any memory to speak of.
@@ -20,7 +21,7 @@ pub(crate) fn figure(cost: &StartCost) -> anyhow::Result<Option<Figure>> {
         "memory that the parent holds",
         parents
             .iter()
-            .map(|&parent| (place(parent, least), size(parent))),
+            .map(|&parent| (place(parent, least), binary_size(parent))),
     );
     let (shortest, longest) = starts().fold((f64::INFINITY, 0.0_f64), |(short, long), start| {
         (short.min(start.seconds.min), long.max(start.seconds.max))

@@ -5,7 +5,7 @@ use report::{CellReport, CellSummary, Matrix, StartMethod, Transport};
 
 use super::axis::Axis;
 use super::canvas::{Canvas, Figure, Frame, Key, Mark};
-use super::measured;
+use super::cells::measured;
 use super::palette::{BLUE, GREEN, INK, VERMILION};
 use harness::grid::seconds;
 
@@ -34,7 +34,7 @@ pub(crate) fn figures(matrix: &Matrix) -> anyhow::Result<Vec<Figure>> {
         return Ok(Vec::new());
     }
     let x = Axis::counts("workers", &workers);
-    let y = Axis::log("total time", least, most, seconds);
+    let y = Axis::log("start + run", least, most, seconds);
     Transport::ALL
         .into_iter()
         .map(|transport| (transport, measured(matrix, transport)))
@@ -59,12 +59,12 @@ fn figure(
         legend.push(Key {
             mark: Mark::Dashes,
             colour: INK,
-            means: "limit of the machine",
+            means: "reference",
         });
     }
     let frame = Frame {
         name: format!("total-{transport}"),
-        title: format!("{transport}: total time (start + run)"),
+        title: format!("{transport}: start + run"),
         height: 230,
         left: 72,
         x,

@@ -176,8 +176,7 @@ fn starts(parent: &mut Parent<StartLatency>) -> anyhow::Result<Spread> {
     }
     seconds.sort_unstable_by(f64::total_cmp);
     Ok(Spread {
-        median: seconds[STARTS / 2],
-        min: seconds[0],
-        max: seconds[STARTS - 1],
+        n: Some(STARTS as u64),
+        ..Spread::of(seconds[STARTS / 2], seconds[0], seconds[STARTS - 1])
     })
 }
