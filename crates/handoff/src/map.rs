@@ -35,6 +35,8 @@ struct Mapping<'p, R, I> {
     calls: Fuse<I>,
     arrivals: Arc<Mutex<Arrivals<R>>>,
     submitted: usize,
+    /// The pool did not go on: the error was the last result.
+    ended: bool,
 }
 
 /// The index of a call, its result, and how many bytes that has.
@@ -155,12 +157,19 @@ where
             calls: calls.fuse(),
             arrivals: Arc::new(Mutex::new(Arrivals::new(ordered))),
             submitted: 0,
+            ended: false,
         }
     }
 
     fn next(&mut self) -> Option<(usize, Result<R, Error>)> {
+        let mut failed = None;
         loop {
-            self.submit_ahead();
+            if self.ended {
+                return None;
+            }
+            if failed.is_none() {
+                self.submit_ahead();
+            }
             let mut arrivals = lock(&self.arrivals);
             if let Some(result) = arrivals.take() {
                 return Some(result);
@@ -168,9 +177,13 @@ where
             if arrivals.open_count == 0 {
                 return None;
             }
+            if let Some(error) = failed.take() {
+                self.ended = true;
+                return Some((arrivals.base, Err(error)));
+            }
             drop(arrivals);
-            // A pool that cannot go on fails every open task, so there is a result then too.
-            let _ = self.pool.engine.drive(None);
+            // A pool that has failed has given every open task a result; one that was interrupted has not.
+            failed = self.pool.engine.drive(None).err();
         }
     }
 

@@ -142,12 +142,13 @@ fn serve(pool: Pool, inbox: &Receiver<Order>, seen: &Mutex<Seen>) -> Result<(), 
         if let Some(how) = server.obey(inbox) {
             break how;
         }
-        if server.ended.is_none() {
-            server.turn();
-        }
+        // Before the wait, which may be long.
         seen.lock()
             .unwrap_or_else(PoisonError::into_inner)
             .look(&mut server.pool, server.taken);
+        if server.ended.is_none() {
+            server.turn();
+        }
     };
     let Server { pool, panicked, .. } = server;
     let ended = catch_unwind(AssertUnwindSafe(|| pool.shutdown(how)));

@@ -308,7 +308,7 @@ impl Builder {
         self.check()?;
         let timeline = self.timeline || self.limits.recycle_bytes.is_some();
         let shell = Shell::start(Parts {
-            method: self.method,
+            method: self.method.resolved(),
             registry: self.registry,
             settings: Settings {
                 limits: self.limits,

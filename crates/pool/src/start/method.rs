@@ -32,6 +32,15 @@ impl StartMethod {
 }
 
 impl StartMethod {
+    /// The same, with a program's path that stays valid when this process changes its directory.
+    pub(crate) fn resolved(self) -> StartMethod {
+        match self {
+            StartMethod::Spawn(program) => StartMethod::Spawn(program.resolved()),
+            StartMethod::ForkServer(program) => StartMethod::ForkServer(program.resolved()),
+            other => other,
+        }
+    }
+
     /// Whether workers are this program's own image, started afresh.
     pub(crate) fn is_own_program(&self) -> bool {
         match self {
@@ -96,6 +105,14 @@ impl Program {
     /// Where the program is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    fn resolved(mut self) -> Program {
+        // Fails only without a current directory; then a relative path names nothing either.
+        if let Ok(path) = std::path::absolute(&self.path) {
+            self.path = path;
+        }
+        self
     }
 
     /// What to execute.
