@@ -1,6 +1,6 @@
 //! `#[handoff::task]`: makes a function callable in worker processes.
 //!
-//! [`check`] refuses what no task can be, with a message that names the alternative. [`expand`]
+//! `check` refuses what no task can be, with a message that names the alternative. `expand`
 //! emits the function that replaces the user's. Everything that the emitted code refers to lives in
 //! `handoff::__private`; this crate knows only the names there.
 #![forbid(unsafe_code)]

@@ -39,6 +39,13 @@ pub enum ForkError {
     Kernel(#[from] io::Error),
 }
 
+impl ForkError {
+    /// Whether every other fork of this process would fail alike.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, ForkError::Threads { .. } | ForkError::NoProc(_))
+    }
+}
+
 /// A child just forked.
 #[derive(Debug)]
 pub struct Forked {

@@ -79,6 +79,7 @@ fn answer(
                 &FromServer::Failed {
                     request,
                     reason: &reason,
+                    permanent: error.is_permanent(),
                 },
                 &[],
             )?;

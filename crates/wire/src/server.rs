@@ -30,6 +30,8 @@ pub enum FromServer<'a> {
         request: u64,
         /// Why.
         reason: &'a str,
+        /// Whether every other fork would fail alike.
+        permanent: bool,
     },
     /// A worker has ended and was reaped.
     Ended {

@@ -249,6 +249,7 @@ fn forkserver() -> Vec<Example> {
     let failed = FromServer::Failed {
         request: 2,
         reason: "out of memory",
+        permanent: false,
     };
     let ended = |pid, exit, signal| FromServer::Ended {
         pid,

@@ -211,6 +211,7 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
             &FromServer::Failed {
                 request: 2,
                 reason: "out of memory",
+                permanent: false,
             },
         ),
         kind(

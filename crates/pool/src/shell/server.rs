@@ -34,9 +34,11 @@ impl Shell {
         for said in server.listen() {
             match said {
                 ServerSaid::Forked { request, process } => self.forked(request, process),
-                ServerSaid::Failed { request, reason } => {
-                    self.not_forked(request as WorkerId, reason, false);
-                }
+                ServerSaid::Failed {
+                    request,
+                    reason,
+                    permanent,
+                } => self.not_forked(request as WorkerId, reason, permanent),
                 ServerSaid::Ended {
                     pid,
                     ending,

@@ -54,10 +54,11 @@ impl StartError {
             )
         };
         match self {
-            StartError::Fork(ForkError::Threads { .. }) | StartError::Listen(_) => true,
+            StartError::Listen(_) => true,
+            StartError::Fork(error) => error.is_permanent(),
             StartError::Program { source, .. } => lasting(source),
             StartError::Resources(error) => lasting(error),
-            StartError::Fork(_) | StartError::Guardian(_) | StartError::Server(_) => false,
+            StartError::Guardian(_) | StartError::Server(_) => false,
         }
     }
 }

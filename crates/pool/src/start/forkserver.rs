@@ -46,6 +46,7 @@ pub(crate) enum ServerSaid {
     Failed {
         request: u64,
         reason: String,
+        permanent: bool,
     },
     Ended {
         pid: u32,
@@ -176,9 +177,14 @@ impl Server {
                             process: Process::grandchild(pid, pidfd),
                         }
                     }
-                    FromServer::Failed { request, reason } => ServerSaid::Failed {
+                    FromServer::Failed {
+                        request,
+                        reason,
+                        permanent,
+                    } => ServerSaid::Failed {
                         request,
                         reason: reason.to_owned(),
+                        permanent,
                     },
                     FromServer::Ended {
                         pid,
