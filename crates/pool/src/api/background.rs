@@ -130,7 +130,7 @@ impl Builder {
 }
 
 /// The life of the thread. A function of the caller's that panics does not end it: the panic goes on in
-/// whoever shuts the pool down.
+/// the thread that shuts the pool down.
 fn serve(pool: Pool, inbox: &Receiver<Order>, seen: &Mutex<Seen>) -> Result<(), PoolError> {
     let mut server = Server {
         pool,
@@ -169,7 +169,7 @@ struct Server {
 }
 
 impl Server {
-    /// Does what it is told, up to a bound; gives how to end, once it is to.
+    /// Executes orders, up to a bound; gives how to end, once that was ordered.
     fn obey(&mut self, inbox: &Receiver<Order>) -> Option<Shutdown> {
         for _ in 0..COMMANDS {
             let order = match inbox.try_recv() {
