@@ -88,11 +88,16 @@ fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
     // An alias in .cargo/config.toml: the models of crates/lane need a build of their own.
     let mut models = cargo();
     models.args(["loom", "--locked"]);
+    // Needs a build of the engine with deliberate defects, which no other test has.
+    let mut defects = cargo();
+    defects.args(["test", "--locked", "--package", "simulate"]);
+    defects.args(["--features", "defects", "--test", "defects"]);
     let mut matrix = words("matrix --records 1M --runs 1 --workers 1,4")?;
     matrix.arg("--out").arg(out);
     Ok(vec![
         ("test", words("test")?),
         ("models", models),
+        ("defects", defects),
         ("simulate", words("simulate --seeds 100000")?),
         ("matrix", matrix),
         // The same rounds every time, so that a broken guarantee is not mistaken for bad luck.
