@@ -45,8 +45,8 @@ impl Shell {
 
     /// Takes in what a dead worker left, and reports its death.
     pub(super) fn finish(&mut self, id: WorkerId, ending: Ending) {
-        // What it said before it died still counts, and lies in its socket. Whoever else holds the
-        // socket may go on without end.
+        // Drain answers sent before death. Bound the reads: a grandchild that inherited the socket
+        // could write without end.
         let worker = self.crew.workers.get(&id);
         let reads = worker.map_or(0, |worker| worker.connection.reads_waiting());
         for _ in 0..reads {

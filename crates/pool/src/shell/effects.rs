@@ -151,7 +151,7 @@ impl Shell {
         certificate
     }
 
-    /// Gives a task's failure to whoever waits.
+    /// Resolves a task with its failure.
     pub(super) fn fail_job(&mut self, job: Job, why: TaskFailure) {
         self.counters.failed += 1;
         self.hooks.guard(|_| job.call.resolve(Err(why)));

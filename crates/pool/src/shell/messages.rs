@@ -261,7 +261,7 @@ impl Shell {
         Ok(())
     }
 
-    /// Gives a result to whoever waits for it, if anybody does.
+    /// Resolves the task with its result, unless its caller has given it up.
     fn deliver(&mut self, id: WorkerId, current: Current, result: Result<&[u8], TaskFailure>) {
         let key = self.crew.workers.get(&id).and_then(|worker| worker.key);
         let task = key.and_then(|key| self.engine.task_at(key, current.entry));
