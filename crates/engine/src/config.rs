@@ -19,8 +19,19 @@ pub const SEND_ATTEMPTS: u32 = 10;
 /// Limits of a pool.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How many workers the pool keeps, or, where workers are external, how many it waits for first.
-    pub workers: u32,
+    /// How many workers the pool keeps at least, or, where workers are external, how many it waits
+    /// for first. More are started while tasks wait.
+    pub min: u32,
+    /// How many workers take tasks at most.
+    pub max: u32,
+    /// Ready workers that the pool keeps beside those that take tasks. One of them takes the place
+    /// of a worker that ends, at once.
+    pub spare: u32,
+    /// How long a worker above `min` may be idle before it is asked to exit.
+    pub idle_timeout_ns: Option<u64>,
+    /// How long a running task has to end after it was asked to, before its worker is ended; 0 for
+    /// ending the worker at once.
+    pub soft_ns: u64,
     /// Whether workers are external: they come by [`Engine::join`](crate::Engine::join), and the
     /// engine never asks to start one.
     pub external: bool,
@@ -42,7 +53,11 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            workers: 1,
+            min: 1,
+            max: 1,
+            spare: 0,
+            idle_timeout_ns: None,
+            soft_ns: 0,
             external: false,
             bound: usize::MAX,
             start_timeout_ns: 30_000 * MS,
@@ -65,7 +80,33 @@ pub struct Capabilities {
     pub lane: bool,
     /// Another one is started after its end.
     pub replace: bool,
+    /// The task that it runs can be asked to end ([`Effect::Ask`](crate::Effect::Ask)).
+    pub ask: bool,
 }
+
+/// Which of the queued tasks are taken first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Priority {
+    /// Before all others.
+    High,
+    /// As most tasks.
+    #[default]
+    Normal,
+    /// After all others.
+    Low,
+}
+
+impl Priority {
+    /// The number of priorities.
+    pub(crate) const COUNT: usize = 3;
+
+    pub(crate) const fn level(self) -> usize {
+        self as usize
+    }
+}
+
+/// After how many tasks of higher priority one of a lower priority that waits is taken.
+pub const PATIENCE: u32 = 16;
 
 /// A task as the engine knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +118,37 @@ pub struct TaskSpec {
     pub retries: u32,
     /// How long it may run.
     pub limit_ns: Option<u64>,
+    /// By when it has to have its result, the time in the queue included.
+    pub deadline_ns: Option<u64>,
+    /// How often it is run again after it ran longer than `limit_ns`.
+    pub time_outs: u32,
+    /// The pause before it is run again because of that; doubled each time.
+    pub pause_ns: u64,
+    /// Which of the queued tasks are taken first.
+    pub priority: Priority,
     /// It is alone on its worker, as where its input is a stream.
     pub exclusive: bool,
+}
+
+impl TaskSpec {
+    /// A task of class 0 that is run once and has no limit.
+    #[must_use]
+    pub const fn new() -> TaskSpec {
+        TaskSpec {
+            class: 0,
+            retries: 0,
+            limit_ns: None,
+            deadline_ns: None,
+            time_outs: 0,
+            pause_ns: 0,
+            priority: Priority::Normal,
+            exclusive: false,
+        }
+    }
+}
+
+impl Default for TaskSpec {
+    fn default() -> TaskSpec {
+        TaskSpec::new()
+    }
 }

@@ -39,6 +39,24 @@ pub enum Defect {
     BoundOffByOne,
     /// Rule 7: outdated deadlines stay in the heap.
     KeepDeadlines,
+    /// Rule 9: the worker of a cancelled task is ended without a request before.
+    NeverAsks,
+    /// Rule 9: a worker whose task ignores the request is not ended.
+    OnlyAsks,
+    /// Rule 10: a spare does not take the place of a worker that ended.
+    SpareStaysIdle,
+    /// Rule 10: idle workers stay.
+    NeverShrinks,
+    /// Rule 10: no worker is started for tasks that wait.
+    NeverGrows,
+    /// Rule 11: all priorities are one.
+    OnePriority,
+    /// Rule 11: a low priority waits for all others.
+    NoPatience,
+    /// Rule 12: the time in the queue does not count for a deadline.
+    DeadlineFromStart,
+    /// Rule 12: what a dead worker had pinned goes to another.
+    PinnedMoves,
     /// Rule 8: effects that follow a panicking callback are lost.
     PanicLosesEffects,
     /// Rule 8: the effect of a panicking callback is executed again.
@@ -47,7 +65,7 @@ pub enum Defect {
 
 impl Defect {
     /// All defects, with the number of the rule that each breaks.
-    pub const ALL: [(Defect, u8); 20] = [
+    pub const ALL: [(Defect, u8); 29] = [
         (Defect::CancelUnresolved, 1),
         (Defect::NoKillAfterGrace, 1),
         (Defect::DeliverAbandoned, 1),
@@ -66,6 +84,15 @@ impl Defect {
         (Defect::KeepTombstones, 7),
         (Defect::BoundOffByOne, 7),
         (Defect::KeepDeadlines, 7),
+        (Defect::NeverAsks, 9),
+        (Defect::OnlyAsks, 9),
+        (Defect::SpareStaysIdle, 10),
+        (Defect::NeverShrinks, 10),
+        (Defect::NeverGrows, 10),
+        (Defect::OnePriority, 11),
+        (Defect::NoPatience, 11),
+        (Defect::DeadlineFromStart, 12),
+        (Defect::PinnedMoves, 12),
         (Defect::PanicLosesEffects, 8),
         (Defect::PanicRepeatsEffect, 8),
     ];

@@ -1,20 +1,25 @@
 //! The engine: its tables, and the calls that the shell makes.
 
+mod again;
 mod close;
 mod ends;
 mod place;
 mod progress;
+mod staff;
 mod starts;
 mod time;
+mod view;
 
 use crate::classes::Classes;
 use crate::deadlines::Deadlines;
-use crate::queue::Queue;
+use crate::queue::{Flaws, Queue};
 use crate::set::Set;
 use crate::starting::Starts;
 use crate::tasks::{Place, Tasks};
-use crate::workers::{Entry, Holds, State, Workers};
-use crate::{Capabilities, Config, Effect, Event, Outcome, TaskId, TaskSpec, WorkerId};
+use crate::timers::{Due, Timers};
+use crate::worker::{Entry, Holds, State};
+use crate::workers::Workers;
+use crate::{Capabilities, Config, Effect, Event, Outcome, Priority, TaskId, TaskSpec, WorkerId};
 use std::collections::{BTreeSet, VecDeque};
 
 /// See the [crate's documentation](crate).
@@ -26,9 +31,13 @@ pub struct Engine {
     workers: Workers,
     classes: Classes,
     deadlines: Deadlines,
+    timers: Timers,
     /// Workers that hold nothing, take tasks and have not been offered any. The first of them is offered
     /// the next task, so that few workers of many stay in use.
     idle: BTreeSet<u32>,
+    /// Workers that were offered tasks and have not asked for them.
+    offers: u32,
+    standby: BTreeSet<u32>,
     /// Workers whose unclaimed entries are worth another worker's while.
     heavy: Set,
     /// Workers with unclaimed entries that have made no progress for the time of a credit.
@@ -67,6 +76,8 @@ pub enum SubmitError {
     Full,
     /// The pool shuts down or has failed.
     Closed,
+    /// The worker that the task is pinned to takes no tasks.
+    NoWorker,
 }
 
 /// An entry for a worker to send.
@@ -87,8 +98,10 @@ pub struct Footprint {
     pub queue_places: usize,
     /// Places that compaction of the queue has looked at since the start.
     pub queue_moved: u64,
-    /// Entries of the heap of deadlines.
+    /// Entries of the heap of workers' deadlines.
     pub deadlines: usize,
+    /// Entries of the heap of tasks' deadlines and pauses.
+    pub timers: usize,
     /// Slots for workers, used or not.
     pub worker_slots: usize,
     /// Effects that were not taken yet.
@@ -107,7 +120,10 @@ impl Engine {
             workers: Workers::default(),
             classes: Classes::default(),
             deadlines: Deadlines::default(),
+            timers: Timers::default(),
             idle: BTreeSet::new(),
+            offers: 0,
+            standby: BTreeSet::new(),
             heavy: Set::default(),
             stalled: Set::default(),
             stage: Stage::Open,
@@ -122,6 +138,39 @@ impl Engine {
     /// # Errors
     /// [`SubmitError`].
     pub fn submit(&mut self, now: u64, spec: TaskSpec) -> Result<TaskId, SubmitError> {
+        let task = self.accept(spec)?;
+        self.queue.push_back(spec.priority, task);
+        self.demand(now);
+        self.offer_idle();
+        self.make_way(spec.priority);
+        self.staff(now);
+        Ok(task)
+    }
+
+    /// Accepts a task that only this worker may run: once, whatever its retries. It is resolved as
+    /// [`Outcome::WorkerGone`] where the worker ends or retires before.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub fn submit_to(&mut self, worker: WorkerId, spec: TaskSpec) -> Result<TaskId, SubmitError> {
+        if !self.takes_tasks(worker) {
+            return Err(SubmitError::NoWorker);
+        }
+        let retries = 0;
+        let task = self.accept(TaskSpec { retries, ..spec })?;
+        if let Some(known) = self.tasks.get_mut(task) {
+            known.pinned = Some(worker);
+            known.place = Place::Pinned;
+        }
+        let known = self.workers.at(worker.index);
+        known.pinned.push_back(task);
+        if self.idle.remove(&worker.index) {
+            self.offer(worker.index);
+        }
+        Ok(task)
+    }
+
+    fn accept(&mut self, spec: TaskSpec) -> Result<TaskId, SubmitError> {
         if self.stage != Stage::Open {
             return Err(SubmitError::Closed);
         }
@@ -129,16 +178,18 @@ impl Engine {
             return Err(SubmitError::Full);
         }
         let task = self.tasks.insert(spec);
-        self.queue.push_back(task);
-        self.demand(now);
-        self.offer_idle();
+        if let Some(at_ns) = spec.deadline_ns {
+            self.remind(at_ns, task, Due::Expires);
+        }
         Ok(task)
     }
 
     /// Resolves a task as cancelled. One that has begun is ended with its worker. `false` where the
     /// task is resolved already.
     pub fn cancel(&mut self, now: u64, task: TaskId) -> bool {
-        self.give_up(now, task, Holds::Cancelled, Outcome::Cancelled)
+        let given_up = self.give_up(now, task, Holds::Cancelled, Outcome::Cancelled);
+        self.staff(now);
+        given_up
     }
 
     /// Resolves a task whose result nobody wants. One that has begun runs to its end. `false` where
@@ -185,6 +236,7 @@ impl Engine {
             } => self.died(now, worker, death, not_begun),
         }
         self.leave_if_drained(now);
+        self.staff(now);
     }
 
     /// The next thing to do for the shell, in order.
@@ -192,130 +244,35 @@ impl Engine {
         self.effects.pop_front()
     }
 
-    /// The unresolved task of a worker's entry: whom its result is for. `None` where the result is
-    /// not wanted any more.
-    #[must_use]
-    pub fn task_at(&self, worker: WorkerId, entry: u64) -> Option<TaskId> {
-        match self.workers.get(worker)?.entry(entry)?.holds {
-            Holds::Task(task) => Some(task),
-            _ => None,
-        }
-    }
-
-    /// Whether a result of this entry may come: it was sent, and neither finished nor recalled.
-    #[must_use]
-    pub fn is_open(&self, worker: WorkerId, entry: u64) -> bool {
-        self.workers
-            .get(worker)
-            .is_some_and(|worker| worker.entry(entry).is_some())
-    }
-
-    /// Whether the worker is ready and takes tasks.
-    #[must_use]
-    pub fn is_serving(&self, worker: WorkerId) -> bool {
-        let serving = |worker: &crate::workers::Worker| {
-            matches!(worker.state, State::Serving { .. } | State::Checking { .. })
-        };
-        self.workers.get(worker).is_some_and(serving)
-    }
-
-    /// Whether the task has no result yet.
-    #[must_use]
-    pub fn is_unresolved(&self, task: TaskId) -> bool {
-        self.tasks.get(task).is_some()
-    }
-
-    /// Whether the task waits for a worker.
-    #[must_use]
-    pub fn is_queued(&self, task: TaskId) -> bool {
-        self.tasks
-            .get(task)
-            .is_some_and(|task| task.place == Place::Queued)
-    }
-
-    /// How often workers have died while they ran an unresolved task.
-    #[must_use]
-    pub fn deaths(&self, task: TaskId) -> u32 {
-        self.tasks.get(task).map_or(0, |task| task.deaths)
-    }
-
-    /// Whether as many tasks are unresolved as the bound allows.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        let more = usize::from(defect!(self, BoundOffByOne));
-        self.tasks.len() >= self.config.bound.saturating_add(more)
-    }
-
-    /// Tasks without a result.
-    #[must_use]
-    pub fn unresolved(&self) -> usize {
-        self.tasks.len()
-    }
-
-    /// Tasks that no worker holds.
-    #[must_use]
-    pub fn queued(&self) -> usize {
-        self.queue.len()
-    }
-
-    /// Workers that exist, ready or not.
-    #[must_use]
-    pub fn workers(&self) -> usize {
-        self.workers.len()
-    }
-
-    /// Workers that are ready and have not been asked to end.
-    #[must_use]
-    pub fn serving(&self) -> usize {
-        self.starts.serving as usize
-    }
-
-    /// Whether the pool has ended: nothing is left to be reported.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        matches!(self.stage, Stage::Closing | Stage::Failed) && self.workers.len() == 0
-    }
-
-    /// Whether the pool has failed.
-    #[must_use]
-    pub fn has_failed(&self) -> bool {
-        self.stage == Stage::Failed
-    }
-
-    /// Sizes of the tables, for tests.
-    #[must_use]
-    pub fn footprint(&self) -> Footprint {
-        Footprint {
-            task_slots: self.tasks.slots(),
-            queue_places: self.queue.places(),
-            queue_moved: self.queue.moved(),
-            deadlines: self.deadlines.len(),
-            worker_slots: self.workers.slots(),
-            effects: self.effects.len(),
-        }
-    }
-
     fn give_up(&mut self, now: u64, task: TaskId, holds: Holds, outcome: Outcome) -> bool {
         let Some(was_at) = self.tasks.get(task).map(|task| task.place) else {
             return false;
         };
         let unresolved = defect!(self, CancelUnresolved) && matches!(was_at, Place::Held { .. });
-        self.tasks.remove(task);
+        let priority = self.tasks.remove(task).map(|task| task.spec.priority);
         if !unresolved {
             self.effects.push_back(Effect::Resolve { task, outcome });
         }
         match was_at {
-            Place::Queued => self.forget_queued(),
+            Place::Queued => {
+                let (flaws, tasks) = (self.flaws(), &self.tasks);
+                let alive = |task| tasks.get(task).is_some();
+                self.queue
+                    .forget(priority.unwrap_or_default(), flaws, alive);
+            }
+            Place::Paused | Place::Pinned => {}
             Place::Held { worker, entry } => self.abandon(now, worker, entry, holds, task),
         }
         self.leave_if_drained(now);
         true
     }
 
-    fn forget_queued(&mut self) {
-        let compact = !defect!(self, KeepTombstones);
-        let tasks = &self.tasks;
-        self.queue.forget(compact, |task| tasks.get(task).is_some());
+    fn flaws(&self) -> Flaws {
+        Flaws {
+            keeps_tombstones: defect!(self, KeepTombstones),
+            one_level: defect!(self, OnePriority),
+            no_patience: defect!(self, NoPatience),
+        }
     }
 
     fn resolve(&mut self, task: TaskId, outcome: Outcome) {

@@ -135,6 +135,14 @@ pub enum Effect {
     Offer(WorkerId),
     /// Ask the worker to exit.
     Leave(WorkerId),
+    /// Let the task that runs as this entry know that it should end. To be ignored where the entry
+    /// does not run.
+    Ask {
+        /// The worker.
+        worker: WorkerId,
+        /// The entry.
+        entry: u64,
+    },
     /// Send SIGTERM to the worker's process group.
     Terminate(WorkerId, KillReason),
     /// Send SIGKILL to the worker's process group.
@@ -178,6 +186,10 @@ pub enum Outcome {
     Cancelled,
     /// Nobody wants its result any more.
     Withdrawn,
+    /// It had no result by its deadline.
+    Expired,
+    /// The only worker that may run it has ended or takes no more tasks.
+    WorkerGone,
     /// It ran longer than its limit.
     TimedOut {
         /// The worker that ran it.

@@ -28,6 +28,12 @@
 //! 6. Starts are tried again with back-off; the pool fails only when no worker is left.
 //! 7. Memory is bounded by unresolved tasks.
 //! 8. A panicking callback loses no effect and repeats none.
+//! 9. A task that is asked to end and heeds it leaves its worker warm; one that does not is ended with
+//!    its worker.
+//! 10. The number of workers follows the tasks: between `min` and `max`, with spares that take the place
+//!     of a worker that ends at once.
+//! 11. Tasks of higher priority go first, and one of lower priority waits for a bounded number of them.
+//! 12. A task has its result by its deadline, and a pinned task runs on its worker or not at all.
 //!
 //! # Cost
 //!
@@ -48,10 +54,13 @@ mod queue;
 mod set;
 mod starting;
 mod tasks;
+mod timers;
+mod worker;
 mod workers;
 
 pub use config::{
-    BACKOFF_NS, CREDIT_NS, Capabilities, Config, SEND_ATTEMPTS, TaskSpec, WORTH_WAKING_NS,
+    BACKOFF_NS, CREDIT_NS, Capabilities, Config, PATIENCE, Priority, SEND_ATTEMPTS, TaskSpec,
+    WORTH_WAKING_NS,
 };
 #[cfg(feature = "defects")]
 pub use defect::Defect;

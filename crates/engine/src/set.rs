@@ -47,6 +47,10 @@ impl Set {
         self.members.last().copied()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
     pub(crate) fn contains(&self, number: u32) -> bool {
         self.positions
             .get(number as usize)

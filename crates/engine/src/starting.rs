@@ -2,17 +2,20 @@
 
 use crate::config::{BACKOFF_NS, Config};
 use crate::id::WorkerId;
-use crate::workers::State;
+use crate::worker::State;
 
 /// How starting goes.
 #[derive(Debug)]
 pub(crate) struct Starts {
-    /// Workers that are ready and have not been asked to end.
+    /// Workers that take tasks.
     pub(crate) serving: u32,
+    /// Workers that are ready to take the place of one of them.
+    pub(crate) standby: u32,
     /// Workers that are getting ready.
     pub(crate) starting: u32,
-    /// How many workers are to exist.
-    pub(crate) wanted: u32,
+    /// How many workers take tasks at least and at most.
+    pub(crate) min: u32,
+    pub(crate) max: u32,
     /// Without how many ready workers the pool does not go on.
     pub(crate) needed: u32,
     pub(crate) ever_ready: bool,
@@ -32,9 +35,11 @@ impl Starts {
     pub(crate) fn new(now: u64, config: &Config) -> Starts {
         Starts {
             serving: 0,
+            standby: 0,
             starting: 0,
-            wanted: config.workers,
-            needed: if config.external { config.workers } else { 1 },
+            min: config.min,
+            max: config.max.max(config.min),
+            needed: if config.external { config.min } else { 1 },
             ever_ready: false,
             failures: 0,
             recovered: 0,
@@ -49,6 +54,7 @@ impl Starts {
     pub(crate) fn stopped(&mut self, now: u64, state: State) {
         match state {
             State::Starting { .. } => self.starting -= 1,
+            State::Standby => self.standby -= 1,
             State::Serving { .. } | State::Checking { .. } => {
                 self.serving -= 1;
                 if self.serving < self.needed && self.short_since_ns.is_none() {
@@ -59,10 +65,28 @@ impl Starts {
         }
     }
 
-    pub(crate) fn served(&mut self) {
-        self.serving += 1;
+    /// Whether workers are started while tasks wait.
+    pub(crate) fn is_elastic(&self) -> bool {
+        self.min < self.max
+    }
+
+    /// A worker is to be started. Where none has been there for want of work, waiting for one begins now.
+    pub(crate) fn begin(&mut self, now: u64) {
+        if self.serving + self.standby + self.starting == 0 && self.failures == 0 {
+            self.short_since_ns = Some(now);
+        }
+        self.starting += 1;
+    }
+
+    /// A worker got ready.
+    pub(crate) fn readied(&mut self) {
         self.recovered += 1;
         self.ever_ready = true;
+    }
+
+    /// A worker takes tasks from now on.
+    pub(crate) fn served(&mut self) {
+        self.serving += 1;
         if self.serving >= self.needed {
             // From now on one is enough.
             self.needed = 1;

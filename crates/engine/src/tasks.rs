@@ -1,6 +1,6 @@
 //! The dense table of unresolved tasks.
 
-use crate::{TaskId, TaskSpec};
+use crate::{TaskId, TaskSpec, WorkerId};
 
 /// A task that has no result yet.
 #[derive(Debug)]
@@ -12,6 +12,12 @@ pub(crate) struct Task {
     pub(crate) lost: u32,
     /// How often it could not be sent for a transient reason.
     pub(crate) send_failures: u32,
+    /// Times that it ran longer than its limit and is to run again.
+    pub(crate) timed_out: u32,
+    /// The pause before it runs again.
+    pub(crate) pause_ns: u64,
+    /// The only worker that may run it.
+    pub(crate) pinned: Option<WorkerId>,
     pub(crate) place: Place,
 }
 
@@ -19,6 +25,10 @@ pub(crate) struct Task {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Queued,
+    /// It waits for its pause to end.
+    Paused,
+    /// It waits for the worker that it is pinned to.
+    Pinned,
     /// With the worker of this index, as this entry.
     Held {
         worker: u32,
@@ -45,6 +55,9 @@ impl Tasks {
             deaths: 0,
             lost: 0,
             send_failures: 0,
+            timed_out: 0,
+            pause_ns: 0,
+            pinned: None,
             place: Place::Queued,
         };
         let index = self.free.pop().unwrap_or_else(|| {

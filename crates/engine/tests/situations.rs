@@ -10,24 +10,25 @@ const PLAIN: Capabilities = Capabilities {
     signal: true,
     lane: false,
     replace: true,
+    ask: false,
 };
 const LANE: Capabilities = Capabilities {
     signal: true,
     lane: true,
     replace: true,
+    ask: false,
 };
 const TASK: TaskSpec = TaskSpec {
-    class: 0,
     retries: 2,
-    limit_ns: None,
-    exclusive: false,
+    ..TaskSpec::new()
 };
 const ONCE: TaskSpec = TaskSpec { retries: 0, ..TASK };
 
 /// A pool whose workers are ready, and their ids.
 fn ready(workers: u32, capabilities: Capabilities) -> (Engine, Vec<WorkerId>) {
     let config = Config {
-        workers,
+        min: workers,
+        max: workers,
         ..Config::default()
     };
     let mut engine = Engine::new(0, config);
@@ -386,6 +387,7 @@ fn external_workers_are_disconnected_and_never_started() {
         signal: false,
         lane: false,
         replace: false,
+        ask: false,
     };
     let worker = engine.join(0, capabilities).expect("the pool is open");
     let task = submit(&mut engine, 0, TASK);

@@ -24,6 +24,12 @@ pub enum TaskFailure {
     /// It took longer than its limit; its worker was ended.
     #[error("took longer than {0:?}; its worker was ended")]
     TimedOut(Duration),
+    /// Its deadline passed, which includes the time that it waited for a worker.
+    #[error("had no result by its deadline")]
+    Expired,
+    /// It was for one worker only, and that ended or was to end before it ran there.
+    #[error("the worker that it was for has ended")]
+    WorkerGone,
     /// Its output is longer than [`Builder::output_bound`](crate::Builder::output_bound), in bytes. It is
     /// not run again.
     #[error("its output is longer than {0} bytes, the bound of outputs")]

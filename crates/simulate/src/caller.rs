@@ -4,7 +4,7 @@
 use crate::happens::Happens;
 use crate::profile::{MS, US};
 use crate::world::{Fails, SimTask, World};
-use engine::{Capabilities, Death, Shutdown, SubmitError, TaskSpec};
+use engine::{Capabilities, Death, Priority, Shutdown, SubmitError, TaskSpec, WorkerId};
 
 impl World {
     /// One action of the caller.
@@ -35,11 +35,7 @@ impl World {
         } else if roll < p.cancels + 10 {
             self.cancel_burst()?;
         } else if roll < p.cancels + 20 {
-            let workers = self.rng.u32(1..=self.profile.workers);
-            if !self.profile.external {
-                self.note(|| format!("the caller resizes to {workers}"));
-                self.engine.resize(self.now, workers);
-            }
+            self.resize();
         } else {
             let burst = [1, 1, 2, 5, 20][self.rng.usize(..5)];
             self.submit(burst)?;
@@ -78,15 +74,32 @@ impl World {
             let rng = &mut self.rng;
             let class = rng.u32(..4);
             let limited = rng.u32(..1000) < p.limits;
+            let due = rng.u32(..1000) < p.deadlines;
+            let priority = [Priority::High, Priority::Normal, Priority::Low][rng.usize(..3)];
             let spec = TaskSpec {
                 class,
                 retries: [0, 0, 1, 2][rng.usize(..4)],
                 limit_ns: limited.then(|| rng.u64(MS..40 * MS)),
+                deadline_ns: due.then(|| self.now + rng.u64(..60 * MS)),
+                time_outs: [0, 0, 1, 2][rng.usize(..4)],
+                pause_ns: [0, MS, 20 * MS][rng.usize(..3)],
+                priority: if p.priorities {
+                    priority
+                } else {
+                    Priority::Normal
+                },
                 exclusive: rng.u32(..30) == 0,
             };
             let poison = rng.u32(..2000) < p.crashes;
-            match self.engine.submit(self.now, spec) {
-                Ok(id) => self.accepted(id, spec, poison),
+            let pinned = rng.u32(..1000) < p.pinned;
+            let pinned = if pinned { self.some_worker() } else { None };
+            let accepted = match pinned {
+                Some(worker) => self.engine.submit_to(worker, spec),
+                None => self.engine.submit(self.now, spec),
+            };
+            self.pull();
+            match accepted {
+                Ok(id) => self.accepted(id, spec, pinned, poison),
                 Err(SubmitError::Full) if self.open_tasks() < self.profile.bound => {
                     return Err(self.broken(7, "full below the bound".to_owned()));
                 }
@@ -96,13 +109,41 @@ impl World {
         Ok(())
     }
 
-    fn accepted(&mut self, id: engine::TaskId, spec: TaskSpec, poison: bool) {
+    fn some_worker(&mut self) -> Option<WorkerId> {
+        let ids = self.engine.staff_ids();
+        (!ids.is_empty()).then(|| ids[self.rng.usize(..ids.len())])
+    }
+
+    fn resize(&mut self) {
+        if self.profile.external {
+            return;
+        }
+        let max = self.rng.u32(1..=self.profile.workers);
+        let fixed = self.profile.min == self.profile.workers;
+        let min = if fixed { max } else { self.rng.u32(..=max) };
+        self.note(|| format!("the caller resizes to {min}..={max}"));
+        self.watched.resized(min, max);
+        self.engine.resize(self.now, min, max);
+        self.pull();
+    }
+
+    fn accepted(
+        &mut self,
+        id: engine::TaskId,
+        spec: TaskSpec,
+        pinned: Option<WorkerId>,
+        poison: bool,
+    ) {
         let number = self.tasks.len();
         self.tasks.push(SimTask {
             id,
             class: spec.class,
-            retries: spec.retries,
+            retries: if pinned.is_some() { 0 } else { spec.retries },
+            priority: spec.priority,
             limit_ns: spec.limit_ns,
+            deadline_ns: spec.deadline_ns,
+            again: spec.time_outs,
+            pinned,
             poison,
             begun: 0,
             deaths: 0,
@@ -116,6 +157,9 @@ impl World {
         }
         self.names[id.index()] = number;
         self.open.push(number);
+        if spec.deadline_ns.is_some() {
+            self.watched.due.push(number);
+        }
         self.stats.events += 1;
         self.stats.tasks += 1;
         self.note(|| format!("the caller submits task {number}: {spec:?}, poison {poison}"));
@@ -148,6 +192,7 @@ impl World {
         } else {
             self.engine.cancel(self.now, id);
         }
+        self.pull();
     }
 
     /// Many tasks, cancelled newest first before anything else happens.
@@ -201,6 +246,7 @@ impl World {
             signal: false,
             lane: false,
             replace: false,
+            ask: false,
         };
         if let Some(id) = self.engine.join(self.now, capabilities) {
             self.facts.joined();

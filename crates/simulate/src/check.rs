@@ -14,6 +14,9 @@ impl World {
         self.check_idle()?;
         self.check_limits()?;
         self.check_starts()?;
+        self.check_elastic()?;
+        self.check_asked()?;
+        self.check_due()?;
         // Effects may have made a deadline that has come already, but not again and again.
         let due = self.engine.next_deadline().is_some_and(|at| at <= self.now);
         self.facts.due_again = if due { self.facts.due_again + 1 } else { 0 };
@@ -27,11 +30,14 @@ impl World {
     fn check_sizes(&self) -> Result<(), Fails> {
         let size = self.engine.footprint();
         let tombstones = size.queue_places - self.engine.queued();
-        if tombstones > 65 && tombstones > size.queue_places / 2 + 1 {
+        if tombstones > 3 * 65 + size.queue_places / 2 {
             return Err(self.broken(7, format!("{tombstones} tombstones in {size:?}")));
         }
         if size.deadlines > 2 * size.worker_slots + 17 {
             return Err(self.broken(7, format!("too many deadlines in {size:?}")));
+        }
+        if size.timers > 65.max(4 * self.tasks.len()) {
+            return Err(self.broken(7, format!("too many reminders in {size:?}")));
         }
         if self.engine.unresolved() > self.profile.bound {
             return Err(self.broken(
@@ -119,6 +125,8 @@ impl World {
                 run.began_ns
             };
             let due = (since + limit + slack).max(self.driven_since + slack);
+            let asked = worker.asked.filter(|&(entry, _)| entry == run.sent.entry);
+            let due = due.max(asked.map_or(0, |(_, at)| at + self.profile.soft_ns + MS));
             if self.now > due && worker.dead.is_none() && !worker.told_to_end && !worker.closed {
                 let what = format!("task {} runs longer than {limit} ns", run.sent.task);
                 return Err(self.broken(3, what));
@@ -133,7 +141,7 @@ impl World {
         self.facts.needed = if self.facts.enough || !self.profile.external {
             1
         } else {
-            self.profile.workers
+            self.profile.min
         };
         let serving = self.engine.serving() as u32;
         self.facts.enough |= serving >= self.facts.needed;
@@ -151,12 +159,19 @@ impl World {
         }
         let p = &self.profile;
         let most = 3 * p.start_timeout_ns + 2 * p.grace_ns + 1_100 * MS;
+        let wants = self.engine.unresolved() > 0 || (self.watched.min > 0 && !p.external);
+        let wanted_since = if wants {
+            self.watched.wanted_since_ns.unwrap_or(now)
+        } else {
+            now
+        };
         let since = self
             .facts
             .none_since_ns
             .unwrap_or(now)
+            .max(wanted_since)
             .max(self.driven_since);
-        let waits = !p.external || self.engine.unresolved() > 0;
+        let waits = wants;
         if now > since + most && waits {
             return Err(self.broken(6, "a pool that has no workers did not fail".to_owned()));
         }
@@ -203,9 +218,18 @@ impl World {
             return Ok(());
         }
         let running = worker.run.filter(|run| !run.returned).map(|run| run.sent);
+        if let Some(sent) = running {
+            self.check_was_asked(worker, sent.entry, reason)?;
+        }
         let waiting = worker.lane.front().copied();
         for sent in [running, waiting].into_iter().flatten() {
-            if !self.tasks[sent.task].resolved {
+            // It ran for too long, and is to run again.
+            let limit = self.tasks[sent.task].limit_ns.unwrap_or(u64::MAX);
+            let late = self.now >= sent.sent_ns.saturating_add(limit);
+            let begun = running == Some(sent) || !worker.capabilities.lane;
+            let timed_out = reason == KillReason::TimedOut && begun;
+            let runs_again = timed_out && late && self.tasks[sent.task].again > 0;
+            if !self.tasks[sent.task].resolved && !runs_again {
                 let what = format!(
                     "{id:?} is ended ({reason:?}) while it has task {}",
                     sent.task
@@ -253,6 +277,14 @@ impl World {
             }
             Outcome::InputChanged { .. } => self.charge(number)?,
             Outcome::TimedOut { worker } => self.check_time_out(number, worker)?,
+            Outcome::Expired if task.deadline_ns.is_none_or(|at| at > self.now) => {
+                let what = format!("task {number} is expired before its deadline");
+                return Err(self.broken(12, what));
+            }
+            Outcome::WorkerGone if task.pinned.is_none() => {
+                let what = format!("task {number} has no worker and was not pinned");
+                return Err(self.broken(12, what));
+            }
             Outcome::Cancelled | Outcome::Withdrawn if !task.given_up => {
                 let what = format!("task {number} is cancelled and nobody asked for it");
                 return Err(self.broken(5, what));

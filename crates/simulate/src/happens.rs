@@ -18,6 +18,7 @@ pub(crate) enum Happens {
     Returns {
         index: usize,
         life: u64,
+        entry: u64,
     },
     Publishes {
         index: usize,

@@ -8,7 +8,9 @@
 
 mod caller;
 mod check;
+mod elastic;
 mod facts;
+mod hand;
 mod happens;
 mod life;
 mod profile;

@@ -19,6 +19,7 @@ impl World {
                 signal: !p.external,
                 lane: !p.external && rng.u32(..1000) < p.lanes,
                 replace: !p.external,
+                ask: !p.external && rng.u32(..1000) < 900,
             },
             ready,
             greeted: ready,
@@ -44,6 +45,8 @@ impl World {
             excused_until_ns: 0,
             done_reported: None,
             began_reported: None,
+            answered: false,
+            asked: None,
         };
         self.lives += 1;
         self.stats.workers += 1;
@@ -83,16 +86,18 @@ impl World {
             returned: false,
             returned_ns: 0,
         });
-        let life = worker.life;
+        let (life, id, entry) = (worker.life, worker.id, sent.entry);
         let task = &mut self.tasks[sent.task];
         task.begun += 1;
-        let begun = task.begun;
+        let (begun, pinned) = (task.begun, task.pinned);
         self.note(|| format!("worker {index} begins task {} (time {begun})", sent.task));
-        if self.tasks[sent.task].retries == 0 && begun > 1 {
-            return Err(self.broken(2, format!("task {} with no retries began twice", sent.task)));
+        self.check_begin(index, sent.task)?;
+        if pinned.is_some_and(|pinned| pinned != id) {
+            let what = format!("task {} runs on worker {index}, not on its own", sent.task);
+            return Err(self.broken(12, what));
         }
         match self.conduct(sent.task) {
-            Conduct::Takes(ns) => self.later(ns, Happens::Returns { index, life }),
+            Conduct::Takes(ns) => self.later(ns, Happens::Returns { index, life, entry }),
             Conduct::Crashes(ns) => self.later(
                 ns,
                 Happens::Dies {
@@ -139,8 +144,14 @@ impl World {
     }
 
     /// The task's function returns.
-    pub(crate) fn returns(&mut self, index: usize) {
+    pub(crate) fn returns(&mut self, index: usize, entry: u64) {
         let now = self.now;
+        let runs = |run: &Run| run.sent.entry == entry && !run.returned;
+        let run = self.workers[index].as_ref().and_then(|it| it.run.as_ref());
+        if !run.is_some_and(runs) {
+            // It had been asked to end, and did.
+            return;
+        }
         let rng = &mut self.rng;
         let p = &self.profile;
         let (lost, stuck) = (

@@ -9,7 +9,17 @@ pub(crate) const MS: u64 = 1_000_000;
 /// Chances are per 1000.
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
+    pub(crate) min: u32,
     pub(crate) workers: u32,
+    pub(crate) spare: u32,
+    pub(crate) idle_timeout_ns: Option<u64>,
+    pub(crate) soft_ns: u64,
+    /// How many running tasks heed a request to end.
+    pub(crate) heeds: u32,
+    pub(crate) priorities: bool,
+    pub(crate) deadlines: u32,
+    pub(crate) again: u32,
+    pub(crate) pinned: u32,
     pub(crate) external: bool,
     /// How many of 1000 workers have a lane.
     pub(crate) lanes: u32,
@@ -69,6 +79,9 @@ impl Profile {
         let limits = chance(600);
         let callback_panics = chance(50);
         let away = chance(200);
+        let deadlines = chance(200);
+        let again = chance(100);
+        let pinned = chance(60);
         let outage = if rng.u32(..6) == 0 {
             let from = rng.u64(..60 * MS);
             let longest = [400 * MS, 10_000 * MS][rng.usize(..2)];
@@ -76,9 +89,24 @@ impl Profile {
         } else {
             (0, 0)
         };
+        let external = rng.u32(..8) == 0;
+        let fixed = external || rng.bool();
         Profile {
+            min: if fixed { workers } else { rng.u32(..=workers) },
             workers,
-            external: rng.u32(..8) == 0,
+            spare: if external {
+                0
+            } else {
+                [0, 0, 1, 2][rng.usize(..4)]
+            },
+            idle_timeout_ns: rng.bool().then(|| rng.u64(MS..50 * MS)),
+            soft_ns: if rng.bool() { 0 } else { rng.u64(MS..20 * MS) },
+            heeds: [0, 500, 1000][rng.usize(..3)],
+            priorities: rng.bool(),
+            deadlines,
+            again,
+            pinned,
+            external,
             lanes: [0, 1000, 1000, 700][rng.usize(..4)],
             bound: if rng.bool() {
                 usize::MAX
@@ -114,7 +142,11 @@ impl Profile {
 
     pub(crate) fn config(&self) -> Config {
         Config {
-            workers: self.workers,
+            min: self.min,
+            max: self.workers,
+            spare: self.spare,
+            idle_timeout_ns: self.idle_timeout_ns,
+            soft_ns: self.soft_ns,
             external: self.external,
             bound: self.bound,
             start_timeout_ns: self.start_timeout_ns,

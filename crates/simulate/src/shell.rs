@@ -2,13 +2,9 @@
 //! callbacks that may panic.
 
 use crate::happens::Happens;
-use crate::profile::{MS, US};
-use crate::worker::Sent;
+use crate::profile::MS;
 use crate::world::{Fails, World};
 use engine::{Death, Effect, Event, WorkerId};
-
-/// Entries that fit into a lane.
-const LANE: usize = 256;
 
 impl World {
     /// One step of the shell, if the caller is there.
@@ -39,7 +35,7 @@ impl World {
         self.pull();
     }
 
-    fn pull(&mut self) {
+    pub(crate) fn pull(&mut self) {
         while let Some(effect) = self.engine.pop_effect() {
             self.facts.asked(self.now, &effect);
             self.to_do.push_back(effect);
@@ -96,7 +92,7 @@ impl World {
     }
 
     /// Delivers results, and reports what was finished, done and begun.
-    fn collect(&mut self, index: usize) -> Result<(), Fails> {
+    pub(crate) fn collect(&mut self, index: usize) -> Result<(), Fails> {
         let now = self.now;
         let Some(worker) = self.workers[index].as_mut() else {
             return Ok(());
@@ -104,10 +100,19 @@ impl World {
         worker.collected_ns = now;
         let id = worker.id;
         let results = std::mem::take(&mut worker.results);
+        if !results.is_empty() {
+            worker.answered = true;
+            let ready_ns = self.facts.ready_ns.get(index).copied();
+            let storm = &mut self.watched.storm_ns;
+            *storm = storm.filter(|&at| ready_ns.is_none_or(|ready_ns| ready_ns <= at));
+        }
         if let (Some(first), Some(last)) = (results.first(), results.last()) {
             let entries = first.entry..last.entry + 1;
             let ran_ns = results.iter().map(|it| it.ran_ns).sum();
             for result in &results {
+                if self.runs_again(id, result) {
+                    continue;
+                }
                 if let Some(task) = self.engine.task_at(id, result.entry) {
                     self.deliver(self.names[task.index()], result.task)?;
                 }
@@ -178,6 +183,9 @@ impl World {
             .or(worker.lane.front().copied());
         if let Some(run) = worker.run.filter(|run| run.returned) {
             self.tasks[run.sent.task].lost += 1;
+        }
+        if !worker.answered {
+            self.watched.storm_ns = Some(self.now);
         }
         let mut not_begun = false;
         if let (Some(sent), false) = (outstanding, worker.capabilities.lane) {
@@ -252,6 +260,7 @@ impl World {
         match effect {
             Effect::Start(id) => self.start(id),
             Effect::Offer(id) => self.feed(id, false)?,
+            Effect::Ask { worker, entry } => self.ask(worker, entry),
             Effect::Leave(id) => {
                 if let Some(worker) = self.worker(id) {
                     worker.told_to_leave = true;
@@ -292,107 +301,5 @@ impl World {
     pub(crate) fn worker(&mut self, id: WorkerId) -> Option<&mut crate::worker::SimWorker> {
         let worker = self.workers.get_mut(id.index())?.as_mut()?;
         (worker.id == id).then_some(worker)
-    }
-
-    /// Gives a worker what the engine has for it.
-    pub(crate) fn feed(&mut self, id: WorkerId, fill: bool) -> Result<(), Fails> {
-        let (now, index) = (self.now, id.index());
-        loop {
-            let full = self.worker(id).is_some_and(|it| it.lane.len() >= LANE);
-            let busy = self.profile.send_fails > 0 && self.rng.u32(..200) == 0;
-            if let (true, Some(worker)) = (full || (busy && !fill), self.worker(id)) {
-                // The shell has no room; it says so when it has.
-                let life = worker.life;
-                worker.excused_until_ns = now + MS;
-                self.later(MS, Happens::Room { index, life });
-                return Ok(());
-            }
-            let assignment = if fill {
-                self.engine.fill(now, id)
-            } else {
-                self.engine.next(now, id)
-            };
-            let Some(assignment) = assignment else {
-                return Ok(());
-            };
-            self.stats.events += 1;
-            let task = self.names[assignment.task.index()];
-            let entry = assignment.entry;
-            let fails = self.rng.u32(..1000) < self.profile.send_fails;
-            let transient = self.rng.u32(..5) > 0;
-            let Some(worker) = self.worker(id) else {
-                return Err(self.broken(1, format!("task {task} went to a worker that is gone")));
-            };
-            if fails {
-                worker.excused_until_ns = now + 70 * MS;
-                self.report(Event::SendFailed {
-                    worker: id,
-                    entry,
-                    transient,
-                });
-                continue;
-            }
-            let life = worker.life;
-            if worker.lane.is_empty() && worker.run.is_none() {
-                worker.progress_ns = now;
-            }
-            worker.lane.push_back(Sent {
-                entry,
-                task,
-                sent_ns: now,
-            });
-            self.note(|| format!("worker {index} gets task {task} as entry {entry}"));
-            let after = self.rng.u64(..30 * US);
-            self.later(after, Happens::Advances { index, life });
-        }
-    }
-
-    fn recall(&mut self, id: WorkerId, below: u64) -> Result<(), Fails> {
-        let Some(worker) = self.worker(id) else {
-            return Ok(());
-        };
-        let first = worker.lane.front().map_or(worker.head, |sent| sent.entry);
-        let mut last = first;
-        while let Some(sent) = worker.lane.front().filter(|sent| sent.entry < below) {
-            last = sent.entry + 1;
-            worker.lane.pop_front();
-        }
-        self.collect(id.index())?;
-        self.report(Event::Recalled {
-            worker: id,
-            entries: first..last,
-        });
-        Ok(())
-    }
-
-    fn start(&mut self, id: WorkerId) {
-        let (now, p) = (self.now, self.profile.clone());
-        let outage = (p.outage_ns.0..p.outage_ns.1).contains(&now);
-        if outage || self.rng.u32(..1000) < p.start_transient {
-            let after = self.rng.u64(..MS);
-            let id = id.to_bits();
-            let permanent = !outage && self.rng.u32(..1000) < p.start_permanent;
-            return self.later(after, Happens::StartFails { id, permanent });
-        }
-        let index = self.new_worker(id, false);
-        let roll = self.rng.u32(..1000);
-        let after = self.rng.u64(50 * US..3 * MS);
-        let Some(worker) = self.workers[index].as_mut() else {
-            return;
-        };
-        let life = worker.life;
-        if roll < p.start_hangs {
-            return;
-        }
-        if roll < p.start_hangs + p.start_dies {
-            let death = if self.rng.bool() {
-                Death::Exit
-            } else {
-                Death::Signal
-            };
-            return self.later(after, Happens::Dies { index, life, death });
-        }
-        worker.refuses = p.start_permanent > 0 && roll > 995;
-        self.later(after, Happens::Ready { index, life });
     }
 }

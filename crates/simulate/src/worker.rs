@@ -44,9 +44,13 @@ pub(crate) struct SimWorker {
     /// The entry whose end was reported as done.
     pub(crate) done_reported: Option<u64>,
     pub(crate) began_reported: Option<u64>,
+    /// Some of its results were reported.
+    pub(crate) answered: bool,
+    /// The entry whose task was asked to end, and when.
+    pub(crate) asked: Option<(u64, u64)>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) entry: u64,
     pub(crate) task: usize,

@@ -1,11 +1,12 @@
 //! The simulated world: its clock, what is going to happen, and the loop.
 
+use crate::elastic::Watched;
 use crate::facts::Facts;
 use crate::happens::Happens;
 use crate::profile::{MS, Profile, US};
 use crate::report::{Failure, Options, Stats};
 use crate::worker::SimWorker;
-use engine::{Effect, Engine, Event, TaskId, WorkerId};
+use engine::{Effect, Engine, Event, Priority, TaskId, WorkerId};
 use fastrand::Rng;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -19,7 +20,13 @@ pub(crate) struct SimTask {
     pub(crate) id: TaskId,
     pub(crate) class: u32,
     pub(crate) retries: u32,
+    pub(crate) priority: Priority,
     pub(crate) limit_ns: Option<u64>,
+    pub(crate) deadline_ns: Option<u64>,
+    /// How often more it may be begun, since it ran too long or failed.
+    pub(crate) again: u32,
+    /// The only worker that may run it.
+    pub(crate) pinned: Option<WorkerId>,
     pub(crate) poison: bool,
     pub(crate) begun: u32,
     /// Deaths of workers that the task may be charged with.
@@ -64,6 +71,7 @@ pub(crate) struct World {
     pub(crate) patience: u32,
     pub(crate) closing: Option<u64>,
     pub(crate) facts: Facts,
+    pub(crate) watched: Watched,
 }
 
 const TRACE: usize = 80;
@@ -106,6 +114,7 @@ impl World {
             patience: 25,
             closing: None,
             facts: Facts::new(MS),
+            watched: Watched::new(profile.min, profile.workers),
             rng,
             profile,
         }
@@ -145,7 +154,7 @@ impl World {
         let life = match happens {
             Happens::Ready { index, life }
             | Happens::Advances { index, life }
-            | Happens::Returns { index, life }
+            | Happens::Returns { index, life, .. }
             | Happens::Publishes { index, life }
             | Happens::Dies { index, life, .. }
             | Happens::Continues { index, life }
@@ -174,8 +183,8 @@ impl World {
                 self.advance(index)
             }
             Happens::Advances { index, .. } => self.advance(index),
-            Happens::Returns { index, .. } => {
-                self.returns(index);
+            Happens::Returns { index, entry, .. } => {
+                self.returns(index, entry);
                 Ok(())
             }
             Happens::Publishes { index, .. } => self.publishes(index),

@@ -36,7 +36,9 @@ impl Engine {
             let worker = self.workers.at(id.index);
             match worker.state {
                 State::Starting { .. } => self.terminate(now, id, KillReason::ShutDown),
-                State::Serving { .. } | State::Checking { .. } => self.leave(now, id.index),
+                State::Standby | State::Serving { .. } | State::Checking { .. } => {
+                    self.leave(now, id.index);
+                }
                 _ => {}
             }
         }
@@ -63,5 +65,6 @@ impl Engine {
             self.resolve(task, outcome);
         }
         self.queue.clear();
+        self.timers.clear();
     }
 }

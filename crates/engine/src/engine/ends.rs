@@ -2,6 +2,7 @@
 //! to.
 
 use super::*;
+use crate::worker::Asked;
 use crate::{Death, KillReason};
 
 impl Engine {
@@ -24,7 +25,8 @@ impl Engine {
         if at_once {
             self.confirmed(now, id, Some(number), KillReason::Cancelled);
         } else if begun {
-            if holds == Holds::Cancelled {
+            let asked = worker.asked_of_running().is_some();
+            if holds == Holds::Cancelled && !asked {
                 self.end_for(now, id, Some(number), KillReason::Cancelled);
             }
         } else if lane {
@@ -100,14 +102,55 @@ impl Engine {
         if reason == KillReason::TimedOut
             && let Some(number) = entry
             && let Some(task) = self.task_at(id, number)
+            && !self.again_after_time_out(id, number, task)
         {
             self.resolve(task, Outcome::TimedOut { worker: id });
             self.workers.at(id.index).mark(number, Holds::Cancelled);
+        }
+        if self.ask(now, id, reason) {
+            return;
         }
         match reason {
             KillReason::Unresponsive => self.kill(now, id, reason),
             _ => self.terminate(now, id, reason),
         }
+    }
+
+    /// Asks the running task to end, where it can be asked and was not yet. `false` where its worker
+    /// has to be ended.
+    fn ask(&mut self, now: u64, id: WorkerId, reason: KillReason) -> bool {
+        let soft = self.config.soft_ns > 0 && !defect!(self, NeverAsks);
+        let for_running = matches!(reason, KillReason::Cancelled | KillReason::TimedOut);
+        let worker = self.workers.at(id.index);
+        let serving = matches!(worker.state, State::Serving { .. });
+        if !soft || !for_running || !worker.capabilities.ask || !serving {
+            return false;
+        }
+        let Some(entry) = worker.in_function() else {
+            return false;
+        };
+        if worker.asked_of_running().is_some() {
+            return false;
+        }
+        worker.asked = Some(Asked {
+            entry,
+            since_ns: now,
+            reason,
+        });
+        self.idle.remove(&id.index);
+        self.effects.push_back(Effect::Ask { worker: id, entry });
+        self.watch(id.index);
+        true
+    }
+
+    /// The task that was asked to end has not.
+    pub(super) fn ignored(&mut self, now: u64, id: WorkerId, asked: Asked) {
+        if defect!(self, OnlyAsks) {
+            let since_ns = now;
+            self.workers.at(id.index).asked = Some(Asked { since_ns, ..asked });
+            return;
+        }
+        self.end_for(now, id, Some(asked.entry), asked.reason);
     }
 
     /// Sends SIGTERM, and after the grace period SIGKILL.
@@ -122,6 +165,7 @@ impl Engine {
             return self.kill(now, id, reason);
         }
         self.starts.stopped(now, worker.state);
+        self.standby.remove(&id.index);
         worker.state = State::Ending {
             reason,
             since_ns: now,
@@ -141,6 +185,7 @@ impl Engine {
             return;
         }
         self.starts.stopped(now, worker.state);
+        self.standby.remove(&id.index);
         worker.state = State::Killed;
         let signal = worker.capabilities.signal;
         self.recall_rest(id.index);
@@ -170,7 +215,7 @@ impl Engine {
         // One that was asked to leave or is being ended has its deadline already.
         let starting = match state {
             State::Starting { .. } => true,
-            State::Serving { .. } | State::Checking { .. } => false,
+            State::Standby | State::Serving { .. } | State::Checking { .. } => false,
             _ => return,
         };
         worker.state = State::Closed {
@@ -178,6 +223,7 @@ impl Engine {
             since_ns: now,
         };
         self.starts.stopped(now, state);
+        self.standby.remove(&id.index);
         self.recall_rest(id.index);
         self.idle.remove(&id.index);
         self.watch(id.index);
@@ -203,6 +249,19 @@ impl Engine {
             _ => {}
         }
         self.idle.remove(&index);
+        self.unpin(index);
+    }
+
+    /// What was pinned to a worker that takes no more tasks will not run.
+    fn unpin(&mut self, index: u32) {
+        let pinned = std::mem::take(&mut self.workers.at(index).pinned);
+        if defect!(self, PinnedMoves) {
+            let pinned: Vec<TaskId> = pinned.into();
+            return self.requeue(&pinned, true);
+        }
+        for task in pinned {
+            self.resolve(task, Outcome::WorkerGone);
+        }
     }
 
     pub(super) fn leave_if_empty(&mut self, now: u64, index: u32) {
@@ -217,6 +276,7 @@ impl Engine {
         let worker = self.workers.at(index);
         self.starts.stopped(now, worker.state);
         worker.state = State::Leaving { since_ns: now };
+        self.standby.remove(&index);
         self.effects.push_back(Effect::Leave(id));
         self.idle.remove(&index);
         self.watch(index);
@@ -229,15 +289,21 @@ impl Engine {
         let state = worker.state;
         let numbers = worker.numbers();
         let unproved = worker.answered == 0 && worker.open == 0;
+        self.set_offered(id.index, false);
+        self.unpin(id.index);
         let mut back = Vec::new();
         for number in numbers {
-            if let Some(task) = self.bereave(id, number, death, not_begun) {
+            let holds = self.workers.at(id.index).entry(number).map(|it| it.holds);
+            if let Some(Holds::Again(task)) = holds {
+                self.pause(now, task);
+            } else if let Some(task) = self.bereave(id, number, death, not_begun) {
                 back.push(task);
             }
         }
         self.workers.release(id);
         self.deadlines.disarm(id.index);
         self.idle.remove(&id.index);
+        self.standby.remove(&id.index);
         self.heavy.remove(id.index);
         self.stalled.remove(id.index);
         self.starts.stopped(now, state);

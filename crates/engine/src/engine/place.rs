@@ -22,7 +22,8 @@ impl Engine {
             self.offer_idle();
             return None;
         };
-        worker.offered = false;
+        let _ = worker;
+        self.set_offered(id.index, false);
         self.idle.remove(&id.index);
         let assignment = self.take_queued(now, id, fill);
         self.watch(id.index);
@@ -37,13 +38,30 @@ impl Engine {
             self.offer_idle();
         }
         self.balance();
+        if self.starts.is_elastic() {
+            self.staff(now);
+        }
         assignment
     }
 
+    /// The task that is next for this worker: one pinned to it, or the first of the queue.
+    fn front(&mut self, index: u32) -> Option<TaskId> {
+        let (flaws, tasks) = (self.flaws(), &self.tasks);
+        let alive = |task| tasks.get(task).is_some();
+        let pinned = &mut self.workers.at(index).pinned;
+        while let Some(&task) = pinned.front() {
+            if alive(task) {
+                return Some(task);
+            }
+            pinned.pop_front();
+        }
+        self.queue.front(flaws, alive)
+    }
+
     fn take_queued(&mut self, now: u64, id: WorkerId, fill: bool) -> Option<Assignment> {
-        let tasks = &self.tasks;
-        let task = self.queue.front(|task| tasks.get(task).is_some())?;
-        let spec = self.tasks.get(task)?.spec;
+        let task = self.front(id.index)?;
+        let known = self.tasks.get(task)?;
+        let (spec, pinned) = (known.spec, known.pinned.is_some());
         let worker = self.workers.at(id.index);
         let expected = self.classes.expected_ns(spec.class);
         if !worker.has_room(now, &self.config, expected, fill)
@@ -51,14 +69,20 @@ impl Engine {
         {
             return None;
         }
-        let compact = !defect!(self, KeepTombstones);
-        self.queue
-            .pop_front(compact, |task| tasks.get(task).is_some());
+        if pinned {
+            worker.pinned.pop_front();
+        } else {
+            let (flaws, tasks) = (self.flaws(), &self.tasks);
+            self.queue
+                .pop_front(flaws, |task| tasks.get(task).is_some());
+        }
+        let worker = self.workers.at(id.index);
         let entry = Entry {
             holds: Holds::Task(task),
             sent_ns: now,
             expected_ns: expected.unwrap_or(CREDIT_NS),
             class: spec.class,
+            priority: spec.priority,
             limit_ns: spec.limit_ns.unwrap_or(u64::MAX),
         };
         let number = worker.push(entry);
@@ -78,8 +102,8 @@ impl Engine {
 
     /// The shell can send to this worker again.
     pub(super) fn room(&mut self, now: u64, worker: WorkerId) {
-        if let Some(known) = self.workers.get_mut(worker) {
-            known.offered = false;
+        if self.workers.get(worker).is_some() {
+            self.set_offered(worker.index, false);
             self.settle(now, worker.index);
         }
     }
@@ -94,7 +118,7 @@ impl Engine {
             self.idle.remove(&index);
             return;
         }
-        if self.queue.len() > 0 {
+        if self.queue.len() > 0 || !worker.pinned.is_empty() {
             self.idle.remove(&index);
             self.offer(index);
         } else if takes {
@@ -103,10 +127,9 @@ impl Engine {
         }
     }
 
-    fn offer(&mut self, index: u32) {
-        let worker = self.workers.at(index);
-        if !worker.offered {
-            worker.offered = true;
+    pub(super) fn offer(&mut self, index: u32) {
+        if !self.workers.at(index).offered {
+            self.set_offered(index, true);
             let id = self.workers.id(index);
             self.effects.push_back(Effect::Offer(id));
         }
@@ -126,6 +149,7 @@ impl Engine {
     /// Keeps a worker's deadline and its membership in the sets of those to recall from.
     pub(super) fn watch(&mut self, index: u32) {
         let compact = !defect!(self, KeepDeadlines);
+        let idle_ns = self.idle_ns();
         let worker = self.workers.at(index);
         let serving = matches!(worker.state, State::Serving { .. });
         let loaded = worker.capabilities.lane && worker.unclaimed > 0 && serving;
@@ -135,7 +159,7 @@ impl Engine {
         let heavy = loaded && worker.unclaimed_ns >= WORTH_WAKING_NS && worker.open > 1;
         self.heavy.set(index, heavy && worker.recalling == 0);
         let stalled = self.stalled.contains(index);
-        if let Some(at_ns) = worker.deadline(&self.config, stalled) {
+        if let Some(at_ns) = worker.deadline(&self.config, stalled, idle_ns) {
             self.deadlines.arm(index, at_ns, compact);
         }
     }
@@ -158,6 +182,23 @@ impl Engine {
         }
     }
 
+    /// A task has come for which nobody is idle: a worker that has much of lower priority ahead
+    /// gives it back, so that this one is next there.
+    pub(super) fn make_way(&mut self, priority: Priority) {
+        if !self.idle.is_empty() || self.offers > 0 || self.queue.len() == 0 {
+            return;
+        }
+        let Some(index) = self.heavy.any() else {
+            return;
+        };
+        let worker = self.workers.at(index);
+        if worker.lowest > priority {
+            let below = worker.tail();
+            self.heavy.remove(index);
+            self.recall(index, below);
+        }
+    }
+
     /// Asks for entries below a number back, unless that was asked for already.
     pub(super) fn recall(&mut self, index: u32, below: u64) {
         let worker = self.workers.at(index);
@@ -171,13 +212,31 @@ impl Engine {
     /// Puts tasks back to the front of the queue, in their order.
     pub(super) fn requeue(&mut self, tasks: &[TaskId], offer: bool) {
         for &task in tasks.iter().rev() {
-            if let Some(known) = self.tasks.get_mut(task) {
-                known.place = Place::Queued;
-                self.queue.push_front(task);
+            let Some(known) = self.tasks.get_mut(task) else {
+                continue;
+            };
+            let pinned = known.pinned.filter(|_| !defect!(self, PinnedMoves));
+            match pinned {
+                Some(worker) => self.pin_again(task, worker),
+                None => {
+                    known.place = Place::Queued;
+                    self.queue.push_front(known.spec.priority, task);
+                }
             }
         }
         if offer {
             self.offer_idle();
         }
+    }
+
+    /// A pinned task was recalled: it waits for its worker again, if that is still there.
+    fn pin_again(&mut self, task: TaskId, worker: WorkerId) {
+        if !self.takes_tasks(worker) {
+            return self.resolve(task, Outcome::WorkerGone);
+        }
+        if let Some(known) = self.tasks.get_mut(task) {
+            known.place = Place::Pinned;
+        }
+        self.workers.at(worker.index).pinned.push_front(task);
     }
 }

@@ -77,8 +77,10 @@ impl Engine {
             };
             let share_ns = per_expected * entry.expected_ns as f64;
             self.classes.measured(entry.class, share_ns as u64);
-            if let Holds::Task(task) = entry.holds {
-                self.tasks.remove(task);
+            match entry.holds {
+                Holds::Task(task) => drop(self.tasks.remove(task)),
+                Holds::Again(task) => self.pause(now, task),
+                _ => {}
             }
         }
         self.workers.at(id.index).progress_ns = now;

@@ -12,26 +12,11 @@ impl Engine {
         let id = self
             .workers
             .insert(capabilities, State::Serving { retiring: false });
+        self.starts.readied();
         self.starts.served();
         self.workers.at(id.index).ready_ns = now;
         self.settle(now, id.index);
         Some(id)
-    }
-
-    /// Changes how many workers the pool keeps. Those that are too many leave once they hold no
-    /// task.
-    pub fn resize(&mut self, now: u64, workers: u32) {
-        self.starts.wanted = workers;
-        let mut extra = (self.starts.serving + self.starts.starting).saturating_sub(workers);
-        for id in self.workers.ids() {
-            let state = self.workers.at(id.index).state;
-            if extra > 0 && state == (State::Serving { retiring: false }) {
-                extra -= 1;
-                self.retire(id.index);
-                self.leave_if_empty(now, id.index);
-            }
-        }
-        self.start_missing(now);
     }
 
     /// Starts as many workers as are missing; a single one while starts fail.
@@ -42,10 +27,11 @@ impl Engine {
                 signal: true,
                 lane: false,
                 replace: true,
+                ask: false,
             };
             let state = State::Starting { since_ns: now };
             let id = self.workers.insert(capabilities, state);
-            self.starts.starting += 1;
+            self.starts.begin(now);
             self.effects.push_back(Effect::Start(id));
             self.watch(id.index);
         }
@@ -59,7 +45,10 @@ impl Engine {
             Stage::Closing | Stage::Failed => false,
         };
         let starts = &self.starts;
-        let missing = self.workers.len() < starts.wanted as usize;
+        let spare = self.config.spare;
+        let present = starts.serving + starts.standby + starts.starting;
+        let places = starts.max.saturating_add(spare) as usize;
+        let missing = present < self.wanted().saturating_add(spare) && self.workers.len() < places;
         let allowed = starts.failures == 0 || starts.starting <= starts.recovered;
         (wanted && missing && allowed && !self.config.external).then_some(starts.not_before_ns)
     }
@@ -76,14 +65,11 @@ impl Engine {
         worker.capabilities = capabilities;
         worker.ready_ns = now;
         self.deadlines.disarm(id.index);
-        worker.state = State::Serving { retiring: false };
-        self.starts.served();
-        if self.starts.serving > self.starts.wanted {
-            self.retire(id.index);
-        }
-        self.leave_if_empty(now, id.index);
-        self.settle(now, id.index);
-        self.start_missing(now);
+        worker.state = State::Standby;
+        self.starts.standby += 1;
+        self.starts.readied();
+        self.standby.insert(id.index);
+        self.staff(now);
     }
 
     pub(super) fn start_failed(&mut self, now: u64, id: WorkerId, permanent: bool) {
@@ -169,7 +155,7 @@ impl Engine {
                 self.failed_to_start(now, id, death == Death::Exit);
             }
             // Ready and gone without having done anything: starting again at once would be a storm.
-            State::Serving { .. } | State::Closed { .. } if unproved => {
+            State::Standby | State::Serving { .. } | State::Closed { .. } if unproved => {
                 self.starts.failed(now, id);
             }
             _ => {}

@@ -7,6 +7,7 @@ use crate::config::CREDIT_NS;
 impl Engine {
     /// Judges what is due. Called after everything that workers did was reported.
     pub fn tick(&mut self, now: u64) {
+        self.remember(now);
         while let Some(index) = self.deadlines.pop(now) {
             self.due(now, index);
             self.watch(index);
@@ -14,13 +15,16 @@ impl Engine {
         if self.external_deadline().is_some_and(|at_ns| at_ns <= now) {
             self.external_missing(now);
         }
-        self.start_missing(now);
+        self.leave_if_drained(now);
+        self.staff(now);
     }
 
     /// When [`tick`](Self::tick) has to be called, if nothing happens before.
     pub fn next_deadline(&mut self) -> Option<u64> {
         let workers = self.deadlines.next();
-        [workers, self.start_at_ns(), self.external_deadline()]
+        let tasks = self.next_reminder();
+        let starts = self.start_at_ns();
+        [workers, tasks, starts, self.external_deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -29,8 +33,9 @@ impl Engine {
     fn due(&mut self, now: u64, index: u32) {
         let id = self.workers.id(index);
         let stalled = self.stalled.contains(index);
+        let idle_ns = self.idle_ns();
         let worker = self.workers.at(index);
-        let at_ns = worker.deadline(&self.config, stalled);
+        let at_ns = worker.deadline(&self.config, stalled, idle_ns);
         if at_ns.is_none_or(|at_ns| at_ns > now) {
             return;
         }
@@ -57,7 +62,7 @@ impl Engine {
     }
 
     fn due_serving(&mut self, now: u64, id: WorkerId) {
-        let grace_ns = self.config.grace_ns;
+        let (grace_ns, soft_ns) = (self.config.grace_ns, self.config.soft_ns);
         let past = |since: u64, time: u64| now >= since.saturating_add(time);
         let worker = self.workers.at(id.index);
         let running = worker.running();
@@ -66,6 +71,10 @@ impl Engine {
                 if past(worker.done_ns, grace_ns) {
                     self.end_for(now, id, Some(number), KillReason::Unresponsive);
                     return;
+                }
+            } else if let Some(asked) = worker.asked_of_running() {
+                if past(asked.since_ns, soft_ns) {
+                    return self.ignored(now, id, asked);
                 }
             } else if worker.limit_at_ns() <= now {
                 self.end_for(now, id, Some(number), KillReason::TimedOut);
@@ -82,6 +91,9 @@ impl Engine {
                 self.stalled.insert(id.index);
                 self.balance();
             }
+        }
+        if self.leave_if_idle(now, id.index) {
+            return;
         }
         let worker = self.workers.at(id.index);
         if worker.blocked_until_ns > 0 && worker.blocked_until_ns <= now {

@@ -40,7 +40,10 @@ impl From<TaskFailure> for Error {
             TaskFailure::Died(death) | TaskFailure::InputChanged(death) => {
                 Error::died(text, *death)
             }
-            TaskFailure::TimedOut(_) => Error::new(ErrorKind::TimedOut, text),
+            TaskFailure::TimedOut(_) | TaskFailure::Expired => {
+                Error::new(ErrorKind::TimedOut, text)
+            }
+            TaskFailure::WorkerGone => Error::new(ErrorKind::Died, text),
             TaskFailure::Cancelled => Error::new(ErrorKind::Cancelled, text),
             TaskFailure::Input(_) | TaskFailure::NotTaken(_) => {
                 Error::new(ErrorKind::Arguments, text)

@@ -132,7 +132,8 @@ fn config(settings: &Settings, method: &StartMethod) -> Config {
         reason = "a build with defects has one more field"
     )]
     let config = Config {
-        workers: limits.workers as u32,
+        min: limits.workers as u32,
+        max: limits.workers as u32,
         external: matches!(method, StartMethod::Listen(_)),
         bound: limits.queue,
         start_timeout_ns: nanoseconds(limits.start_timeout),

@@ -170,12 +170,13 @@ impl Shell {
             retries: call.terms.retries.unwrap_or(limits.retries),
             limit_ns: timeout.map(nanoseconds),
             exclusive: matches!(call.input, Input::Stream(_)),
+            ..TaskSpec::new()
         };
         let now = self.now();
         match self.engine.submit(now, spec) {
             Ok(key) => self.jobs.insert(key, number, call),
             Err(engine::SubmitError::Full) => return Err(SubmitError::Full),
-            Err(engine::SubmitError::Closed) => {
+            Err(engine::SubmitError::Closed | engine::SubmitError::NoWorker) => {
                 call.resolve(Err(TaskFailure::ShutDown));
                 return Ok(number);
             }

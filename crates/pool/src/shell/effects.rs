@@ -25,6 +25,8 @@ impl Shell {
         match effect {
             Effect::Start(key) => self.start_worker(key),
             Effect::Offer(key) => self.feed(key),
+            // No worker says yet that its task can be asked to end.
+            Effect::Ask { .. } => {}
             Effect::Leave(key) => self.ask_to_leave(key),
             Effect::Terminate(key, reason) => self.end(key, reason, libc::SIGTERM),
             Effect::Kill(key, reason) | Effect::Disconnect(key, reason) => {
@@ -117,6 +119,8 @@ impl Shell {
         let limits = &self.settings.limits;
         match outcome {
             Outcome::Cancelled | Outcome::Withdrawn => TaskFailure::Cancelled,
+            Outcome::Expired => TaskFailure::Expired,
+            Outcome::WorkerGone => TaskFailure::WorkerGone,
             Outcome::TimedOut { .. } => {
                 let timeout = job.call.terms.timeout.or(limits.task_timeout);
                 TaskFailure::TimedOut(timeout.unwrap_or(Duration::MAX))

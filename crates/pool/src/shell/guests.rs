@@ -27,6 +27,7 @@ const EXTERNAL: Capabilities = Capabilities {
     signal: false,
     lane: false,
     replace: false,
+    ask: false,
 };
 
 impl Shell {

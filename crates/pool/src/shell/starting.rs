@@ -20,6 +20,7 @@ const OWN: Capabilities = Capabilities {
     signal: true,
     lane: false,
     replace: true,
+    ask: false,
 };
 
 impl Shell {

@@ -1,0 +1,147 @@
+//! What the shell can ask the engine, without changing anything.
+
+use super::*;
+use crate::Priority;
+use crate::worker::Worker;
+
+impl Engine {
+    /// The unresolved task of a worker's entry: whom its result is for. `None` where the result is
+    /// not wanted any more.
+    #[must_use]
+    pub fn task_at(&self, worker: WorkerId, entry: u64) -> Option<TaskId> {
+        match self.workers.get(worker)?.entry(entry)?.holds {
+            Holds::Task(task) => Some(task),
+            _ => None,
+        }
+    }
+
+    /// Whether a result of this entry may come: it was sent, and neither finished nor recalled.
+    #[must_use]
+    pub fn is_open(&self, worker: WorkerId, entry: u64) -> bool {
+        self.workers
+            .get(worker)
+            .is_some_and(|worker| worker.entry(entry).is_some())
+    }
+
+    /// Whether the worker is ready and takes tasks.
+    #[must_use]
+    pub fn is_serving(&self, worker: WorkerId) -> bool {
+        let serving = |worker: &Worker| {
+            matches!(worker.state, State::Serving { .. } | State::Checking { .. })
+        };
+        self.workers.get(worker).is_some_and(serving)
+    }
+
+    /// Whether the worker is ready, takes tasks and goes on doing so.
+    #[must_use]
+    pub fn takes_tasks(&self, worker: WorkerId) -> bool {
+        let takes = |worker: &Worker| {
+            matches!(
+                worker.state,
+                State::Serving { retiring: false }
+                    | State::Checking {
+                        retiring: false,
+                        ..
+                    }
+            )
+        };
+        self.workers.get(worker).is_some_and(takes)
+    }
+
+    /// Workers that exist and take tasks.
+    #[must_use]
+    pub fn staff_ids(&self) -> Vec<WorkerId> {
+        let mut ids = self.workers.ids();
+        ids.retain(|&id| self.takes_tasks(id));
+        ids
+    }
+
+    /// Whether the task has no result yet.
+    #[must_use]
+    pub fn is_unresolved(&self, task: TaskId) -> bool {
+        self.tasks.get(task).is_some()
+    }
+
+    /// Whether the task waits for a worker.
+    #[must_use]
+    pub fn is_queued(&self, task: TaskId) -> bool {
+        self.tasks
+            .get(task)
+            .is_some_and(|task| task.place == Place::Queued)
+    }
+
+    /// How often workers have died while they ran an unresolved task.
+    #[must_use]
+    pub fn deaths(&self, task: TaskId) -> u32 {
+        self.tasks.get(task).map_or(0, |task| task.deaths)
+    }
+
+    /// Whether as many tasks are unresolved as the bound allows.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let more = usize::from(defect!(self, BoundOffByOne));
+        self.tasks.len() >= self.config.bound.saturating_add(more)
+    }
+
+    /// Tasks without a result.
+    #[must_use]
+    pub fn unresolved(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Tasks that no worker holds.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Tasks of one priority that any worker may take.
+    #[must_use]
+    pub fn queued_at(&self, priority: Priority) -> usize {
+        self.queue.len_of(priority)
+    }
+
+    /// Workers that exist, ready or not.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Workers that take tasks and have not been asked to end.
+    #[must_use]
+    pub fn serving(&self) -> usize {
+        self.starts.serving as usize
+    }
+
+    /// Workers that are ready to take the place of one that ends.
+    #[must_use]
+    pub fn standby(&self) -> usize {
+        self.starts.standby as usize
+    }
+
+    /// Whether the pool has ended: nothing is left to be reported.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.stage, Stage::Closing | Stage::Failed) && self.workers.len() == 0
+    }
+
+    /// Whether the pool has failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.stage == Stage::Failed
+    }
+
+    /// Sizes of the tables, for tests.
+    #[must_use]
+    pub fn footprint(&self) -> Footprint {
+        Footprint {
+            task_slots: self.tasks.slots(),
+            queue_places: self.queue.places(),
+            queue_moved: self.queue.moved(),
+            deadlines: self.deadlines.len(),
+            timers: self.timers.len(),
+            worker_slots: self.workers.slots(),
+            effects: self.effects.len(),
+        }
+    }
+}
