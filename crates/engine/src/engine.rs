@@ -160,7 +160,9 @@ impl Engine {
         let task = self.accept(TaskSpec { retries, ..spec })?;
         if let Some(known) = self.tasks.get_mut(task) {
             known.pinned = Some(worker);
-            known.place = Place::Pinned;
+            known.place = Place::Pinned {
+                worker: worker.index,
+            };
         }
         let known = self.workers.at(worker.index);
         known.pinned.push_back(task);
@@ -260,7 +262,11 @@ impl Engine {
                 self.queue
                     .forget(priority.unwrap_or_default(), flaws, alive);
             }
-            Place::Paused | Place::Pinned => {}
+            Place::Paused => {}
+            Place::Pinned { worker } => {
+                self.workers.at(worker).pinned.retain(|&it| it != task);
+                self.watch(worker);
+            }
             Place::Held { worker, entry } => self.abandon(now, worker, entry, holds, task),
         }
         self.leave_if_drained(now);

@@ -27,8 +27,10 @@ pub(crate) enum Place {
     Queued,
     /// It waits for its pause to end.
     Paused,
-    /// It waits for the worker that it is pinned to.
-    Pinned,
+    /// It waits for the worker of this index, to which it is pinned.
+    Pinned {
+        worker: u32,
+    },
     /// With the worker of this index, as this entry.
     Held {
         worker: u32,

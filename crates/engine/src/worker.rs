@@ -316,13 +316,18 @@ impl Worker {
                 } else {
                     u64::MAX
                 };
-                let idle = idle_ns.filter(|_| self.open == 0 && !self.offered);
+                let idle = idle_ns.filter(|_| self.is_idle());
                 let idle = idle.map_or(u64::MAX, |idle_ns| after(self.idle_since_ns(), idle_ns));
                 let unclaimed = self.unclaimed_deadline(config, stalled);
                 let earliest = limit.min(unclaimed).min(blocked).min(idle);
                 (earliest != u64::MAX).then_some(earliest)
             }
         }
+    }
+
+    /// Whether it has nothing to do and is not about to get anything.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.open == 0 && !self.offered && self.pinned.is_empty()
     }
 
     /// Since when it has been idle, if it is.

@@ -235,7 +235,9 @@ impl Engine {
             return self.resolve(task, Outcome::WorkerGone);
         }
         if let Some(known) = self.tasks.get_mut(task) {
-            known.place = Place::Pinned;
+            known.place = Place::Pinned {
+                worker: worker.index,
+            };
         }
         self.workers.at(worker.index).pinned.push_front(task);
     }

@@ -95,7 +95,7 @@ impl Engine {
         };
         let worker = self.workers.at(index);
         let long = now >= worker.idle_since_ns().saturating_add(idle_ns);
-        if !long || worker.open > 0 || worker.offered || !worker.pinned.is_empty() {
+        if !long || !worker.is_idle() {
             return false;
         }
         self.retire(index);
