@@ -11,10 +11,7 @@ pub fn machine() -> Machine {
         cpu: cpu_model().unwrap_or_default(),
         arch: std::env::consts::ARCH.to_owned(),
         cores: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u32),
-        memory_bytes: sysinfo::System::new().map_or(0, |mut system| {
-            system.refresh_memory();
-            system.total_memory()
-        }),
+        memory_bytes: memory_bytes(),
         kernel: sysinfo::System::kernel_version().unwrap_or_default(),
         page_size: page_size.ok().flatten().unwrap_or(0) as u64,
         huge_pages: HugePages {
@@ -25,6 +22,12 @@ pub fn machine() -> Machine {
             .ok()
             .map(|shm| shm.blocks() * shm.fragment_size()),
     }
+}
+
+fn memory_bytes() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    system.total_memory()
 }
 
 fn cpu_model() -> Option<String> {

@@ -134,10 +134,9 @@ impl Prefix {
             stated: stated as u64,
             found: bytes.len() as u64,
         };
-        let &[major, minor] = bytes
-            .get(6..8)
-            .and_then(<[u8]>::as_array)
-            .ok_or(cut_off(10))?;
+        let Some(&[major, minor]) = bytes.get(6..8) else {
+            return Err(cut_off(10));
+        };
         let (encoding, text_offset) = match (major, minor) {
             (1, 0) => (Encoding::Latin1, 10),
             (2, 0) => (Encoding::Latin1, 12),

@@ -112,8 +112,11 @@ mod tests {
     use super::*;
 
     fn empty() -> Box<Table> {
+        let mut table = Box::<Table>::new_uninit();
+        // SAFETY: the box is as large as one table.
+        unsafe { table.as_mut_ptr().write_bytes(0, 1) };
         // SAFETY: all zeros is a valid table, of atomics alone.
-        unsafe { Box::<Table>::new_zeroed().assume_init() }
+        unsafe { table.assume_init() }
     }
 
     #[test]

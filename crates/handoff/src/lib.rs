@@ -31,7 +31,7 @@
 //! serde = { version = "1", features = ["derive"] } # for types of one's own
 //! ```
 //!
-//! It needs Linux on a 64-bit processor. The feature `sandbox` adds [`Builder::sandbox`], and `tracing`
+//! It needs Linux on a 64-bit processor and Rust 1.88 or later. The feature `sandbox` adds [`Builder::sandbox`], and `tracing`
 //! forwards records of `tracing` beside those of `log`.
 //!
 //! # Tasks

@@ -44,6 +44,7 @@ mod sandbox;
 #[path = "sandbox/absent.rs"]
 mod sandbox;
 mod serve;
+mod text;
 
 pub use attempt::attempt;
 pub use channel::{Channel, ChannelError, Frame, Incoming, send_all};

@@ -89,8 +89,8 @@ fn send(level: u8, target: &str, message: &str) {
     };
     let record = LogRecord {
         level,
-        target: &target[..target.floor_char_boundary(MAX_TARGET)],
-        message: &message[..message.floor_char_boundary(MAX_MESSAGE)],
+        target: crate::text::beginning(target, MAX_TARGET),
+        message: crate::text::beginning(message, MAX_MESSAGE),
         call: RUNNING.load(Ordering::Relaxed).checked_sub(1),
         at_ns: crate::now_ns(),
     };

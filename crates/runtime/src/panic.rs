@@ -33,7 +33,7 @@ pub(crate) fn capture() {
             }
             let location = info.location().map(ToString::to_string).unwrap_or_default();
             let mut backtrace = Backtrace::force_capture().to_string();
-            backtrace.truncate(backtrace.floor_char_boundary(MAX_BACKTRACE));
+            crate::text::cut(&mut backtrace, MAX_BACKTRACE);
             PLACE.set(Some(Place {
                 location,
                 backtrace,

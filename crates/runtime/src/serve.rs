@@ -164,7 +164,7 @@ fn set_up(
 
 /// Tells the coordinator why this worker cannot serve; gives what was told.
 fn refuse(outbox: &Outbox, step: SetupStep, mut reason: String) -> io::Result<String> {
-    reason.truncate(reason.floor_char_boundary(MAX_REASON));
+    crate::text::cut(&mut reason, MAX_REASON);
     outbox.push(&FromWorker::Refused {
         step,
         reason: &reason,
@@ -262,7 +262,7 @@ fn answer_stream(
 
 fn unexpected(found: &ToWorker<'_>, expected: &'static str) -> ServeError {
     let mut found = format!("{found:?}");
-    found.truncate(found.floor_char_boundary(80));
+    crate::text::cut(&mut found, 80);
     ServeError::Unexpected { found, expected }
 }
 

@@ -1,7 +1,7 @@
 //! Named segments: their owner's side. One process creates a segment, fills it and unlinks it;
 //! the others map it read-only (`Mapping::attach`, or `Mapping::map_fd` with the descriptor).
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,6 +19,7 @@ use crate::fill::{FillError, Filled, Target, fill};
 use crate::limit::Limit;
 use crate::name::SegmentName;
 use crate::room::Room;
+use crate::sys::{self, Lock};
 
 pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
 
@@ -253,10 +254,10 @@ fn create(
         linked: true,
         _guarded: guarded,
     };
-    segment
-        .file
-        .try_lock_shared()
-        .map_err(|error| failed("lock")(error.into()))?;
+    let locked = sys::try_lock(segment.file.as_fd(), Lock::Shared).map_err(failed("lock"))?;
+    if !locked {
+        return Err(failed("lock")(Errno::EWOULDBLOCK.into()));
+    }
     segment.file.set_len(len).map_err(failed("size"))?;
     Ok(segment)
 }
@@ -310,9 +311,5 @@ impl Place {
 
 /// Whether an owner's lock is held on an object, by anyone in any pid namespace.
 pub(crate) fn is_locked(fd: OwnedFd) -> io::Result<bool> {
-    match File::from(fd).try_lock() {
-        Ok(()) => Ok(false),
-        Err(TryLockError::WouldBlock) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
+    Ok(!sys::try_lock(fd.as_fd(), Lock::Exclusive)?)
 }

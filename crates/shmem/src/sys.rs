@@ -79,6 +79,39 @@ fn parse_start_time(stat: &str) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
+/// Which lock of an open file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lock {
+    /// Others may have it too.
+    Shared,
+    /// Nobody else has one.
+    Exclusive,
+}
+
+/// Locks an open file, without waiting, until its last descriptor is closed. `false` where a lock of
+/// another open file is in the way.
+///
+/// The locks of the standard library came with Rust 1.89; those of nix end when one of several
+/// descriptors is dropped, in a forked process too.
+pub(crate) fn try_lock(fd: BorrowedFd<'_>, lock: Lock) -> io::Result<bool> {
+    let operation = match lock {
+        Lock::Shared => libc::LOCK_SH,
+        Lock::Exclusive => libc::LOCK_EX,
+    };
+    loop {
+        // SAFETY: takes a descriptor and a number.
+        if unsafe { libc::flock(fd.as_raw_fd(), operation | libc::LOCK_NB) } == 0 {
+            return Ok(true);
+        }
+        let error = io::Error::last_os_error();
+        match error.kind() {
+            io::ErrorKind::WouldBlock => return Ok(false),
+            io::ErrorKind::Interrupted => {}
+            _ => return Err(error),
+        }
+    }
+}
+
 /// Reads up to `len` bytes of a file at `offset` into memory at `to`; 0 at its end.
 ///
 /// # Safety

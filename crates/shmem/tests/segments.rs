@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::SeqCst;
 
+use nix::fcntl::{Flock, FlockArg};
 use shmem::{
     AttachError, Board, BoardError, CreateError, Identity, MapError, Mapping, OutOfBounds,
     PrivateError, PrivateMemory, SealedMemfd, Segment, SegmentName,
@@ -164,7 +165,7 @@ fn leftovers_are_those_of_dead_owners_that_nobody_holds() {
     }
     // As an owner in another pid namespace does.
     let holder = File::open(path(&held)).unwrap();
-    holder.lock_shared().unwrap();
+    let _held = Flock::lock(holder, FlockArg::LockShared).unwrap();
 
     let names = |found: Vec<SegmentName>| -> Vec<String> {
         found.iter().map(ToString::to_string).collect()

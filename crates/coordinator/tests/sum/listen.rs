@@ -2,6 +2,7 @@
 
 use crate::processes::assert_gone;
 use crate::programs::{Ended, Running, coordinator, fixture};
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use report::Sum;
@@ -30,7 +31,7 @@ fn listening(path: &Path, arguments: &[&str]) -> Running {
     }
     // The path is there a moment before the socket listens; until then its directory is locked.
     let directory = std::fs::File::open(path.parent().unwrap()).unwrap();
-    directory.lock_shared().unwrap();
+    Flock::lock(directory, FlockArg::LockShared).unwrap();
     running
 }
 

@@ -121,8 +121,7 @@ impl Answers {
     }
 
     fn failed(&mut self, id: u64, failure: &Failure) -> io::Result<()> {
-        let mut message = &failure.message[..];
-        message = &message[..message.floor_char_boundary(MAX_CHUNK / 2)];
+        let message = crate::text::beginning(&failure.message, MAX_CHUNK / 2);
         self.outbox.push(&FromWorker::Failed {
             id,
             kind: failure.kind,

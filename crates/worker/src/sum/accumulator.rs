@@ -85,9 +85,9 @@ impl Accumulator {
             }
             let part = parts.get(i).copied().unwrap_or(0);
             (*limb, carry) = if negative {
-                limb.borrowing_sub(part, carry)
+                borrowing_sub(*limb, part, carry)
             } else {
-                limb.carrying_add(part, carry)
+                carrying_add(*limb, part, carry)
             };
         }
     }
@@ -96,7 +96,7 @@ impl Accumulator {
     pub(super) fn merge(&mut self, other: &Accumulator) {
         let mut carry = false;
         for (limb, &more) in self.limbs.iter_mut().zip(&other.limbs) {
-            (*limb, carry) = limb.carrying_add(more, carry);
+            (*limb, carry) = carrying_add(*limb, more, carry);
         }
     }
 
@@ -111,7 +111,7 @@ impl Accumulator {
         if self.is_negative() {
             let mut carry = true;
             for limb in &mut limbs {
-                (*limb, carry) = (!*limb).carrying_add(0, carry);
+                (*limb, carry) = carrying_add(!*limb, 0, carry);
             }
         }
         limbs
@@ -159,6 +159,20 @@ pub(super) fn significand(bits: u64) -> (u64, usize) {
     let fraction = bits & ((1 << FRACTION_BITS) - 1);
     let leading = u64::from(exponent != 0) << FRACTION_BITS;
     (fraction | leading, exponent.saturating_sub(1))
+}
+
+/// The sum of two limbs and a carry. The methods of this name came with Rust 1.91.
+fn carrying_add(limb: u64, more: u64, carry: bool) -> (u64, bool) {
+    let (sum, over) = limb.overflowing_add(more);
+    let (sum, again) = sum.overflowing_add(u64::from(carry));
+    (sum, over | again)
+}
+
+/// The difference of two limbs and a borrow.
+fn borrowing_sub(limb: u64, less: u64, borrow: bool) -> (u64, bool) {
+    let (difference, under) = limb.overflowing_sub(less);
+    let (difference, again) = difference.overflowing_sub(u64::from(borrow));
+    (difference, under | again)
 }
 
 fn bit_length(limbs: &[u64; LIMBS]) -> usize {

@@ -13,7 +13,10 @@ impl Tail {
         self.0.push_str(line);
         self.0.push('\n');
         if self.0.len() > 2 * KEPT {
-            let from = self.0.ceil_char_boundary(self.0.len() - KEPT);
+            let from = self.0.len() - KEPT;
+            let from = (from..)
+                .find(|&at| self.0.is_char_boundary(at))
+                .unwrap_or(from);
             let whole = self.0[from..].find('\n').map_or(from, |at| from + at + 1);
             self.0.drain(..whole);
         }

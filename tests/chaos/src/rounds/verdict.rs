@@ -220,7 +220,8 @@ impl Broken {
     pub(crate) fn new(kind: &'static str, what: impl Into<String>) -> Broken {
         let mut what = what.into();
         // A report is read by people.
-        what.truncate(what.floor_char_boundary(8000));
+        let end = (0..=8000.min(what.len())).rfind(|&end| what.is_char_boundary(end));
+        what.truncate(end.unwrap_or(0));
         Broken { kind, what }
     }
 }

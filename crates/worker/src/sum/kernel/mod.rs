@@ -11,7 +11,8 @@ mod scalar;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-#[cfg(target_arch = "x86_64")]
+#[cfg(avx512)]
+#[clippy::msrv = "1.89"]
 mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -57,10 +58,13 @@ impl Kernel {
             Kernel::Scalar => Some(scalar::Scalar.run(work)),
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => Some(avx2::Avx2::detect()?.run(work)),
-            #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512 => Some(avx512::Avx512::detect()?.run(work)),
             #[cfg(not(target_arch = "x86_64"))]
-            Kernel::Avx2 | Kernel::Avx512 => None,
+            Kernel::Avx2 => None,
+            #[cfg(avx512)]
+            Kernel::Avx512 => Some(avx512::Avx512::detect()?.run(work)),
+            // Not on this architecture, or with a compiler that is too old (`build.rs`).
+            #[cfg(not(avx512))]
+            Kernel::Avx512 => None,
             #[cfg(target_arch = "aarch64")]
             Kernel::Neon => Some(neon::Neon.run(work)),
             #[cfg(not(target_arch = "aarch64"))]
