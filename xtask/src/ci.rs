@@ -92,10 +92,15 @@ fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
     let mut defects = cargo();
     defects.args(["test", "--locked", "--package", "simulate"]);
     defects.args(["--features", "defects", "--test", "defects"]);
+    // Tests unwind, whatever their profile says: this program checks itself.
+    let mut aborts = cargo();
+    aborts.args(["run", "--locked", "--profile", "abort"]);
+    aborts.args(["--package", "cases", "--bin", "aborts"]);
     let mut matrix = words("matrix --records 1M --runs 1 --workers 1,4")?;
     matrix.arg("--out").arg(out);
     Ok(vec![
         ("test", words("test")?),
+        ("aborts", aborts),
         ("models", models),
         ("defects", defects),
         ("simulate", words("simulate --seeds 100000")?),

@@ -7,6 +7,7 @@ use handoff::{Pool, task};
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressIterator};
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,8 +21,12 @@ struct Thumb {
 
 #[task]
 fn resize(path: PathBuf, width: u32) -> Result<Thumb> {
-    if path.file_stem().is_some_and(|stem| stem == "abort") {
-        std::process::abort();
+    match path.file_stem().and_then(OsStr::to_str) {
+        Some("abort") => std::process::abort(),
+        Some("hang") => loop {
+            std::hint::spin_loop();
+        },
+        _ => {}
     }
     let image = image::open(&path)?.thumbnail(width, width).to_rgb8();
     let (width, height) = image.dimensions();

@@ -4,7 +4,6 @@
 
 use crate::encoding;
 pub use crate::program::serve_before_main;
-pub use linkme;
 use pool::FailureKind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,11 +11,7 @@ use std::error::Error as StdError;
 use std::fmt::Display;
 pub use task::{Failure, Input, Runner, fingerprint, shape};
 
-/// Every task that is linked into this program.
-#[linkme::distributed_slice]
-pub static TASKS: [TaskDef];
-
-/// One task.
+/// One task. A reference to each is in the section `handoff_tasks`.
 pub struct TaskDef {
     /// `module_path::function`.
     pub name: &'static str,

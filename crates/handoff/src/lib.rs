@@ -242,6 +242,7 @@ mod error;
 mod event;
 mod fork_map;
 mod gate;
+mod linked;
 mod map;
 mod pending;
 mod pool;

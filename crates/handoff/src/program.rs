@@ -5,9 +5,8 @@
 
 mod environment;
 
-use crate::__private::TASKS;
-use crate::worker;
 use crate::{Error, ErrorKind};
+use crate::{linked, worker};
 use environment::Started;
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -86,8 +85,9 @@ fn serve(started: &Started, registry: &Registry) -> ! {
 pub(crate) fn tasks() -> Registry {
     let added = ADDED.get().cloned().unwrap_or_default();
     let mut tasks = added.on_named(worker::named);
-    for (n, task) in TASKS.iter().enumerate() {
-        if let Some(other) = TASKS[..n].iter().find(|other| other.name == task.name) {
+    let linked = linked::tasks();
+    for (n, task) in linked.iter().enumerate() {
+        if let Some(other) = linked[..n].iter().find(|other| other.name == task.name) {
             panic!(
                 "two tasks are named {}, at {} and {}: rename one, or give it a module of its own",
                 task.name, other.place, task.place

@@ -60,22 +60,22 @@ impl Binaries {
     ///
     /// Where cargo fails; it has told why on stderr.
     pub fn build(packages: &[&str], interrupt: &Interrupt) -> anyhow::Result<Binaries> {
-        Binaries::build_with_example(packages, None, interrupt)
+        Binaries::build_with_examples(packages, &[], interrupt)
     }
 
-    /// As [`Binaries::build`], and with these packages an example of another one.
+    /// As [`Binaries::build`], and with these packages examples of others.
     ///
     /// # Errors
     ///
     /// As there.
-    pub fn build_with_example(
+    pub fn build_with_examples(
         packages: &[&str],
-        example: Option<Example<'_>>,
+        examples: &[Example<'_>],
         interrupt: &Interrupt,
     ) -> anyhow::Result<Binaries> {
         let mut names = packages.to_vec();
-        names.extend(example.map(|example| example.name));
-        Binaries::build_all(packages, example, &names, interrupt)
+        names.extend(examples.iter().map(|example| example.name));
+        Binaries::build_all(packages, examples, &names, interrupt)
     }
 
     /// As [`Binaries::build`], where packages have binaries of other names than their own.
@@ -88,7 +88,7 @@ impl Binaries {
         names: &[&str],
         interrupt: &Interrupt,
     ) -> anyhow::Result<Binaries> {
-        Binaries::build_all(packages, None, names, interrupt)
+        Binaries::build_all(packages, &[], names, interrupt)
     }
 
     /// Builds the program of a package, and says so only where cargo has something to say.
@@ -97,22 +97,22 @@ impl Binaries {
     ///
     /// Where cargo fails; it has printed why on stderr.
     pub fn build_quietly(package: &str, interrupt: &Interrupt) -> anyhow::Result<Binaries> {
-        Binaries::compile(&[package], None, &[package], interrupt)
+        Binaries::compile(&[package], &[], &[package], interrupt)
     }
 
     fn build_all(
         packages: &[&str],
-        example: Option<Example<'_>>,
+        examples: &[Example<'_>],
         names: &[&str],
         interrupt: &Interrupt,
     ) -> anyhow::Result<Binaries> {
         eprintln!("Building {} …", names.join(", "));
-        Binaries::compile(packages, example, names, interrupt)
+        Binaries::compile(packages, examples, names, interrupt)
     }
 
     fn compile(
         packages: &[&str],
-        example: Option<Example<'_>>,
+        examples: &[Example<'_>],
         names: &[&str],
         interrupt: &Interrupt,
     ) -> anyhow::Result<Binaries> {
@@ -126,9 +126,12 @@ impl Binaries {
         for package in packages {
             command.args(["--package", package]);
         }
-        if let Some(Example { package, name }) = example {
-            // Cargo builds no binaries where only an example is named.
-            command.args(["--package", package, "--bins", "--example", name]);
+        if !examples.is_empty() {
+            // Cargo builds no binaries where only examples are named.
+            command.arg("--bins");
+        }
+        for Example { package, name } in examples {
+            command.args(["--package", package, "--example", name]);
         }
         let output = command
             .stderr(Stdio::inherit())

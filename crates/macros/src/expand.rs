@@ -37,14 +37,16 @@ pub(crate) fn task(task: &Task) -> TokenStream {
                             &[#(#private::shape::<#types>(),)* #private::shape::<#output>()],
                         )
                     }
-                    #[#private::linkme::distributed_slice(#private::TASKS)]
-                    #[linkme(crate = #private::linkme)]
                     static __TASK: #private::TaskDef = #private::TaskDef {
                         name: ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)),
                         place: ::core::concat!(::core::file!(), ":", ::core::line!()),
                         run: __run,
                         fingerprint: __fingerprint,
                     };
+                    // The linker joins these to a slice: see `linked.rs` of the facade.
+                    #[used]
+                    #[unsafe(link_section = "handoff_tasks")]
+                    static __LINKED: &#private::TaskDef = &__TASK;
                     &__TASK
                 },
                 (#(#names,)*),

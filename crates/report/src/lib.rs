@@ -48,8 +48,8 @@ pub use matrix::{
     Matrix, TwoModes,
 };
 pub use peers::{
-    AloneLine, AloneRow, PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, PoolLine, RateLine,
-    RateRow, SkippedPeer,
+    AloneLine, AloneRow, ForkedLine, ForkedRound, ForkedRow, PeerLine, PeerPair, PeerRow,
+    PeerSeconds, Peers, PoolLine, RateLine, RateRow, SkippedPeer,
 };
 pub use rank::{ClockOffset, Rank};
 pub use spread::Spread;

@@ -29,8 +29,52 @@ pub struct Peers {
     pub rates: Vec<RateRow>,
     /// One of our tiny tasks alone, for each start method.
     pub alone: Vec<AloneRow>,
+    /// A sum by `fork_map` beside threads; left out in files of versions that did not measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked: Option<ForkedRow>,
     /// Peers that did not run.
     pub skipped: Vec<SkippedPeer>,
+}
+
+/// A sum over the memory of one process: by forked copies of it, beside threads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForkedRow {
+    /// Bytes that are summed.
+    pub bytes: u64,
+    /// Threads, and processes.
+    pub workers: u32,
+    /// Seconds of scoped threads; null where there is no valid round.
+    pub threads: Option<Spread>,
+    /// Seconds of `fork_map`.
+    pub fork_map: Option<Spread>,
+    /// Seconds of a `fork_map` that does nothing, with the same memory.
+    pub empty: Option<Spread>,
+    /// `fork_map` without the empty one, over threads, round by round.
+    pub ratio: Option<Spread>,
+    /// Why the timing means nothing.
+    pub void: Option<String>,
+}
+
+/// The one line of the example `fork_sum` of `handoff`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForkedLine {
+    /// Bytes that are summed.
+    pub bytes: u64,
+    /// Threads, and processes.
+    pub workers: u32,
+    /// One round after the other.
+    pub rounds: Vec<ForkedRound>,
+}
+
+/// Seconds of each, run next to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ForkedRound {
+    /// Scoped threads.
+    pub threads: f64,
+    /// `fork_map` of the same sum.
+    pub fork_map: f64,
+    /// `fork_map` of nothing.
+    pub empty: f64,
 }
 
 /// The one line that a peer prints to stdout when it has summed a dataset.

@@ -13,13 +13,14 @@ thread_local! {
     static PLACE: RefCell<Option<(String, String)>> = const { RefCell::new(None) };
 }
 
-/// From now on, panics inside of [`catch`] are noted rather than printed.
+/// From now on, panics inside of [`catch`] are noted rather than printed. Where a panic ends the process,
+/// nobody would read the note, and they are printed.
 pub(crate) fn capture() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !IN_TASK.get() {
+            if !IN_TASK.get() || cfg!(panic = "abort") {
                 return before(info);
             }
             let location = info.location().map(ToString::to_string).unwrap_or_default();

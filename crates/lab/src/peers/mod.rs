@@ -1,6 +1,7 @@
 //! `cargo xtask peers`: what others do for the same sum on the same file, and with tasks that do
-//! nothing, ours beside theirs.
+//! nothing, ours beside theirs; and `fork_map` beside threads.
 
+mod forked;
 mod plan;
 mod python;
 mod run;
@@ -75,6 +76,7 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         .iter()
         .map(|peer| peer.name.as_str())
         .chain(tiny.iter().map(|peer| peer.name))
+        .chain(asked(forked::NAME).then_some(forked::NAME))
         .collect();
     if names.is_empty() {
         eprintln!("error: no peer has such a name (see --list)");
@@ -85,13 +87,14 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         return Ok(ExitCode::from(exit::DONE));
     }
 
-    measure(args, &sums, &tiny, interrupt)
+    measure(args, &sums, &tiny, asked(forked::NAME), interrupt)
 }
 
 fn measure(
     args: &PeersArgs,
     sums: &[Peer],
     tiny: &[TinyPeer],
+    forked: bool,
     interrupt: &Interrupt,
 ) -> anyhow::Result<ExitCode> {
     let binaries = programs(args, interrupt)?;
@@ -132,9 +135,14 @@ fn measure(
         tiny_workers: args.workers.unwrap_or(TINY_WORKERS),
         rates: Vec::new(),
         alone: Vec::new(),
+        forked: None,
         skipped: Vec::new(),
     };
-    let stopped = all(&mut peers, sums, tiny, &job, &results, interrupt)?;
+    let mut stopped = all(&mut peers, sums, tiny, &job, &results, interrupt)?;
+    if forked && stopped.is_none() {
+        stopped = beside_threads(&mut peers, &job, interrupt);
+        save(&peers, &results)?;
+    }
 
     print!("{}", table::terminal(&peers));
     eprintln!("Saved in {}", results.directory().display());
@@ -144,7 +152,8 @@ fn measure(
     }
     let void = peers.rows.iter().any(|row| row.void.is_some())
         || peers.rates.iter().any(|row| row.void.is_some())
-        || peers.alone.iter().any(|row| row.void.is_some());
+        || peers.alone.iter().any(|row| row.void.is_some())
+        || peers.forked.iter().any(|row| row.void.is_some());
     Ok(ExitCode::from(if void { exit::FAILED } else { exit::DONE }))
 }
 
@@ -157,15 +166,14 @@ fn programs(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Binaries>
         "peer-rayon",
         "peer-procspawn",
     ];
-    let example = Example {
-        package: "pool",
-        name: "tiny_tasks",
-    };
+    let examples = [("pool", "tiny_tasks"), ("handoff", "fork_sum")];
+    let examples = examples.map(|(package, name)| Example { package, name });
     match &args.bin_dir {
         Some(directory) => {
-            Binaries::in_directory(directory, &[&needed[..], &[example.name]].concat())
+            let names = examples.map(|example| example.name);
+            Binaries::in_directory(directory, &[&needed[..], &names].concat())
         }
-        None => Binaries::build_with_example(&needed, Some(example), interrupt),
+        None => Binaries::build_with_examples(&needed, &examples, interrupt),
     }
 }
 
@@ -221,6 +229,23 @@ fn all(
     drop(progress);
     save(peers, results)?;
     Ok(None)
+}
+
+/// `fork_map` beside threads, as many as there are processors: more would only wait for each other.
+fn beside_threads(
+    peers: &mut Peers,
+    job: &run::Job<'_>,
+    interrupt: &Interrupt,
+) -> Option<Interrupted> {
+    if let Some(reason) = forked::lacking(&peers.machine) {
+        peers.skipped.push(skipped(forked::NAME, reason));
+        return None;
+    }
+    match forked::row(job.cores, job, interrupt) {
+        Ok(row) => peers.forked = Some(row),
+        Err(interrupted) => return Some(interrupted),
+    }
+    None
 }
 
 fn skipped(name: &str, reason: String) -> SkippedPeer {

@@ -7,11 +7,12 @@ use harness::grid::{Grid, seconds_spread, three_digits, times};
 /// The tables for a terminal.
 pub(crate) fn terminal(peers: &Peers) -> String {
     format!(
-        "\n{}\n\n{}\n{}\n{}{}",
+        "\n{}\n\n{}\n{}\n{}\n{}{}",
         heading(peers),
         sums(peers).for_terminal(),
         rates(peers).for_terminal(),
         alone(peers).for_terminal(),
+        forked(peers).for_terminal(),
         troubles(peers),
     )
 }
@@ -23,12 +24,15 @@ pub(crate) fn markdown(peers: &Peers) -> String {
          is the faster.\n\n{}\n## Tiny tasks\n\nTasks a second with {} workers, ours by the pool as a \
          library, all tasks queued at once.\n\n{}\n## One task alone\n\nThere and back, nothing else \
          being under way, beside one byte through a bare socket, either pair \
-         of processes held to the same processors.\n\n{}{}",
+         of processes held to the same processors.\n\n{}\n## `fork_map` beside threads\n\nOne sum over \
+         memory of the process, by scoped threads and by `fork_map`, in turns. The ratio is that of \
+         `fork_map` without an empty one, which shows what forking costs, to threads.\n\n{}{}",
         heading(peers),
         sums(peers).for_markdown(),
         peers.tiny_workers,
         rates(peers).for_markdown(),
         alone(peers).for_markdown(),
+        forked(peers).for_markdown(),
         troubles(peers),
     )
 }
@@ -122,6 +126,26 @@ fn alone(peers: &Peers) -> Grid {
     grid
 }
 
+fn forked(peers: &Peers) -> Grid {
+    let head = [
+        "fork_map", "workers", "threads", "empty", "fork_map", "ratio",
+    ];
+    let mut grid = Grid::new(&head, 1);
+    for row in &peers.forked {
+        let void = row.void.as_deref();
+        let seconds = |spread| figure(spread, void, |spread| seconds_spread(&spread));
+        grid.rows.push(vec![
+            format!("{} MB", row.bytes / 1_000_000),
+            row.workers.to_string(),
+            seconds(row.threads),
+            seconds(row.empty),
+            seconds(row.fork_map),
+            figure(row.ratio, void, times_spread),
+        ]);
+    }
+    grid
+}
+
 /// A figure, or why there is none.
 fn figure(spread: Option<Spread>, void: Option<&str>, write: impl Fn(Spread) -> String) -> String {
     match (spread, void) {
@@ -150,9 +174,12 @@ fn troubles(peers: &Peers) -> String {
         let name = format!("one task alone, {}, {} cores", row.start_method, row.cores);
         (name, &row.void)
     });
+    let forked = peers.forked.iter();
+    let forked = forked.map(|row| ("fork_map beside threads".to_owned(), &row.void));
     let voids = sums
         .chain(rates)
         .chain(alone)
+        .chain(forked)
         .filter_map(|(name, void)| Some(format!("- {name} void: {}\n", void.as_ref()?)));
     let skipped = peers
         .skipped

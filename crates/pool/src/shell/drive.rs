@@ -81,6 +81,7 @@ impl Shell {
     fn on_event(&mut self, token: Token) {
         match token {
             Token::Server => self.read_server(),
+            Token::ServerStderr => self.read_server_stderr(),
             Token::Interrupt => self.health.interrupted = true,
             Token::Pause => self.pause(),
             Token::Door => self.let_in(),

@@ -7,7 +7,7 @@ use crate::failure::{Failed, PoolError, TaskFailure};
 use crate::ids::{TaskId, WorkerId};
 use engine::Event;
 use runtime::{Incoming, now_ns};
-use wire::{FromWorker, Hello, Memory, SetupStep};
+use wire::{FailureKind, FromWorker, Hello, Memory, SetupStep};
 
 /// Reads from one socket in a row.
 const READS: usize = 16;
@@ -192,6 +192,12 @@ impl Shell {
             } => {
                 let current = check_due(worker, task)?;
                 worker.output.clear();
+                if kind == FailureKind::BadInput {
+                    self.introduce_again(id, current);
+                }
+                let Some(worker) = self.crew.workers.get(&id) else {
+                    return Ok(());
+                };
                 let failed = Failed {
                     worker: worker.name.clone(),
                     kind,

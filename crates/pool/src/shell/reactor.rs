@@ -18,6 +18,7 @@ pub(super) enum Token {
     Process(WorkerId),
     Stderr(WorkerId),
     Server,
+    ServerStderr,
     Interrupt,
     Bell,
     Pause,
@@ -25,8 +26,9 @@ pub(super) enum Token {
     Timer,
 }
 
-const ALONE: [Token; 6] = [
+const ALONE: [Token; 7] = [
     Token::Server,
+    Token::ServerStderr,
     Token::Interrupt,
     Token::Bell,
     Token::Pause,

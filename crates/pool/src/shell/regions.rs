@@ -1,6 +1,7 @@
 //! Regions that tasks refer to.
 
 use super::Shell;
+use super::worker::Current;
 use crate::failure::SubmitError;
 use crate::ids::WorkerId;
 use crate::input::Input;
@@ -27,6 +28,21 @@ impl Shell {
         }
         for id in told {
             self.pump(id);
+        }
+    }
+
+    /// A worker could not use the input of its call. Where that is a part of a region, it may have lacked a
+    /// descriptor or memory when it was told of it: it is told again by the next call on that region.
+    pub(super) fn introduce_again(&mut self, id: WorkerId, current: Current) {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        let task = worker
+            .key
+            .and_then(|key| self.engine.task_at(key, current.entry));
+        let job = task.and_then(|task| self.jobs.get(task));
+        if let Some(Input::Slice { region, .. }) = job.map(|job| &job.call.input) {
+            worker.connection.knows.remove(region);
         }
     }
 

@@ -58,6 +58,15 @@ impl Shell {
         }
     }
 
+    pub(super) fn read_server_stderr(&mut self) {
+        if let Some(server) = &mut self.starter.server
+            && !server.read_stderr()
+        {
+            // A closed pipe would stay readable; the end of its socket is what counts.
+            self.reactor.forget(server.stderr());
+        }
+    }
+
     /// The forkserver could not start a worker.
     fn not_forked(&mut self, id: WorkerId, reason: String, permanent: bool) {
         let Some(worker) = self.crew.workers.remove(&id) else {
@@ -76,6 +85,7 @@ impl Shell {
             return;
         };
         self.reactor.forget(&server);
+        self.reactor.forget(server.stderr());
         // It is killed and reaped.
         drop(server);
         for id in self.crew.workers.keys().copied().collect::<Vec<_>>() {

@@ -80,6 +80,7 @@ impl Shell {
         let started = self.starter.start(seat, u64::from(id))?;
         if let (Some(server), false) = (&self.starter.server, had_server) {
             self.reactor.watch(server, Token::Server)?;
+            self.reactor.watch(server.stderr(), Token::ServerStderr)?;
         }
         match started {
             Started::Now(process) => {

@@ -3,9 +3,10 @@
 
 use super::error::StartError;
 use super::method::Program;
-use super::seat::Seat;
+use super::seat::{Seat, stderr_pipe};
 use super::spawn;
 use crate::process::{Ending, Process};
+use crate::stderr::Stderr;
 use guardian::GuardedGroup;
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -13,7 +14,7 @@ use nix::sys::socket::{
 };
 use runtime::{Channel, Incoming};
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use wire::{FromServer, Hello, ToServer};
@@ -23,6 +24,8 @@ pub(crate) struct Server {
     process: Process,
     channel: Channel,
     socket: Arc<OwnedFd>,
+    /// Its own; workers have theirs.
+    stderr: Stderr,
     greeted: bool,
     /// What its socket did not take yet.
     requests: VecDeque<Request>,
@@ -68,8 +71,9 @@ impl Server {
             SockFlag::SOCK_CLOEXEC,
         )
         .map_err(io::Error::from)?;
+        let (stderr, writer) = stderr_pipe()?;
         let process =
-            spawn::exec(program, "--forkserver", theirs, None, group).map_err(|source| {
+            spawn::exec(program, "--forkserver", theirs, writer, group).map_err(|source| {
                 StartError::Program {
                     path: program.path().to_owned(),
                     source,
@@ -83,6 +87,7 @@ impl Server {
             process,
             channel,
             socket,
+            stderr: Stderr::new(stderr),
             greeted: false,
             requests: VecDeque::from([Request {
                 bytes: hello,
@@ -214,14 +219,37 @@ impl Server {
         self.process.signal(signal);
     }
 
+    pub(crate) fn stderr(&self) -> &Stderr {
+        &self.stderr
+    }
+
+    /// Passes on what it has printed. `false` once it can print no more.
+    pub(crate) fn read_stderr(&mut self) -> bool {
+        self.stderr.read(pass_on)
+    }
+
+    /// How it ended, and what it printed: its own words say why.
     fn ending(&mut self) -> String {
         self.process.signal(libc::SIGKILL);
         let pid = self.process.pid();
-        match self.process.wait() {
+        let mut text = match self.process.wait() {
             Ok(Some(ending)) => format!("the forkserver (pid {pid}) {ending}"),
             _ => format!("the forkserver (pid {pid}) is gone"),
+        };
+        self.stderr.read_rest(pass_on);
+        let lines = self.stderr.last_lines();
+        if !lines.is_empty() {
+            text.push_str("; its stderr: ");
+            text.push_str(&lines.join(" | "));
         }
+        text
     }
+}
+
+/// To our own stderr, where it would have gone unread otherwise.
+fn pass_on(line: &str) {
+    // Nobody may read it, and that is no failure.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 impl AsFd for Server {

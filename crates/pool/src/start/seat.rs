@@ -32,8 +32,7 @@ pub(crate) fn wire_up() -> io::Result<(Wiring, Seat)> {
     set_nonblocking(&ours)?;
     // The kernel grants as much of it as its own limit allows.
     let _ = setsockopt(&ours, sockopt::SndBuf, &SEND_BUFFER);
-    let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-    set_nonblocking(&reader)?;
+    let (reader, writer) = stderr_pipe()?;
     Ok((
         Wiring {
             socket: ours,
@@ -44,6 +43,13 @@ pub(crate) fn wire_up() -> io::Result<(Wiring, Seat)> {
             stderr: writer,
         },
     ))
+}
+
+/// A pipe for a process's stderr, of which the end that is read does not block.
+pub(super) fn stderr_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+    set_nonblocking(&reader)?;
+    Ok((reader, writer))
 }
 
 fn set_nonblocking(fd: &OwnedFd) -> io::Result<()> {

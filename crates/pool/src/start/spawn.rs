@@ -23,23 +23,21 @@ pub(super) fn start(
     seat: Seat,
     group: GuardedGroup,
 ) -> Result<Process, StartError> {
-    exec(program, "--fd", seat.socket, Some(seat.stderr), group).map_err(|source| {
-        StartError::Program {
-            path: program.path().to_owned(),
-            source,
-        }
+    exec(program, "--fd", seat.socket, seat.stderr, group).map_err(|source| StartError::Program {
+        path: program.path().to_owned(),
+        source,
     })
 }
 
 /// Starts `program` with `socket` as descriptor 3, named on its command line by `flag` or in its
-/// environment, and `stderr` as its stderr, or ours. It has /dev/null for stdin, no other descriptor
+/// environment, and `stderr` as its stderr. It has /dev/null for stdin, no other descriptor
 /// but stdout, its own process group, default dispositions ([`runtime::kept_ignored`] apart) and an
 /// empty mask.
 pub(super) fn exec(
     program: &Program,
     flag: &str,
     socket: OwnedFd,
-    stderr: Option<OwnedFd>,
+    stderr: OwnedFd,
     group: GuardedGroup,
 ) -> io::Result<Process> {
     let image = c_string(program.image().as_os_str())?;
@@ -64,9 +62,7 @@ pub(super) fn exec(
 
     let mut actions = FileActions::new()?;
     actions.open_null(0)?;
-    if let Some(stderr) = &stderr {
-        actions.dup2(stderr.as_raw_fd(), 2)?;
-    }
+    actions.dup2(stderr.as_raw_fd(), 2)?;
     // Same number on both sides clears close-on-exec.
     actions.dup2(socket.as_raw_fd(), WORKER_FD)?;
     actions.close_from(WORKER_FD + 1)?;

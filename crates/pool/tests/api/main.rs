@@ -5,6 +5,7 @@
 //! that part.
 
 mod background;
+mod descriptors;
 mod ends;
 mod logging;
 mod maps;
@@ -40,6 +41,14 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "regions::memory_is_inherited_by_forked_workers_only",
         regions::memory_is_inherited_by_forked_workers_only,
+    ),
+    (
+        "descriptors::a_region_lost_for_want_of_one_is_sent_again",
+        descriptors::a_region_lost_for_want_of_one_is_sent_again,
+    ),
+    (
+        "descriptors::a_call_that_was_not_sent_uses_up_no_budget",
+        descriptors::a_call_that_was_not_sent_uses_up_no_budget,
     ),
     (
         "supervision::a_time_limit_of_one_task",

@@ -20,6 +20,7 @@ pub(crate) fn registry() -> Registry {
         .with::<BeginUnless>()
         .with::<Die>()
         .with::<Pass>()
+        .with::<crate::descriptors::Limit>()
 }
 
 /// The sum of its input's numbers.
