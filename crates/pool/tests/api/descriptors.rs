@@ -41,7 +41,7 @@ fn limit(tight: bool) -> std::io::Result<()> {
     Ok(setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?)
 }
 
-fn run<T: Task<Args = A, Output = O>, A, O>(
+fn run<T: Task<Args = A, Output = O>, A, O: Send>(
     pool: &mut Pool,
     args: &A,
     input: impl Into<pool::Input>,

@@ -6,6 +6,7 @@
 
 mod api;
 mod callers;
+mod costs;
 mod engine;
 mod limits;
 mod output;
@@ -59,6 +60,7 @@ fn cases() -> Vec<Case> {
         surroundings::CASES,
         engine::CASES,
         callers::CASES,
+        costs::CASES,
         limits::CASES,
         programs::CASES,
         output::CASES,
