@@ -11,10 +11,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::panic::{self, AssertUnwindSafe};
+use std::time::{Duration, Instant};
 use thiserror::Error;
 
 /// Exit code of a forked child whose code panicked outside any task; Rust's own.
 const EXIT_PANIC: i32 = 101;
+/// How long other threads may take to end before they count.
+const LISTED: Duration = Duration::from_millis(50);
 
 /// Why a process was not forked.
 #[derive(Debug, Error)]
@@ -55,12 +58,22 @@ pub struct Forked {
     pub pidfd: OwnedFd,
 }
 
-/// How many threads this process has.
+/// How many threads this process has. Where there are others, they are given a moment to end: a thread
+/// that was joined is listed until the kernel has taken it down.
 ///
 /// # Errors
 /// Where /proc cannot be read.
 pub fn thread_count() -> io::Result<usize> {
-    Ok(fs::read_dir("/proc/self/task")?.count())
+    let began = Instant::now();
+    let mut pause = Duration::from_micros(20);
+    loop {
+        let count = fs::read_dir("/proc/self/task")?.count();
+        if count <= 1 || began.elapsed() >= LISTED {
+            return Ok(count);
+        }
+        std::thread::sleep(pause);
+        pause *= 2;
+    }
 }
 
 /// Forks; the child has default signal dispositions and an empty mask, runs `child`, and exits

@@ -44,6 +44,16 @@ pub(crate) fn many_tiny_items_are_each_run_once() {
     assert!(!pids.contains(&std::process::id()));
 }
 
+pub(crate) fn threads_that_were_joined_are_gone() {
+    let items = [1, 2, 3];
+    for _ in 0..100 {
+        std::thread::scope(|scope| {
+            (0..3).for_each(|_| drop(scope.spawn(std::thread::yield_now)));
+        });
+        assert_eq!(fork_map(2, &items, |n| n + 1).unwrap(), [2, 3, 4]);
+    }
+}
+
 pub(crate) fn a_crash_names_item_and_signal() {
     let error = fork_map(2, &[1, 2, 3], |&n| match n {
         2 => std::process::abort(),

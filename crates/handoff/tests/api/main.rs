@@ -37,6 +37,7 @@ const CHECKS: &[(&str, fn())] = checks![
     fork_map::closures_and_items_are_inherited,
     fork_map::results_of_any_size_come_back_in_order,
     fork_map::many_tiny_items_are_each_run_once,
+    fork_map::threads_that_were_joined_are_gone,
     fork_map::a_crash_names_item_and_signal,
     fork_map::an_exit_is_not_a_result,
     fork_map::a_panic_names_item_message_and_place,
