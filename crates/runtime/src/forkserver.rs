@@ -5,12 +5,12 @@
 //! a parent may reap.
 
 use crate::channel::{Channel, Incoming, send_all};
-use crate::{Inherited, child, fork, reap, serve};
+use crate::{Inherited, child, fork, hooks, reap, serve};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use task::Registry;
 use wire::{FromServer, Hello, ToServer};
@@ -24,6 +24,8 @@ struct Child {
 /// Serves fork requests on `socket` until the coordinator closes it. Workers that are left then
 /// die with this process.
 pub(crate) fn run(socket: OwnedFd, registry: &Registry) -> io::Result<()> {
+    let mut kept = hooks::kept_descriptors();
+    kept.retain(|&fd| fd != socket.as_raw_fd());
     let socket = Arc::new(socket);
     let mut channel = Channel::with_read_size(Arc::clone(&socket), 4096);
     let mut children: Vec<Child> = Vec::new();
@@ -41,7 +43,7 @@ pub(crate) fn run(socket: OwnedFd, registry: &Registry) -> io::Result<()> {
                     let (Some(worker), Some(stderr)) = (worker, stderr) else {
                         return Err(io::Error::other("a fork request came without descriptors"));
                     };
-                    let forked = fork_worker(worker, stderr, registry);
+                    let forked = fork_worker(worker, stderr, registry, &kept);
                     children.extend(answer(socket.as_fd(), request, forked)?);
                 }
             }
@@ -127,15 +129,29 @@ fn fork_worker(
     socket: OwnedFd,
     stderr: OwnedFd,
     registry: &Registry,
+    kept: &[RawFd],
 ) -> Result<fork::Forked, fork::ForkError> {
     let parent = std::process::id();
-    fork::fork(false, move || worker(socket, stderr, parent, registry))
+    hooks::before();
+    let forked = fork::fork(false, move || {
+        hooks::in_child();
+        let code = worker(socket, stderr, (parent, kept), registry);
+        hooks::before_exit();
+        code
+    });
+    hooks::in_parent();
+    forked
 }
 
 /// The whole life of a forked worker; gives its exit code.
-fn worker(socket: OwnedFd, stderr: OwnedFd, parent: u32, registry: &Registry) -> i32 {
+fn worker(
+    socket: OwnedFd,
+    stderr: OwnedFd,
+    (parent, kept): (u32, &[RawFd]),
+    registry: &Registry,
+) -> i32 {
     let redirected = nix::unistd::dup2_stderr(&stderr).map_err(io::Error::from);
-    child::close_all_but(&[socket.as_raw_fd()]);
+    child::close_all_but(&[kept, &[socket.as_raw_fd()]].concat());
     std::mem::forget(stderr);
     let served = redirected
         .and_then(|()| child::isolate(parent))

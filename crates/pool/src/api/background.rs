@@ -72,6 +72,7 @@ const COMMANDS: usize = 256;
 enum Order {
     Submit(TaskId, Call),
     Cancel(TaskId),
+    Withdraw(TaskId),
     Attach(RegionId, Region),
     Detach(RegionId),
     Shutdown(Shutdown),
@@ -192,6 +193,7 @@ impl Server {
                     }
                 }
                 Order::Cancel(id) => drop(shell.cancel(id)),
+                Order::Withdraw(id) => drop(shell.cancel_queued(id)),
                 Order::Attach(id, region) => shell.attach(id, region),
                 Order::Detach(id) => shell.detach(id),
                 Order::Shutdown(how) => return Some(how),
@@ -305,6 +307,10 @@ impl Background {
 
     pub(crate) fn cancel_id(&self, id: TaskId) {
         self.order(Order::Cancel(id));
+    }
+
+    pub(crate) fn withdraw_id(&self, id: TaskId) {
+        self.order(Order::Withdraw(id));
     }
 
     fn order(&self, order: Order) {

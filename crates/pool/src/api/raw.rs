@@ -90,4 +90,9 @@ impl Background {
     pub fn cancel_raw(&self, id: TaskId) {
         self.cancel_id(id);
     }
+
+    /// Gives a task up if it has not been sent to a worker; its result says whether.
+    pub fn withdraw_raw(&self, id: TaskId) {
+        self.withdraw_id(id);
+    }
 }

@@ -64,20 +64,11 @@ pub(crate) enum ServerSaid {
 
 impl Server {
     pub(super) fn start(program: &Program, group: GuardedGroup) -> Result<Server, StartError> {
-        let (ours, theirs) = socketpair(
-            AddressFamily::Unix,
-            SockType::Stream,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )
-        .map_err(io::Error::from)?;
         let (stderr, writer) = stderr_pipe()?;
-        let process =
-            spawn::exec(program, "--forkserver", theirs, writer, group).map_err(|source| {
-                StartError::Program {
-                    path: program.path().to_owned(),
-                    source,
-                }
+        let (process, ours) =
+            Server::process(program, writer, group).map_err(|source| StartError::Program {
+                path: program.path().to_owned(),
+                source,
             })?;
         let mut hello = Vec::new();
         wire::encode(&Hello::ours(), &mut hello).map_err(io::Error::other)?;
@@ -96,6 +87,28 @@ impl Server {
             }]),
             watches_room: false,
         })
+    }
+
+    /// Its process, started or taken over, and our end of its socket. One that is taken over keeps the
+    /// stderr that it has.
+    fn process(
+        program: &Program,
+        stderr: OwnedFd,
+        group: GuardedGroup,
+    ) -> io::Result<(Process, OwnedFd)> {
+        if let Some(running) = program.take_running() {
+            let (pid, socket) = running?;
+            let pidfd = spawn::pidfd_open(pid as libc::pid_t)?;
+            return Ok((Process::forked(pid, pidfd, group), socket));
+        }
+        let (ours, theirs) = socketpair(
+            AddressFamily::Unix,
+            SockType::Stream,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )?;
+        let process = spawn::exec(program, "--forkserver", theirs, stderr, group)?;
+        Ok((process, ours))
     }
 
     /// Asks for a worker on `seat`; [`pump`](Self::pump) sends it. Where the forkserver is gone, the end

@@ -1,8 +1,11 @@
 //! Start methods and worker programs, as a caller names them.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How workers come to be.
 #[derive(Debug, Clone)]
@@ -59,6 +62,26 @@ pub struct Program {
     pub(super) itself: bool,
     /// Whether its socket is named in its environment rather than on its command line.
     pub(super) by_environment: bool,
+    /// The process that runs already, if it does.
+    running: Option<Running>,
+}
+
+/// A forkserver that its program has started itself: it is there once.
+#[derive(Clone)]
+struct Running(Arc<Mutex<Option<(u32, OwnedFd)>>>);
+
+impl PartialEq for Running {
+    fn eq(&self, other: &Running) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Running {}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Running")
+    }
 }
 
 /// This process's image, whatever has become of the file since: the kernel resolves it in the child,
@@ -73,6 +96,7 @@ impl Program {
             args: Vec::new(),
             itself: false,
             by_environment: false,
+            running: None,
         }
     }
 
@@ -85,6 +109,29 @@ impl Program {
         let mut program = Program::new(std::env::current_exe()?);
         program.itself = true;
         Ok(program)
+    }
+
+    /// A forkserver that runs already: a child of this process that leads a process group of its own and
+    /// serves [`Endpoint::ForkServer`](runtime::Endpoint) on the other end of `socket`. A program that
+    /// forks itself while it may (one with an interpreter, say) has its workers forked from that state.
+    /// Only for [`StartMethod::ForkServer`]; the pool does not start it again.
+    #[must_use]
+    pub fn running(pid: u32, socket: OwnedFd) -> Program {
+        let mut program = Program::new("the snapshot of this process");
+        program.running = Some(Running(Arc::new(Mutex::new(Some((pid, socket))))));
+        program
+    }
+
+    /// The forkserver that runs already: `None` where the program is to be started.
+    pub(super) fn take_running(&self) -> Option<io::Result<(u32, OwnedFd)>> {
+        let running = self.running.as_ref()?;
+        let taken = running
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let gone = || io::Error::other("it has ended, and cannot be started again");
+        Some(taken.ok_or_else(gone))
     }
 
     /// Names the socket in the environment ([`wire::WORKER_VARIABLE`]) rather than on the command
@@ -108,6 +155,9 @@ impl Program {
     }
 
     fn resolved(mut self) -> Program {
+        if self.running.is_some() {
+            return self;
+        }
         // Fails only without a current directory; then a relative path names nothing either.
         if let Ok(path) = std::path::absolute(&self.path) {
             self.path = path;

@@ -83,7 +83,7 @@ pub(super) fn exec(
     Ok(Process::spawned(pid as u32, pidfd_open(pid)?, group))
 }
 
-fn pidfd_open(pid: libc::pid_t) -> io::Result<OwnedFd> {
+pub(super) fn pidfd_open(pid: libc::pid_t) -> io::Result<OwnedFd> {
     // SAFETY: takes no pointers.
     let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     match Errno::result(raw) {
