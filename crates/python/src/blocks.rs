@@ -1,0 +1,155 @@
+//! Blocks that are used again: memory that was written once is several times as fast to write as
+//! memory that the kernel has to clear first.
+
+use crate::memory::{Block, HEADER, MINE, RELEASED, SENT, physical};
+use pyo3::prelude::*;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Lengths of blocks are multiples of this.
+const STEP: usize = 1 << 20;
+/// Blocks that may be in use at once: each holds a descriptor.
+const MOST: usize = 256;
+/// The part of physical memory that all processes of a pool keep for later.
+const KEPT: usize = 8;
+
+/// Blocks of this process: those that wait to be used, and those that others have.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    free: Vec<Arc<Block>>,
+    /// Sent to the coordinator, which says in their header when it is done with them.
+    sent: Vec<Arc<Block>>,
+    in_use: usize,
+    keep: usize,
+}
+
+static BLOCKS: Mutex<Option<(u32, Blocks)>> = Mutex::new(None);
+
+/// The table, for this process: a forked child begins with an empty one.
+fn lock() -> MutexGuard<'static, Option<(u32, Blocks)>> {
+    let mut all = BLOCKS.lock().unwrap_or_else(PoisonError::into_inner);
+    let pid = std::process::id();
+    if all.as_ref().is_none_or(|(owner, _)| *owner != pid) {
+        let keep = physical() / KEPT;
+        // The mappings of another process's blocks are not ours to unmap.
+        std::mem::forget(all.take());
+        *all = Some((
+            pid,
+            Blocks {
+                keep,
+                ..Blocks::default()
+            },
+        ));
+    }
+    all
+}
+
+/// Says how many processes divide what is kept for later.
+#[pyfunction]
+pub(crate) fn divide_blocks(processes: usize) {
+    if let Some((_, blocks)) = &mut *lock() {
+        blocks.keep = physical() / KEPT / processes.max(1);
+    }
+}
+
+/// A block in use. Dropping it makes it free, unless it was sent.
+#[derive(Debug)]
+pub(crate) struct Lease(Option<Arc<Block>>);
+
+impl Lease {
+    /// A block of at least `len` bytes.
+    pub(crate) fn new(len: usize) -> io::Result<Lease> {
+        let len = len.max(1).next_multiple_of(STEP);
+        let mut all = lock();
+        let Some((_, blocks)) = &mut *all else {
+            return Err(io::Error::other("no table of blocks"));
+        };
+        blocks.reclaim();
+        if let Some(block) = blocks.take(len) {
+            blocks.in_use += 1;
+            return Ok(Lease(Some(block)));
+        }
+        if blocks.in_use + blocks.sent.len() >= MOST {
+            return Err(io::Error::other("too many blocks are in use"));
+        }
+        blocks.in_use += 1;
+        drop(all);
+        let made = Block::new(len);
+        if made.is_err()
+            && let Some((_, blocks)) = &mut *lock()
+        {
+            blocks.in_use = blocks.in_use.saturating_sub(1);
+        }
+        Ok(Lease(Some(Arc::new(made?))))
+    }
+
+    pub(crate) fn block(&self) -> &Arc<Block> {
+        self.0
+            .as_ref()
+            .expect("a lease has its block until it ends")
+    }
+
+    /// Leaves the block to the coordinator.
+    pub(crate) fn send(mut self) {
+        let block = self.0.take().expect("a lease has its block until it ends");
+        block.state().store(SENT, Ordering::Release);
+        if let Some((_, blocks)) = &mut *lock() {
+            blocks.in_use = blocks.in_use.saturating_sub(1);
+            blocks.sent.push(block);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut all = lock();
+        let Some((_, blocks)) = &mut *all else { return };
+        if let Some(block) = self.0.take() {
+            blocks.in_use = blocks.in_use.saturating_sub(1);
+            blocks.free.push(block);
+            blocks.trim();
+        }
+    }
+}
+
+impl Blocks {
+    /// Takes back what the coordinator is done with.
+    fn reclaim(&mut self) {
+        let is_back = |block: &mut Arc<Block>| block.state().load(Ordering::Acquire) == RELEASED;
+        self.free.extend(self.sent.extract_if(.., is_back));
+        self.trim();
+    }
+
+    /// The smallest free block that is long enough, and not much too long.
+    fn take(&mut self, len: usize) -> Option<Arc<Block>> {
+        let fits = |block: &Arc<Block>| (len..=len * 2).contains(&block.map().len());
+        let sizes = self.free.iter().enumerate().filter(|(_, it)| fits(it));
+        let (best, _) = sizes.min_by_key(|(_, block)| block.map().len())?;
+        let block = self.free.swap_remove(best);
+        block.state().store(MINE, Ordering::Release);
+        Some(block)
+    }
+
+    /// Gives memory back that is more than may be kept, the oldest first.
+    fn trim(&mut self) {
+        let mut held: usize = self.free.iter().map(|block| block.map().len()).sum();
+        while held > self.keep && !self.free.is_empty() {
+            held -= self.free.remove(0).map().len();
+        }
+    }
+}
+
+/// Gives all free memory back.
+#[pyfunction]
+pub(crate) fn clear_blocks() {
+    if let Some((_, blocks)) = &mut *lock() {
+        blocks.reclaim();
+        blocks.free.clear();
+    }
+}
+
+/// Bytes of data that a worker's block of `len` bytes has room for.
+pub(crate) fn with_header(len: usize) -> usize {
+    len + HEADER
+}

@@ -1,0 +1,444 @@
+//! The pool as Python has it. Nothing here waits while it holds the interpreter.
+
+use crate::blocks::Lease;
+use crate::frame::{self, Outside};
+use crate::memory::{HEADER, Place};
+use crate::results::{Item, PyReply, Results};
+use crate::watch::{Traced, Watch};
+use crate::worker::TASK;
+use ::pool::{Background, Input, Pool as Workers, Program, RawCall, Shutdown, StartMethod, Stream};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+use std::io::{PipeWriter, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Frames up to this length go with the call; longer ones are streamed.
+const WITH_CALL: usize = 256 * 1024;
+/// Buffers from this length on travel in shared memory.
+const SHARED: usize = 1 << 20;
+
+/// How far the pool is.
+enum Stage {
+    /// Its workers are being started; calls wait here.
+    Starting(Vec<(RawCall, Arc<PyReply>)>),
+    Running(Background),
+    /// Shut down, or failed: what is submitted fails alike.
+    Ended(&'static str, String),
+}
+
+struct Shared {
+    stage: Mutex<Stage>,
+    ended: Mutex<bool>,
+    end: Condvar,
+    results: Arc<Results>,
+    watch: Watch,
+}
+
+impl Shared {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The pool.
+#[pyclass(frozen, module = "handoff_pool._native")]
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+    orders: Sender<Shutdown>,
+    /// Written to where the workers are not to be waited for.
+    enough: Mutex<PipeWriter>,
+    pid: u32,
+}
+
+#[pymethods]
+impl Pool {
+    /// Starts the workers, without waiting for them.
+    #[new]
+    fn new(settings: &Bound<'_, PyDict>) -> PyResult<Pool> {
+        let settings = Settings::of(settings)?;
+        let shared = Arc::new(Shared {
+            stage: Mutex::new(Stage::Starting(Vec::new())),
+            ended: Mutex::new(false),
+            end: Condvar::new(),
+            results: Arc::default(),
+            watch: Watch::new(settings.traces),
+        });
+        let (orders, inbox) = mpsc::channel();
+        let (interrupt, enough) = std::io::pipe()?;
+        let (of_thread, name) = (Arc::clone(&shared), "handoff".to_owned());
+        std::thread::Builder::new().name(name).spawn(move || {
+            block_signals();
+            live(settings, &of_thread, interrupt.into(), &inbox);
+        })?;
+        Ok(Pool {
+            shared,
+            orders,
+            enough: Mutex::new(enough),
+            pid: std::process::id(),
+        })
+    }
+
+    /// Takes a pickled call. `buffers` are what it has outside its pickle.
+    #[pyo3(signature = (pickle, buffers, future, timeout=None, retries=None))]
+    fn submit(
+        &self,
+        py: Python<'_>,
+        pickle: &Bound<'_, PyBytes>,
+        buffers: Option<Vec<PyBuffer<u8>>>,
+        future: Py<PyAny>,
+        timeout: Option<f64>,
+        retries: Option<u32>,
+    ) -> PyResult<u64> {
+        let mut held = Vec::new();
+        let bytes = match &buffers {
+            None => [&[frame::PLAIN], pickle.as_bytes()].concat(),
+            Some(buffers) => framed(py, pickle.as_bytes(), buffers, &mut held)?,
+        };
+        let (args, input) = if bytes.len() <= WITH_CALL {
+            (bytes, Input::None)
+        } else {
+            let length = (bytes.len() as u64).to_le_bytes().to_vec();
+            (length, Input::Stream(Stream::Memory(Arc::new(bytes))))
+        };
+        let timeout = timeout.map(Duration::try_from_secs_f64).transpose();
+        let call = RawCall {
+            task: if matches!(input, Input::None) {
+                TASK
+            } else {
+                crate::worker::LONG
+            },
+            args,
+            input,
+            timeout: timeout.map_err(|error| PyValueError::new_err(error.to_string()))?,
+            retries,
+        };
+        let reply = Arc::new(PyReply {
+            future: Mutex::new(Some(future)),
+            held: Mutex::new(held),
+            results: Arc::clone(&self.shared.results),
+        });
+        match &mut *self.shared.stage() {
+            Stage::Starting(waiting) => {
+                waiting.push((call, reply));
+                Ok(waiting.len() as u64 - 1)
+            }
+            Stage::Running(pool) => pool
+                .submit_raw(call, reply)
+                .map_err(|error| PyRuntimeError::new_err(error.to_string())),
+            Stage::Ended(kind, why) => {
+                let future = reply
+                    .future
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take();
+                if let Some(future) = future {
+                    self.shared.results.fail(future, kind, why.clone());
+                }
+                Ok(u64::MAX)
+            }
+        }
+    }
+
+    /// Gives a call up, also where it runs; with `queued` only where it does not. Its future is told.
+    #[pyo3(signature = (call, queued=false))]
+    fn cancel(&self, call: u64, queued: bool) {
+        match &mut *self.shared.stage() {
+            Stage::Starting(waiting) => {
+                // Its number stays taken.
+                if let Some((_, reply)) = waiting.get(call as usize) {
+                    let future = reply
+                        .future
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .take();
+                    if let Some(future) = future {
+                        self.shared.results.fail(future, "cancelled", String::new());
+                    }
+                }
+            }
+            Stage::Running(pool) if queued => pool.withdraw_raw(call),
+            Stage::Running(pool) => pool.cancel_raw(call),
+            Stage::Ended(..) => {}
+        }
+    }
+
+    /// Whether a worker has the call.
+    fn is_running(&self, call: u64) -> bool {
+        self.shared.watch.is_running(call)
+    }
+
+    /// Waits for results and news, no longer than `timeout` seconds: a list of tuples, or None once nothing
+    /// will come any more.
+    fn take<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Option<Bound<'py, PyList>>> {
+        let timeout = Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX);
+        self.shared.results.take(py, timeout)
+    }
+
+    /// Processes of the workers.
+    fn pids(&self) -> Vec<u32> {
+        self.shared.watch.pids()
+    }
+
+    /// What the pool has done.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        let Stage::Running(pool) = &*self.shared.stage() else {
+            return Ok(dict);
+        };
+        let counters = pool.counters();
+        for (name, value) in [
+            ("queued", counters.queued),
+            ("running", counters.running),
+            ("workers", counters.workers),
+            ("done", counters.done),
+            ("failed", counters.failed),
+            ("retried", counters.retried),
+            ("started", counters.started),
+            ("respawned", counters.respawned),
+            ("died", counters.died),
+            ("rss", counters.rss),
+        ] {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
+    }
+
+    /// What was traced, and how many of the oldest events are missing.
+    fn traced(&self) -> (Vec<Traced>, u64) {
+        self.shared.watch.traced()
+    }
+
+    /// Begins to shut the pool down: what was submitted is done before, or given up.
+    fn begin_shutdown(&self, drain: bool) {
+        let how = if drain {
+            Shutdown::Drain
+        } else {
+            Shutdown::Now
+        };
+        if !drain && matches!(*self.shared.stage(), Stage::Starting(_)) {
+            let mut enough = self.enough.lock().unwrap_or_else(PoisonError::into_inner);
+            let _ = enough.write_all(&[0]);
+        }
+        let _ = self.orders.send(how);
+    }
+
+    /// Waits for the end of the pool, no longer than `timeout` seconds.
+    fn wait_ended(&self, py: Python<'_>, timeout: f64) -> bool {
+        let timeout = Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX);
+        py.detach(|| {
+            let ended = self
+                .shared
+                .ended
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let waited = self
+                .shared
+                .end
+                .wait_timeout_while(ended, timeout, |ended| !*ended);
+            *waited.unwrap_or_else(PoisonError::into_inner).0
+        })
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if self.pid == std::process::id() {
+            let _ = self.orders.send(Shutdown::Now);
+        } else {
+            // A forked child has no thread of ours, and nobody to wait for.
+            std::mem::forget(Arc::clone(&self.shared));
+        }
+    }
+}
+
+/// A frame of a pickle with buffers, the long ones of which go into a block.
+fn framed(
+    py: Python<'_>,
+    pickle: &[u8],
+    buffers: &[PyBuffer<u8>],
+    held: &mut Vec<Lease>,
+) -> PyResult<Vec<u8>> {
+    // SAFETY: each buffer is held by the caller, contiguous, and of this length.
+    let bytes_of = |buffer: &PyBuffer<u8>| unsafe {
+        std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), buffer.len_bytes())
+    };
+    let all: Vec<&[u8]> = buffers.iter().map(bytes_of).collect();
+    let long = all.iter().filter(|bytes| bytes.len() >= SHARED);
+    let total = long
+        .map(|bytes| bytes.len().next_multiple_of(HEADER))
+        .sum::<usize>();
+    // Without a block its buffers travel inline.
+    let lease = (total > 0)
+        .then(|| Lease::new(HEADER + total).ok())
+        .flatten();
+    let mut outside = Vec::with_capacity(all.len());
+    let mut offset = HEADER;
+    let mut fill = Vec::new();
+    for bytes in all {
+        match &lease {
+            Some(lease) if bytes.len() >= SHARED => {
+                fill.push((offset, bytes));
+                let block = lease.block();
+                outside.push(Outside::Placed(Place {
+                    pid: std::process::id(),
+                    fd: block.fd() as u32,
+                    inode: block.inode(),
+                    offset: offset as u64,
+                    len: bytes.len() as u64,
+                }));
+                offset += bytes.len().next_multiple_of(HEADER);
+            }
+            _ => outside.push(Outside::Inline(bytes)),
+        }
+    }
+    if let Some(lease) = lease {
+        py.detach(|| {
+            fill.iter()
+                .for_each(|(offset, bytes)| lease.block().fill(*offset, bytes))
+        });
+        held.push(lease);
+    }
+    let mut out = Vec::new();
+    frame::write(&mut out, pickle, &outside);
+    Ok(out)
+}
+
+/// How the pool is to be.
+struct Settings {
+    method: StartMethod,
+    workers: usize,
+    retries: u32,
+    timeout: Option<f64>,
+    start_timeout: f64,
+    grace: f64,
+    recycle_after: Option<u64>,
+    recycle_above: Option<u64>,
+    setup: Vec<u8>,
+    traces: bool,
+}
+
+impl Settings {
+    fn of(dict: &Bound<'_, PyDict>) -> PyResult<Settings> {
+        fn item<'py, T: for<'a> FromPyObject<'a, 'py, Error = PyErr>>(
+            dict: &Bound<'py, PyDict>,
+            name: &str,
+        ) -> PyResult<T> {
+            let found = dict.get_item(name)?;
+            found
+                .ok_or_else(|| PyValueError::new_err(format!("no {name}")))?
+                .extract()
+        }
+        let method: String = item(dict, "method")?;
+        let (program, args): (String, Vec<String>) = (item(dict, "program")?, item(dict, "args")?);
+        let program = args.into_iter().fold(Program::new(program), Program::arg);
+        let running: Option<(u32, i32)> = item(dict, "running")?;
+        let method = match (&method[..], running) {
+            ("spawn", _) => StartMethod::Spawn(program),
+            (_, None) => StartMethod::ForkServer(program),
+            (_, Some((pid, fd))) => {
+                // SAFETY: Python has detached the descriptor from its socket for us.
+                let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+                StartMethod::ForkServer(Program::running(pid, socket))
+            }
+        };
+        Ok(Settings {
+            method,
+            workers: item(dict, "workers")?,
+            retries: item(dict, "retries")?,
+            timeout: item(dict, "timeout")?,
+            start_timeout: item(dict, "start_timeout")?,
+            grace: item(dict, "grace")?,
+            recycle_after: item(dict, "recycle_after")?,
+            recycle_above: item(dict, "recycle_above")?,
+            setup: item(dict, "setup")?,
+            traces: item(dict, "traces")?,
+        })
+    }
+}
+
+/// The life of the thread that starts the pool and ends it.
+fn live(settings: Settings, shared: &Arc<Shared>, interrupt: OwnedFd, inbox: &Receiver<Shutdown>) {
+    let (seen, seconds) = (Arc::clone(shared), |s| {
+        Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX)
+    });
+    let mut builder = Workers::builder(settings.method)
+        .workers(settings.workers)
+        .retries(settings.retries)
+        .start_timeout(seconds(settings.start_timeout))
+        .grace(seconds(settings.grace))
+        .output_bound(isize::MAX as usize)
+        .log_level(5)
+        .interrupted_by(interrupt)
+        .initializer_raw(crate::worker::SETUP, settings.setup)
+        .watch(move |event| seen.watch.see(event, &seen.results));
+    if let Some(timeout) = settings.timeout {
+        builder = builder.task_timeout(seconds(timeout));
+    }
+    if let Some(tasks) = settings.recycle_after {
+        builder = builder.recycle_after(tasks);
+    }
+    if let Some(bytes) = settings.recycle_above {
+        builder = builder.recycle_above(bytes);
+    }
+    match builder.background() {
+        Err(error) => end(shared, "pool", &error.to_string()),
+        Ok(pool) => {
+            let mut stage = shared.stage();
+            if let Stage::Starting(waiting) = &mut *stage {
+                for (call, reply) in std::mem::take(waiting) {
+                    // One that cannot be sent is resolved by being dropped.
+                    let _ = pool.submit_raw(call, reply);
+                }
+            }
+            *stage = Stage::Running(pool);
+            drop(stage);
+            shared.results.push(Item::State("ready", String::new()));
+            let how = inbox.recv().unwrap_or(Shutdown::Now);
+            let stage = std::mem::replace(
+                &mut *shared.stage(),
+                Stage::Ended("shut down", "the pool was shut down".to_owned()),
+            );
+            let Stage::Running(pool) = stage else { return };
+            match pool.shutdown(how) {
+                Ok(()) => end(shared, "shut down", "the pool was shut down"),
+                Err(error) => end(shared, "pool", &error.to_string()),
+            }
+        }
+    }
+}
+
+/// Fails what has not been answered, and says that nothing will come any more.
+fn end(shared: &Arc<Shared>, kind: &'static str, why: &str) {
+    let ended = Stage::Ended(kind, why.to_owned());
+    if let Stage::Starting(waiting) = std::mem::replace(&mut *shared.stage(), ended) {
+        for (_, reply) in waiting {
+            let future = reply
+                .future
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            if let Some(future) = future {
+                shared.results.fail(future, kind, why.to_owned());
+            }
+        }
+    }
+    shared.results.push(Item::State(kind, why.to_owned()));
+    shared.results.close();
+    *shared.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    shared.end.notify_all();
+}
+
+/// Signals are for Python's main thread, which would not be woken from a wait by one that comes here.
+fn block_signals() {
+    // SAFETY: both sets are this function's own.
+    unsafe {
+        let mut all = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
+    }
+}

@@ -1,0 +1,406 @@
+"""The executor."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import multiprocessing
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, ParamSpec, TypeVar, cast
+
+from . import _map, _native, _sight, _start
+from ._future import Future
+from ._pickle import dumps_call
+from ._state import Process, State, is_exiting
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+class ProcessPoolExecutor(Executor):
+    """An executor whose tasks run in supervised processes.
+
+    The arguments up to ``max_tasks_per_child`` are those of ``concurrent.futures.ProcessPoolExecutor``.
+
+    preload: modules that the fork server imports once, for start method forkserver.
+    timeout: seconds that a task may run before its worker is ended.
+    retries: how often a task is run again whose worker died.
+    max_memory_per_child: resident bytes (or "2 GiB") above which a worker is replaced after a task.
+    inner_max_num_threads: threads of numerical libraries in each worker.
+    log_level: forward the workers' log records from this level on.
+    stdout: "forward" sends what workers print to ``sys.stdout`` here, "inherit" leaves them its descriptor.
+    on_death: "task" fails the task whose worker died, "break" the whole executor as the standard library.
+    progress: called with worker, done, total and description by ``handoff_pool.progress`` in tasks.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        mp_context: Any = None,
+        initializer: Callable[..., Any] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        max_tasks_per_child: int | None = None,
+        start_method: str | None = None,
+        preload: Sequence[str] = (),
+        timeout: float | None = None,
+        retries: int = 0,
+        max_memory_per_child: int | str | None = None,
+        spare: int = 0,
+        idle_timeout: float | None = None,
+        inner_max_num_threads: int | None = None,
+        log_level: int | str | None = None,
+        stdout: str | None = None,
+        on_death: str | None = None,
+        progress: _sight.Told | None = None,
+        start_timeout: float = 600.0,
+        grace: float = 1.0,
+        trace: bool = False,
+    ) -> None:
+        self._max_workers = _checked_workers(max_workers)
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        method = _method(mp_context, start_method)
+        _check_tasks(max_tasks_per_child, method if mp_context is not None else None)
+        if spare:
+            raise NotImplementedError("spare workers need a pool that starts workers on demand; use spare=0")
+        if idle_timeout is not None:
+            raise NotImplementedError("idle_timeout needs a pool that starts workers on demand; leave it out")
+        on_death = on_death or self._on_death
+        if on_death not in ("task", "break"):
+            raise ValueError('on_death is "task" or "break"')
+        self._mp_context = mp_context or multiprocessing.get_context(method)
+        self._method = method
+        self._terms: tuple[float | None, int | None] = (None, None)
+        self._state = State(on_death, progress)
+        self._initializer, self._initargs = initializer, initargs
+        prepare = _start.prepared(main=mp_context is not None)
+        self._by_name = mp_context is not None and (method == "fork" or _start.imports_main(prepare))
+        self._settings = {
+            "workers": self._max_workers,
+            "retries": retries,
+            "timeout": timeout,
+            "start_timeout": start_timeout,
+            "grace": grace,
+            "recycle_after": max_tasks_per_child,
+            "recycle_above": _bytes(max_memory_per_child),
+            "traces": trace,
+            "running": None,
+        }
+        self._setup: dict[str, Any] = {
+            "method": method,
+            "by_name": self._by_name,
+            "workers": self._max_workers,
+            "prepare": None if method == "fork" else prepare,
+            "forward": _forwards(stdout),
+            "log_level": _level(log_level, mp_context),
+            "initializer": (None, ()),
+        }
+        self._config = {
+            "environment": _start.environment(
+                inner_max_num_threads, self._max_workers, method == "forkserver"
+            ),
+            "preload": list(preload),
+            "main": {},
+            "sys_path": prepare["sys_path"],
+        }
+        if method == "forkserver" and self._by_name:
+            self._config["main"] = {
+                name: value for name, value in prepare.items() if name.startswith("init_main")
+            }
+        if method == "fork":
+            # Workers are copies of this process as it is now.
+            self._settings["running"] = _start.snapshot({"initializer": (initializer, initargs)})
+        weakref.finalize(self, State.request_shutdown, self._state).atexit = False
+
+    _on_death = "task"
+
+    # ---------------------------------------------------------------- starting
+
+    def _start(self) -> _native.Pool:
+        """Start the pool. Its state's lock is held."""
+        state = self._state
+        setup = dict(self._setup)
+        if self._method == "fork":
+            self._settings["program"], self._settings["args"] = "", []
+        else:
+            if self._initializer is not None:
+                pair = (self._initializer, self._initargs)
+                setup["initializer"] = _start.pickled_initializer(pair, self._by_name)
+            self._settings["program"], self._settings["args"] = _start.program(self._config)
+        self._settings["setup"], self._kept = _start.packed(setup)
+        self._settings["method"] = self._method
+        state.native = _native.Pool(self._settings)
+        state.thread = threading.Thread(target=state.serve, name="handoff results", daemon=False)
+        state.thread.start()
+        return state.native
+
+    # ---------------------------------------------------------------- submitting
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Submit a call. What cannot be pickled is the future's exception."""
+        return self._submit(fn, args, kwargs, self._terms)
+
+    def _submit(
+        self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any],
+        terms: tuple[float | None, int | None],
+    ) -> Future[T]:  # fmt: skip
+        state = self._state
+        future: Future[T] = Future()
+        with state.lock:
+            if state.broken is not None:
+                raise BrokenProcessPool(state.broken)
+            if state.shutting_down:
+                if is_exiting():
+                    raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            native = state.native or self._start()
+            state.pending.add(future)
+        try:
+            data, buffers, held = dumps_call(fn, args, kwargs, self._by_name)
+            if held is not None:
+                future._held = held  # type: ignore[attr-defined]
+            future._pool = native
+            future._call = native.submit(data, buffers, future, *terms)
+        except BaseException as error:
+            state.pending.discard(future)
+            if not isinstance(error, Exception):
+                raise
+            future._finish(None, error)
+            if state.shutting_down and not state.pending:
+                state.end(drain=True)
+        return future
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+        ordered: bool = True,
+    ) -> Iterator[T]:
+        """Call ``fn`` for each item, or each tuple of items, and give the results in order.
+
+        chunksize: calls that are sent at once; chosen by itself where it is left out.
+        buffersize: how many calls may be submitted ahead of the results that were taken.
+        ordered: with False, results come as they are there.
+        """
+        return _map.map_(self, fn, iterables, timeout, chunksize, buffersize, ordered)
+
+    async def run(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Submit a call and await its result. Cancelling the await gives the task up."""
+        import asyncio
+
+        return await asyncio.wrap_future(self.submit(fn, *args, **kwargs))
+
+    def options(self, *, timeout: float | None = None, retries: int | None = None) -> Executor:
+        """The same executor, with other terms for what is submitted through it."""
+        return _Options(self, (timeout, retries))
+
+    # ---------------------------------------------------------------- ending
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more tasks; end the workers once those that were submitted are done."""
+        state = self._state
+        with state.lock:
+            state.shutting_down = True
+            if cancel_futures:
+                for future in tuple(state.pending):
+                    if future._pool is not None:
+                        future._pool.cancel(future._call, queued=True)
+            if state.native is None:
+                self._end_unused()
+            state.request_shutdown()
+        if wait:
+            self._join()
+
+    def _end_unused(self) -> None:
+        running, self._settings["running"] = self._settings["running"], None
+        if running is not None:
+            pid, fd = cast("tuple[int, int]", running)
+            os.close(fd)
+            os.waitpid(pid, 0)
+
+    def _join(self) -> None:
+        thread = self._state.thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+            native = self._state.native
+            while native is not None and not native.wait_ended(0.1):
+                pass
+
+    def terminate_workers(self) -> None:
+        """End the workers at once; everything that is pending fails."""
+        self._break("the workers were terminated")
+
+    def kill_workers(self) -> None:
+        """As :meth:`terminate_workers`."""
+        self._break("the workers were killed")
+
+    def _break(self, why: str) -> None:
+        with self._state.lock:
+            self._state.shutting_down = True
+            if self._state.native is None:
+                self._end_unused()
+            self._state.break_(why)
+        self._join()
+
+    # ---------------------------------------------------------------- looking
+
+    def stats(self) -> dict[str, int]:
+        """What the pool has done and is doing."""
+        native = self._state.native
+        return {} if native is None else native.counters()
+
+    def trace(self, path: str | os.PathLike[str]) -> None:
+        """Write what was traced (``trace=True``) as a Chrome or Perfetto trace."""
+        native = self._state.native
+        events: list[dict[str, Any]] = []
+        begun: dict[int, tuple[int, int]] = {}
+        traced, dropped = native.traced() if native is not None else ([], 0)
+        for name, pid, at, what, task in traced:
+            if what == "sent" and task is not None:
+                begun[pid] = (task, at)
+            elif what in ("done", "retried") and pid in begun:
+                task, since = begun.pop(pid)
+                events.append({"name": f"task {task}", "ph": "X", "pid": pid, "tid": pid,
+                               "ts": since / 1000, "dur": (at - since) / 1000})  # fmt: skip
+            elif what in ("ready", "ended"):
+                if what == "ready":
+                    events.append({"name": "process_name", "ph": "M", "pid": pid, "args": {"name": name}})
+                events.append({"name": what, "ph": "i", "s": "p", "pid": pid, "tid": pid, "ts": at / 1000})
+        with open(path, "w") as out:
+            json.dump({"traceEvents": events, "dropped": dropped}, out)
+
+    @property
+    def _processes(self) -> dict[int, Process] | None:
+        state = self._state
+        if state.native is None or state.shutting_down:
+            return {} if not state.shutting_down else None
+        state.ready.wait(60)
+        deadline = time.monotonic() + 5
+        while len(state.processes) < self._max_workers and time.monotonic() < deadline:
+            if state.broken is not None:
+                break
+            time.sleep(0.001)
+        return state.processes
+
+    @property
+    def _broken(self) -> str | bool:
+        return self._state.broken or False
+
+    @property
+    def _executor_manager_thread(self) -> threading.Thread | None:
+        return None if self._state.shutting_down else self._state.thread
+
+    @property
+    def _shutdown_thread(self) -> bool:
+        return self._state.shutting_down
+
+    @property
+    def _pending_work_items(self) -> dict[int, Future[Any]]:
+        return dict(enumerate(tuple(self._state.pending)))
+
+
+class _Options(Executor):
+    """An executor with terms of its own, over the workers of another."""
+
+    def __init__(self, executor: ProcessPoolExecutor, terms: tuple[float | None, int | None]) -> None:
+        self._executor = executor
+        self._terms = terms
+        self._max_workers = executor._max_workers
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        return self._executor._submit(fn, args, kwargs, self._terms)
+
+    def map(  # type: ignore[override]
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int | None = None,
+        buffersize: int | None = None,
+        ordered: bool = True,
+    ) -> Iterator[T]:
+        return _map.map_(self, fn, iterables, timeout, chunksize, buffersize, ordered)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Does nothing: the workers are the executor's."""
+
+
+def _checked_workers(asked: int | None) -> int:
+    if asked is None:
+        return min(len(os.sched_getaffinity(0)), 1024)
+    if asked <= 0:
+        raise ValueError("max_workers must be greater than 0")
+    return asked
+
+
+def _method(mp_context: Any, start_method: str | None) -> str:
+    if mp_context is not None:
+        method = mp_context.get_start_method(allow_none=False)
+    else:
+        method = start_method or "forkserver"
+    if method not in ("fork", "spawn", "forkserver"):
+        raise ValueError(f"start_method is fork, spawn or forkserver, not {method!r}")
+    return str(method)
+
+
+def _check_tasks(max_tasks_per_child: int | None, method: str | None) -> None:
+    if max_tasks_per_child is None:
+        return
+    if not isinstance(max_tasks_per_child, int):
+        raise TypeError("max_tasks_per_child must be an integer")
+    if max_tasks_per_child <= 0:
+        raise ValueError("max_tasks_per_child must be >= 1")
+    if method == "fork":
+        raise ValueError(
+            "max_tasks_per_child is incompatible with the 'fork' multiprocessing start method; "
+            "supply a different mp_context."
+        )
+
+
+def _bytes(size: int | str | None) -> int | None:
+    if size is None or isinstance(size, int):
+        return size
+    digits = "".join(itertools.takewhile(lambda c: c.isdigit() or c == ".", size.strip()))
+    unit = size.strip()[len(digits) :].strip().lower() or "b"
+    if not digits or unit not in _UNITS:
+        raise ValueError(f'{size!r} is no size; write an integer or, say, "2 GiB"')
+    return int(float(digits) * _UNITS[unit])
+
+
+def _level(asked: int | str | None, mp_context: Any) -> int | None:
+    import logging
+
+    if asked is None:
+        # With a context, existing programs see what they saw.
+        return None if mp_context is not None else logging.getLogger().getEffectiveLevel()
+    if isinstance(asked, int):
+        return asked
+    level: Any = logging.getLevelName(asked.upper())
+    if not isinstance(level, int):
+        raise ValueError(f"{asked!r} is no level of logging")
+    return level
+
+
+def _forwards(asked: str | None) -> bool:
+    import sys
+
+    if asked not in (None, "forward", "inherit"):
+        raise ValueError('stdout is "forward" or "inherit"')
+    if asked is not None:
+        return asked == "forward"
+    try:
+        return sys.stdout is not None and sys.stdout.fileno() != 1
+    except Exception:
+        return True

@@ -1,0 +1,109 @@
+"""A future that costs little until somebody waits for it.
+
+A condition, a lock and two lists for every future cost more than a small task does. Here they come to be
+when they are first looked at; ``concurrent.futures`` (``wait``, ``as_completed``) sees what it always sees.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future as _Future
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._native import Pool
+
+T = TypeVar("T")
+
+
+class _Lazy(Generic[T]):
+    """An attribute that is made when it is first read, once, whichever thread is first."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> T:
+        found: T = instance.__dict__.setdefault(self._name, self._make())
+        return found
+
+
+class Future(_Future[T]):
+    """The result of a task, to come."""
+
+    _state = PENDING
+    _result = None
+    _exception = None
+    _condition = _Lazy(threading.Condition)  # type: ignore[assignment]
+    _waiters = _Lazy(list)  # type: ignore[assignment]
+    _done_callbacks = _Lazy(list)  # type: ignore[assignment]
+
+    _pool: Pool | None = None
+    _call: int = 0
+    _progress: tuple[float, float | None] | None = None
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def progress(self) -> tuple[float, float | None] | None:
+        """How far the task is, as it last said by ``handoff_pool.progress``: done, and of how many."""
+        return self._progress
+
+    def cancel(self) -> bool:
+        """Give the task up, also if it runs: its worker is ended then, and replaced."""
+        attributes = self.__dict__
+        if attributes.setdefault("_outcome", CANCELLED) is not CANCELLED or self._state == FINISHED:
+            return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+        with self._condition:
+            if self._state in (CANCELLED, CANCELLED_AND_NOTIFIED):
+                return True
+            self._state = CANCELLED_AND_NOTIFIED
+            for waiter in self._waiters:
+                waiter.add_cancelled(self)
+            self._condition.notify_all()
+        if self._pool is not None:
+            self._pool.cancel(self._call)
+        self._invoke_callbacks()  # type: ignore[attr-defined]
+        return True
+
+    def running(self) -> bool:
+        """Whether a worker has the task now."""
+        if self._state == RUNNING:
+            return True
+        return self._state == PENDING and self._pool is not None and self._pool.is_running(self._call)
+
+    def set_result(self, result: T) -> None:
+        if self.__dict__.setdefault("_outcome", FINISHED) is FINISHED:
+            super().set_result(result)
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        if self.__dict__.setdefault("_outcome", FINISHED) is FINISHED:
+            super().set_exception(exception)
+
+    def _finish(self, result: Any, exception: BaseException | None) -> None:
+        """Give the outcome, unless the future was cancelled. Called once, by the executor's thread."""
+        attributes = self.__dict__
+        if attributes.setdefault("_outcome", FINISHED) is not FINISHED:
+            return
+        attributes["_result"] = result
+        attributes["_exception"] = exception
+        # From here on, whoever makes a condition finds the future finished.
+        attributes["_state"] = FINISHED
+        if "_condition" in attributes:
+            self._tell()
+
+    def _tell(self) -> None:
+        with self._condition:
+            for waiter in self._waiters:
+                if self._exception is None:
+                    waiter.add_result(self)
+                else:
+                    waiter.add_exception(self)
+            self._condition.notify_all()
+        self._invoke_callbacks()  # type: ignore[attr-defined]

@@ -1,0 +1,130 @@
+"""What workers print, log and report, on its way to the parent.
+
+The worker's half sends notes; the parent's half hands them to ``sys.stdout``, to ``logging``, and to whoever
+asked for progress.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from . import _native
+
+T = TypeVar("T")
+
+#: Characters in one note.
+_LONGEST = 3500
+#: Seconds between two notes of one progress.
+_EVERY = 0.1
+
+
+class Forwarding(io.TextIOBase):
+    """A text stream of a worker, whose text the parent prints."""
+
+    encoding = "utf-8"
+    errors = "strict"
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._waiting: list[str] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._number
+
+    def write(self, text: str) -> int:
+        self._waiting.append(text)
+        if "\n" in text:
+            self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        if self._waiting:
+            text = "".join(self._waiting)
+            self._waiting.clear()
+            for start in range(0, len(text), _LONGEST):
+                _native.note("out", text[start : start + _LONGEST])
+
+
+class ForwardingHandler(logging.Handler):
+    """A worker's log records, as the parent's loggers take them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            kept = dict(record.__dict__)
+            kept["msg"], kept["args"] = record.getMessage()[:_LONGEST], None
+            if record.exc_info:
+                kept["exc_text"] = "".join(traceback.format_exception(*record.exc_info))[-_LONGEST:]
+            kept["exc_info"] = None
+            _native.note("log", json.dumps(kept, default=str))
+        except Exception:
+            self.handleError(record)
+
+
+def forward_logs(level: int) -> None:
+    """Have the root logger of this worker send its records to the parent."""
+    root = logging.getLogger()
+    root.handlers[:] = [ForwardingHandler()]
+    root.setLevel(level)
+
+
+def handle_log(text: str) -> None:
+    """In the parent: give a record to the logger that it was meant for."""
+    record = logging.makeLogRecord(json.loads(text))
+    logger = logging.getLogger(record.name)
+    if logger.isEnabledFor(record.levelno):
+        logger.handle(record)
+
+
+def progress(
+    iterable: Iterable[T], total: float | None = None, desc: str | None = None
+) -> Iterator[T]:
+    """Iterate in a task, and let the parent know how far it is.
+
+    The parent finds it as ``future.progress``, and ``ProcessPoolExecutor(progress=...)`` is told of it.
+    """
+    if total is None and hasattr(iterable, "__len__"):
+        total = len(iterable)
+    done, told = 0, time.monotonic()
+    _tell(done, total, desc)
+    for item in iterable:
+        yield item
+        done += 1
+        now = time.monotonic()
+        if now - told >= _EVERY:
+            _tell(done, total, desc)
+            told = now
+    _tell(done, total, desc)
+
+
+def _tell(done: float, total: float | None, desc: str | None) -> None:
+    _native.note("progress", json.dumps([done, total, desc]))
+
+
+def print_out(text: str) -> None:
+    """In the parent: print what a worker printed."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except Exception:
+        pass
+
+
+def print_line(line: str) -> None:
+    """In the parent: print a line of a worker's stderr."""
+    try:
+        sys.stderr.write(line + "\n")
+    except Exception:
+        pass
+
+
+Told = Callable[[str, float, "float | None", "str | None"], Any]

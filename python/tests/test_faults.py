@@ -1,0 +1,126 @@
+"""Workers that die, hang, or are given up."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+import tasks
+
+from handoff_pool import ProcessPoolExecutor, TaskTimeout, WorkerDied
+
+
+def test_a_death_costs_one_task_and_says_why(pool, capfd):
+    doomed = pool.submit(tasks.die)
+    others = [pool.submit(tasks.add, number) for number in range(200)]
+    with pytest.raises(WorkerDied, match="SIGKILL") as caught:
+        doomed.result(60)
+    assert [future.result(60) for future in others] == list(range(1, 201))
+    report = caught.value.report
+    assert report.signal == signal.SIGKILL and report.signal_name == "SIGKILL"
+    assert report.pid and report.attempts == 1 and not report.oom
+    assert isinstance(caught.value, BrokenProcessPool)
+    assert "about to die" in caught.value.__notes__[0]
+    assert pool.stats()["died"] == 1
+
+
+def test_a_crash_shows_where_python_was(pool, capfd):
+    error = pool.submit(tasks.die, signal.SIGSEGV).exception(60)
+    assert isinstance(error, WorkerDied)
+    assert any("tasks.py" in line for line in error.report.stderr), error.report.stderr
+
+
+def test_retries_run_a_task_again_whose_worker_died(method, tmp_path):
+    with ProcessPoolExecutor(1, start_method=method, retries=1) as pool:
+        assert pool.submit(tasks.die_once, str(tmp_path / "died")).result(60) == "alive"
+        assert isinstance(pool.options(retries=0).submit(tasks.die).exception(60), WorkerDied)
+
+
+def test_a_task_over_its_limit_fails_alone(pool, tmp_path):
+    limited = pool.options(timeout=0.3)
+    slow = limited.submit(tasks.wait_for, str(tmp_path / "never"))
+    others = [pool.submit(tasks.add, number) for number in range(50)]
+    with pytest.raises(TaskTimeout):
+        slow.result(60)
+    assert [future.result(60) for future in others] == list(range(1, 51))
+
+
+def test_a_running_task_can_be_cancelled(pool, tmp_path):
+    begun = tmp_path / "begun"
+    running = pool.submit(tasks.begin_and_wait, str(begun), str(tmp_path / "never"))
+    tasks.wait_for(str(begun))
+    others = [pool.submit(tasks.add, number) for number in range(50)]
+    assert running.running() and running.cancel() and running.cancelled()
+    assert [future.result(60) for future in others] == list(range(1, 51))
+
+
+def test_a_queued_task_that_is_cancelled_never_runs(method, tmp_path):
+    with ProcessPoolExecutor(1, start_method=method) as pool:
+        first = pool.submit(tasks.begin_and_wait, str(tmp_path / "begun"), str(tmp_path / "go"))
+        tasks.wait_for(str(tmp_path / "begun"))
+        queued = pool.submit(tasks.begin_and_wait, str(tmp_path / "other"), str(tmp_path / "go"))
+        assert queued.cancel()
+        (tmp_path / "go").touch()
+        assert first.result(60)
+    assert not (tmp_path / "other").exists()
+
+
+def test_broken_as_the_standard_library_if_asked(method, tmp_path, capfd):
+    with ProcessPoolExecutor(1, start_method=method, on_death="break") as pool:
+        first = pool.submit(tasks.die)
+        waiting = [pool.submit(tasks.wait_for, str(tmp_path / "never")) for _ in range(3)]
+        for future in [first, *waiting]:
+            assert isinstance(future.exception(60), BrokenProcessPool)
+        with pytest.raises(BrokenProcessPool):
+            pool.submit(tasks.add, 1)
+
+
+@pytest.mark.parametrize("how", ["terminate_workers", "kill_workers"])
+def test_workers_can_be_ended_at_once(method, how, tmp_path):
+    pool = ProcessPoolExecutor(2, start_method=method)
+    futures = [pool.submit(tasks.wait_for, str(tmp_path / "never")) for _ in range(5)]
+    assert pool._processes
+    getattr(pool, how)()
+    assert all(isinstance(future.exception(60), BrokenProcessPool) for future in futures)
+    with pytest.raises((RuntimeError, BrokenProcessPool)):
+        pool.submit(tasks.add, 1)
+
+
+def test_kills_while_many_threads_submit(method):
+    wrong = []
+
+    def load(pool, first):
+        for number in range(first, first + 150):
+            future = pool.submit(tasks.add, number)
+            error = future.exception(60)
+            if error is None and future.result() != number + 1:
+                wrong.append(number)
+            if error is not None and not isinstance(error, WorkerDied):
+                wrong.append(error)
+
+    with ProcessPoolExecutor(2, start_method=method) as pool:
+        threads = [threading.Thread(target=load, args=(pool, 1000 * n)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            for process in list(pool._processes.values())[:1]:
+                process.kill()
+            time.sleep(0.02)
+        for thread in threads:
+            thread.join(100)
+        assert not any(thread.is_alive() for thread in threads)
+    assert wrong == []
+
+
+def test_a_worker_is_replaced_that_grew_too_large():
+    def grow():
+        import os
+
+        grow.kept = bytearray(200_000_000)
+        return os.getpid()
+
+    with ProcessPoolExecutor(1, max_memory_per_child="100 MB") as pool:
+        assert len({pool.submit(grow).result(60) for _ in range(3)}) == 3

@@ -1,0 +1,64 @@
+"""What workers print, log and report is seen here."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import tasks
+
+from handoff_pool import ProcessPoolExecutor, progress
+
+
+def test_what_workers_print_arrives_before_their_result(method, capsys):
+    with ProcessPoolExecutor(1, start_method=method) as pool:
+        assert pool.submit(tasks.say, "hello from a worker").result(60) == 19
+        assert "hello from a worker\n" in capsys.readouterr().out
+        pool.submit(tasks.say, "long " * 5000).result(60)
+        assert capsys.readouterr().out == "long " * 5000 + "\n"
+
+
+def test_stdout_can_be_the_descriptor(method, capfd):
+    with ProcessPoolExecutor(1, start_method=method, stdout="inherit") as pool:
+        pool.submit(print, "straight out").result(60)
+
+
+def test_log_records_arrive_at_the_parents_loggers(method, caplog):
+    with caplog.at_level(logging.INFO), ProcessPoolExecutor(1, start_method=method) as pool:
+        pool.submit(tasks.log, "a record").result(60)
+    records = [record for record in caplog.records if record.name == "tasks"]
+    assert [record.getMessage() for record in records] == ["a record from a task"]
+    assert "Process-1" in records[0].processName
+
+
+def test_a_level_keeps_records_back(method, caplog):
+    with ProcessPoolExecutor(1, start_method=method, log_level="ERROR") as pool:
+        pool.submit(tasks.log, "a record").result(60)
+    assert not [record for record in caplog.records if record.name == "tasks"]
+
+
+def test_progress_is_seen(method):
+    told = []
+    with ProcessPoolExecutor(
+        1, start_method=method, progress=lambda *news: told.append(news)
+    ) as pool:
+        future = pool.submit(tasks.report, 10)
+        assert future.result(60) == 10
+    assert told[0][1:] == (0, 10, "counting") and told[-1][1:] == (10, 10, "counting")
+    assert list(progress([1, 2])) == [1, 2]
+
+
+def test_a_program_needs_no_guard(tmp_path, method):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from handoff_pool import ProcessPoolExecutor\n"
+        "print('once')\n"
+        "def double(x):\n"
+        "    return x * 2\n"
+        f"pool = ProcessPoolExecutor(2, start_method={method!r})\n"
+        "print(list(pool.map(double, range(4))), pool.submit(lambda: 'λ').result())\n"
+    )
+    ran = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=100)
+    assert ran.stdout == "once\n[0, 2, 4, 6] λ\n", ran.stderr
+    assert ran.returncode == 0
