@@ -15,7 +15,9 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 os.environ["PYTHONPATH"] = os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
 
-from handoff_pool import ProcessPoolExecutor  # noqa: E402
+import contextlib
+
+from handoff_pool import ProcessPoolExecutor
 
 METHODS = ["spawn", "forkserver", "fork"]
 #: Seconds after which a test is taken to hang.
@@ -25,10 +27,8 @@ WATCHDOG = 120
 def descriptors():
     found = {}
     for name in os.listdir("/proc/self/fd"):
-        try:
+        with contextlib.suppress(OSError):
             found[name] = os.readlink(f"/proc/self/fd/{name}")
-        except OSError:
-            pass
     return found
 
 
@@ -42,7 +42,9 @@ def nothing_is_left():
     gc.collect()
     deadline = time.monotonic() + 20
     while True:
-        left = [child for child in psutil.Process().children() if child.pid not in older and not is_helper(child)]
+        left = [
+            child for child in psutil.Process().children() if child.pid not in older and not is_helper(child)
+        ]
         more = {name: to for name, to in descriptors().items() if before.get(name) != to and is_ours(to)}
         segments_left = set(os.listdir("/dev/shm")) - segments
         if not (left or more or segments_left) or time.monotonic() > deadline:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tasks
-from test_arrays import stamped
 
+import tasks
 from handoff_pool import ProcessPoolExecutor
+from test_arrays import stamped
 
 ARRAYS = {
     "scalar": np.array(5.0),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tasks
 
 import handoff_pool
+import tasks
 from handoff_pool import ProcessPoolExecutor
 
 STAMPED = np.dtype([("timestamp", "M8[ns]"), ("val", "f8")])

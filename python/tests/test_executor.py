@@ -18,9 +18,9 @@ from concurrent.futures import (
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
-import tasks
 
 import handoff_pool
+import tasks
 from handoff_pool import ProcessPoolExecutor
 
 

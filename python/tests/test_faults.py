@@ -8,8 +8,8 @@ import time
 from concurrent.futures.process import BrokenProcessPool
 
 import pytest
-import tasks
 
+import tasks
 from handoff_pool import ProcessPoolExecutor, TaskTimeout, WorkerDied
 
 

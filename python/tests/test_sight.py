@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import tasks
-
 from handoff_pool import ProcessPoolExecutor, progress
 
 
@@ -40,9 +39,7 @@ def test_a_level_keeps_records_back(method, caplog):
 
 def test_progress_is_seen(method):
     told = []
-    with ProcessPoolExecutor(
-        1, start_method=method, progress=lambda *news: told.append(news)
-    ) as pool:
+    with ProcessPoolExecutor(1, start_method=method, progress=lambda *news: told.append(news)) as pool:
         future = pool.submit(tasks.report, 10)
         assert future.result(60) == 10
     assert told[0][1:] == (0, 10, "counting") and told[-1][1:] == (10, 10, "counting")

@@ -1,6 +1,7 @@
 //! `cargo xtask ci`: everything that has to hold before a change goes in.
 
 mod mpi;
+pub(crate) mod python;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -19,6 +20,9 @@ pub(crate) struct CiArgs {
     /// Also build and test crates/cluster, which needs an MPI library and libclang
     #[arg(long)]
     mpi: bool,
+    /// Also build and test python/ and crates/python, which need Python 3.11 or later
+    #[arg(long)]
+    python: bool,
 }
 
 /// A check's name, and what runs it.
@@ -36,6 +40,9 @@ pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitC
     checks.extend(of_behaviour(out.path())?);
     if args.mpi {
         checks.extend(mpi::checks()?);
+    }
+    if args.python {
+        checks.extend(python::checks()?);
     }
     let mut passed = Vec::new();
     for (name, mut check) in checks {

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use harness::interrupt::Interrupt;
 
 use crate::alias::{self, Rest};
-use crate::{ci, dist, test};
+use crate::{ci, conformance, dist, test};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -57,6 +57,8 @@ Examples:
   cargo xtask dist                       # into target/dist
   cargo xtask dist --out ~/.local        # then ~/.local/bin/coordinator sum ...")]
     Dist(dist::DistArgs),
+    /// Run CPython's, joblib's and scikit-learn's tests on the Python executor: by hand, takes long
+    Conformance(conformance::ConformanceArgs),
     /// Run everything that has to hold before a change goes in
     Ci(ci::CiArgs),
 }
@@ -80,6 +82,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Simulate(rest) => alias::run("simulate", "simulate", &rest, &interrupt),
         Command::Dist(args) => dist::main(&args, &interrupt),
         Command::Test(args) => test::main(&args, &interrupt),
+        Command::Conformance(args) => conformance::main(&args),
         Command::Ci(args) => ci::main(&args, &interrupt),
     }
 }

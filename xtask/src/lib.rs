@@ -7,6 +7,7 @@ extern crate harness;
 mod alias;
 mod ci;
 mod cli;
+mod conformance;
 mod dist;
 mod test;
 

@@ -52,6 +52,7 @@ pub(crate) struct Pool {
     orders: Sender<Shutdown>,
     /// Written to where the workers are not to be waited for.
     enough: Mutex<PipeWriter>,
+    workers: u64,
     pid: u32,
 }
 
@@ -68,6 +69,7 @@ impl Pool {
             results: Arc::default(),
             watch: Watch::new(settings.traces),
         });
+        let workers = settings.workers as u64;
         let (orders, inbox) = mpsc::channel();
         let (interrupt, enough) = std::io::pipe()?;
         let (of_thread, name) = (Arc::clone(&shared), "handoff".to_owned());
@@ -79,6 +81,7 @@ impl Pool {
             shared,
             orders,
             enough: Mutex::new(enough),
+            workers,
             pid: std::process::id(),
         })
     }
@@ -148,6 +151,8 @@ impl Pool {
     #[pyo3(signature = (call, queued=false))]
     fn cancel(&self, call: u64, queued: bool) {
         match &mut *self.shared.stage() {
+            // The first are as good as sent.
+            Stage::Starting(_) if queued && call < self.workers => {}
             Stage::Starting(waiting) => {
                 // Its number stays taken.
                 if let Some((_, reply)) = waiting.get(call as usize) {

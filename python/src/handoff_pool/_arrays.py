@@ -10,7 +10,7 @@ import mmap
 import os
 import sys
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import _native
 
@@ -168,7 +168,7 @@ def _contiguous(
 ) -> np.ndarray[Any, Any]:
     import numpy as np
 
-    array: np.ndarray[Any, Any] = np.ndarray(shape, dtype, buffer=buffer, order=order)
+    array: np.ndarray[Any, Any] = np.ndarray(shape, dtype, buffer=cast(Any, buffer), order=order)
     return array.view(np.recarray) if record else array
 
 
@@ -183,7 +183,7 @@ def _strided(
     else:
         path, device, inode = source
         buffer = _native.view_file(path, (device, inode), offset, length)
-    return np.ndarray(shape, dtype, buffer=buffer, offset=inside, strides=strides)
+    return np.ndarray(shape, dtype, buffer=cast(Any, buffer), offset=inside, strides=strides)
 
 
 def _as_record(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -208,7 +208,7 @@ def share(array: npt.ArrayLike) -> np.ndarray[Any, Any]:
         return found.copy()
     shape = np.shape(array)
     buffer = _native.share(found.reshape(-1).view(np.uint8))
-    return np.ndarray(shape, found.dtype, buffer=buffer)
+    return np.ndarray(shape, found.dtype, buffer=cast(Any, buffer))
 
 
 def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike = float) -> np.ndarray[Any, Any]:
@@ -225,4 +225,4 @@ def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike = float) -> np.ndar
         length *= size
     if not in_worker or length < 1 << 20 or kind.hasobject:
         return np.empty(sizes, kind)
-    return np.ndarray(sizes, kind, buffer=_native.lease(length))
+    return np.ndarray(sizes, kind, buffer=cast(Any, _native.lease(length)))

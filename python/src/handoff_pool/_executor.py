@@ -68,6 +68,8 @@ class ProcessPoolExecutor(Executor):
         self._max_workers = _checked_workers(max_workers)
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
+        if max_tasks_per_child is not None and start_method is None:
+            start_method = "spawn"
         method = _method(mp_context, start_method)
         _check_tasks(max_tasks_per_child, method if mp_context is not None else None)
         if spare:
@@ -84,7 +86,7 @@ class ProcessPoolExecutor(Executor):
         self._initializer, self._initargs = initializer, initargs
         prepare = _start.prepared(main=mp_context is not None)
         self._by_name = mp_context is not None and (method == "fork" or _start.imports_main(prepare))
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "workers": self._max_workers,
             "retries": retries,
             "timeout": timeout,
@@ -166,6 +168,8 @@ class ProcessPoolExecutor(Executor):
             state.pending.add(future)
         try:
             data, buffers, held = dumps_call(fn, args, kwargs, self._by_name)
+            if buffers is not None:
+                state.sent_buffers = True
             if held is not None:
                 future._held = held  # type: ignore[attr-defined]
             future._pool = native
@@ -303,12 +307,26 @@ class ProcessPoolExecutor(Executor):
         return None if self._state.shutting_down else self._state.thread
 
     @property
+    def _call_queue(self) -> _NoQueue:
+        return _NoQueue()
+
+    @property
     def _shutdown_thread(self) -> bool:
         return self._state.shutting_down
 
     @property
     def _pending_work_items(self) -> dict[int, Future[Any]]:
         return dict(enumerate(tuple(self._state.pending)))
+
+
+class _NoQueue:
+    """Stands where the standard library's executor has a queue with a thread."""
+
+    def join_thread(self) -> None:
+        """There is none."""
+
+    def close(self) -> None:
+        """There is none."""
 
 
 class _Options(Executor):
@@ -322,7 +340,7 @@ class _Options(Executor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         return self._executor._submit(fn, args, kwargs, self._terms)
 
-    def map(  # type: ignore[override]
+    def map(
         self,
         fn: Callable[..., T],
         *iterables: Iterable[Any],

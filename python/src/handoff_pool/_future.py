@@ -39,9 +39,9 @@ class Future(_Future[T]):
     _state = PENDING
     _result = None
     _exception = None
-    _condition = _Lazy(threading.Condition)  # type: ignore[assignment]
-    _waiters = _Lazy(list)  # type: ignore[assignment]
-    _done_callbacks = _Lazy(list)  # type: ignore[assignment]
+    _condition: Any = _Lazy(threading.Condition)
+    _waiters: Any = _Lazy(list)
+    _done_callbacks: Any = _Lazy(list)
 
     _pool: Pool | None = None
     _call: int = 0

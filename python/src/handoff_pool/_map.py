@@ -6,8 +6,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, wait
-from concurrent.futures import FIRST_COMPLETED
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from typing import Any, TypeVar
 
 from ._worker import Stopped, run_chunk, run_chunk_of_tuples
@@ -75,14 +74,13 @@ def _in_order(
 ) -> Iterator[Any]:
     try:
         while waiting:
-            future = waiting.popleft()
-            result = _result(future, deadline)
-            del future
+            # What was given must not be held here: the caller may want to free it.
+            result = [_result(waiting.popleft(), deadline)]
             waiting.extend(itertools.islice(more, 1))
             if plain:
-                yield result
+                yield result.pop()
             else:
-                yield from _values(result)
+                yield from _values(result.pop())
     finally:
         if deadline is not None:
             for future in waiting:
@@ -100,11 +98,10 @@ def _as_they_come(
             raise TimeoutError
         left.update(itertools.islice(more, len(done)))
         while done:
-            result = done.pop().result()
             if plain:
-                yield result
+                yield done.pop().result()
             else:
-                yield from _values(result)
+                yield from _values(done.pop().result())
 
 
 def _result(future: Future[Any], deadline: float | None) -> Any:
@@ -112,7 +109,9 @@ def _result(future: Future[Any], deadline: float | None) -> Any:
 
 
 def _values(result: Any) -> Iterator[Any]:
+    values = result.values if type(result) is Stopped else result
+    values.reverse()
+    while values:
+        yield values.pop()
     if type(result) is Stopped:
-        yield from result.values
         raise result.error
-    yield from result

@@ -48,6 +48,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc,unused-ignore]
             if self._main is not None and _found_in(self._main, obj):
                 return NotImplemented
             return super().reducer_override(obj)
+        if kind is types.MethodType:
+            # By the name under which its object has it, so that its function need not travel.
+            if getattr(obj.__self__, obj.__func__.__name__, None) == obj:
+                return obj.__reduce__()
+            return NotImplemented
         reduce = _arrays.reducers.get(kind)
         return NotImplemented if reduce is None else reduce(self, obj)
 
@@ -65,13 +70,15 @@ def _is_importable(function: Any) -> bool:
     """Whether the plain pickler does right by this function."""
     if len(_by_name) > 4096:
         _by_name.clear()
-    importable = False
-    if isinstance(function, (types.FunctionType, types.BuiltinFunctionType, type)):
-        name = getattr(function, "__module__", None)
-        module = sys.modules.get(name) if isinstance(name, str) and name not in ("__main__", "") else None
-        importable = module is not None and getattr(module, function.__qualname__, None) is function
-    _by_name[function] = importable
-    return importable
+    if not isinstance(function, (types.FunctionType, types.BuiltinFunctionType, type)):
+        return False
+    name = getattr(function, "__module__", None)
+    module = sys.modules.get(name) if isinstance(name, str) and name not in ("__main__", "") else None
+    if module is None or getattr(module, function.__qualname__, None) is not function:
+        # Not remembered: it may be gone soon, and what it holds with it.
+        return False
+    _by_name[function] = True
+    return True
 
 
 def dumps(value: Any, by_name: bool) -> tuple[bytes, list[memoryview] | None, list[Any] | None]:

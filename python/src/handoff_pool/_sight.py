@@ -6,13 +6,14 @@ asked for progress.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
 from . import _native
@@ -85,14 +86,12 @@ def handle_log(text: str) -> None:
         logger.handle(record)
 
 
-def progress(
-    iterable: Iterable[T], total: float | None = None, desc: str | None = None
-) -> Iterator[T]:
+def progress(iterable: Iterable[T], total: float | None = None, desc: str | None = None) -> Iterator[T]:
     """Iterate in a task, and let the parent know how far it is.
 
     The parent finds it as ``future.progress``, and ``ProcessPoolExecutor(progress=...)`` is told of it.
     """
-    if total is None and hasattr(iterable, "__len__"):
+    if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     done, told = 0, time.monotonic()
     _tell(done, total, desc)
@@ -121,10 +120,8 @@ def print_out(text: str) -> None:
 
 def print_line(line: str) -> None:
     """In the parent: print a line of a worker's stderr."""
-    try:
+    with contextlib.suppress(Exception):
         sys.stderr.write(line + "\n")
-    except Exception:
-        pass
 
 
 Told = Callable[[str, float, "float | None", "str | None"], Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -76,7 +77,7 @@ def pickled_initializer(pair: tuple[Any, Any], by_name: bool) -> bytes:
     """Pickle an initializer with its arguments, among which may be locks and queues."""
     from ._pickle import Pickler
 
-    mp_context_module.set_spawning_popen(_Popen())
+    mp_context_module.set_spawning_popen(_Popen())  # type: ignore[arg-type]
     try:
         file = io.BytesIO()
         pickler = Pickler(file, by_name)
@@ -148,10 +149,8 @@ def snapshot(inherited: dict[str, Any]) -> tuple[int, int]:
     if pid == 0:
         _live_as_snapshot(ours, theirs, inherited)
     theirs.close()
-    try:
+    with contextlib.suppress(OSError):
         os.setpgid(pid, pid)
-    except OSError:
-        pass
     return pid, ours.detach()
 
 

@@ -16,7 +16,7 @@ from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
-from . import _errors, _sight
+from . import _errors, _native, _sight
 
 if TYPE_CHECKING:
     from ._future import Future
@@ -79,6 +79,7 @@ class State:
         self.pending: set[Future[Any]] = set()
         self.shutting_down = False
         self.ending = False
+        self.sent_buffers = False
         self.broken: str | None = None
         self.on_death = on_death
         self.told = told
@@ -110,7 +111,11 @@ class State:
         assert self.native is not None
         take = self.native.take
         pending = self.pending
-        while (batch := take(3600.0)) is not None:
+        while (batch := take(1.0 if self.sent_buffers else 3600.0)) is not None:
+            if not batch and not pending:
+                # Nothing has happened for a second: memory that is kept for later goes back.
+                self.sent_buffers = False
+                _native.clear_blocks()
             for future, kind, payload, buffers in batch:
                 try:
                     if future is None:
@@ -128,7 +133,7 @@ class State:
                 pending.discard(future)
                 future.__dict__.pop("_held", None)
             # What was given must not live until the next batch comes.
-            future = payload = buffers = value = batch = None  # noqa: F841
+            future = payload = buffers = value = batch = None
             if self.shutting_down and not pending:
                 self.end(drain=True)
         self._ended()
@@ -210,6 +215,7 @@ class State:
             future._finish(None, BrokenProcessPool(self.broken or "the pool has ended"))
         self.pending.clear()
         self.processes.clear()
+        _native.clear_blocks()
 
 
 def _broken_by(message: str) -> str:

@@ -11,7 +11,7 @@ import pickle
 import signal
 import sys
 from concurrent.futures.process import _ExceptionWithTraceback
-from typing import Any
+from typing import Any, cast
 
 from . import _arrays, _native, _pickle, _sight
 
@@ -27,7 +27,7 @@ def run(data: bytes, buffers: list[Any] | None) -> Any:
     try:
         try:
             function, args, kwargs = _loads(data) if buffers is None else _loads(data, buffers=buffers)
-        except Exception as error:
+        except BaseException as error:
             from ._errors import TaskUnpicklingError
 
             raise TaskUnpicklingError(f"a task cannot be unpickled: {error!r}") from error
@@ -44,11 +44,11 @@ def run(data: bytes, buffers: list[Any] | None) -> Any:
 
 def _raised(error: BaseException) -> tuple[int, bytes]:
     try:
-        wrapped = _ExceptionWithTraceback(error, error.__traceback__)
+        wrapped = _ExceptionWithTraceback(error, cast(Any, error.__traceback__))
         return 1, _pickle.dumps(wrapped, _by_name)[0]
     except BaseException as failed:
         shown = RuntimeError(f"{error!r} was raised, and cannot be pickled: {failed!r}")
-        return 1, pickle.dumps(_ExceptionWithTraceback(shown, error.__traceback__), 5)
+        return 1, pickle.dumps(_ExceptionWithTraceback(shown, cast(Any, error.__traceback__)), 5)
 
 
 class Stopped:
@@ -66,7 +66,7 @@ def run_chunk(function: Any, items: list[Any]) -> Any:
         for item in items:
             values.append(function(item))
     except BaseException as error:
-        return Stopped(values, _ExceptionWithTraceback(error, error.__traceback__))  # type: ignore[arg-type]
+        return Stopped(values, _ExceptionWithTraceback(error, cast(Any, error.__traceback__)))  # type: ignore[arg-type]
     return values
 
 
@@ -77,7 +77,7 @@ def run_chunk_of_tuples(function: Any, items: list[tuple[Any, ...]]) -> Any:
         for item in items:
             values.append(function(*item))
     except BaseException as error:
-        return Stopped(values, _ExceptionWithTraceback(error, error.__traceback__))  # type: ignore[arg-type]
+        return Stopped(values, _ExceptionWithTraceback(error, cast(Any, error.__traceback__)))  # type: ignore[arg-type]
     return values
 
 
@@ -87,18 +87,17 @@ def set_up(data: bytes, name: str) -> None:
     from multiprocessing import process
 
     _arrays.in_worker = True
-    settings = _settings(data)
+    if _inherited is not None:
+        name = name.replace("ForkServer", "Fork")
+    settings = _settings(data, name)
     _by_name = settings["by_name"]
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if settings["method"] == "fork":
-        name = name.replace("ForkServer", "Fork")
     process.current_process().name = name
     process.current_process()._config = dict(process.current_process()._config, daemon=False)  # type: ignore[attr-defined]
     if settings["prepare"] is not None:
         from multiprocessing import spawn
 
         spawn.prepare(settings["prepare"])
-        process.current_process().name = name
     with contextlib.suppress(Exception):
         import faulthandler
 
@@ -120,6 +119,8 @@ def set_up(data: bytes, name: str) -> None:
             import logging
 
             logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=True)
+            # This process will be ended: what it has put into queues must have left by then.
+            before_exit()
             raise
     for stream in _flush:
         stream.flush()
@@ -135,11 +136,13 @@ def _write_to_stderr() -> None:
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
-def _settings(data: bytes) -> dict[str, Any]:
+def _settings(data: bytes, name: str) -> dict[str, Any]:
     settings: dict[str, Any] = pickle.loads(data)
     if "place" in settings:
         source, offset, length = settings["place"]
         settings = pickle.loads(_native.view_shared(source, offset, length))
+    if settings["prepare"] is not None:
+        settings["prepare"]["name"] = name
     if _inherited is not None:
         settings.update(_inherited)
     elif isinstance(settings["initializer"], bytes):
@@ -153,11 +156,9 @@ def _settings(data: bytes) -> dict[str, Any]:
 
 def _import_main(prepare: dict[str, Any]) -> None:
     if "init_main_from_name" in prepare or "init_main_from_path" in prepare:
-        from multiprocessing import process, spawn
+        from multiprocessing import spawn
 
-        name = process.current_process().name
         spawn.prepare(prepare)
-        process.current_process().name = name
 
 
 def before_exit() -> None:
@@ -169,7 +170,7 @@ def before_exit() -> None:
     with contextlib.suppress(Exception):
         from multiprocessing import util
 
-        util._exit_function()
+        util._exit_function()  # type: ignore[attr-defined]
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
