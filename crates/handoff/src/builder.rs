@@ -1,17 +1,17 @@
 //! How a pool is to be.
 
+mod program;
+
 use crate::background::Background;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::gate::Gate;
 use crate::pool::Pool;
-use crate::program;
 use crate::shutdown::no_limits;
 use crate::threads::Threads;
 use crate::{Call, Error, ErrorKind};
 use log::LevelFilter;
-use pool::{Program, RawCall};
-use std::ffi::OsString;
+use pool::RawCall;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -59,7 +59,8 @@ pub enum StartMethod {
 pub struct Builder {
     method: StartMethod,
     program: Option<PathBuf>,
-    program_args: Vec<OsString>,
+    /// What is changed in the program, in this order.
+    changes: Vec<program::Change>,
     workers: usize,
     queue_bound: usize,
     timeout: Option<Duration>,
@@ -80,7 +81,7 @@ impl Builder {
         Builder {
             method: StartMethod::default(),
             program: None,
-            program_args: Vec::new(),
+            changes: Vec::new(),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             queue_bound: usize::MAX,
             timeout: None,
@@ -96,20 +97,6 @@ impl Builder {
     /// How workers are started; [`StartMethod::Spawn`] by default.
     pub fn start_method(mut self, method: StartMethod) -> Builder {
         self.method = method;
-        self
-    }
-
-    /// A worker program of one's own in place of this program, for [`StartMethod::Spawn`] and
-    /// [`StartMethod::ForkServer`]. It links the crate that has the tasks, and its `main` is
-    /// [`handoff::init()`](crate::init).
-    pub fn program(mut self, path: impl Into<PathBuf>) -> Builder {
-        self.program = Some(path.into());
-        self
-    }
-
-    /// Adds an argument for the worker program.
-    pub fn program_arg(mut self, arg: impl Into<OsString>) -> Builder {
-        self.program_args.push(arg.into());
         self
     }
 
@@ -269,24 +256,24 @@ impl Builder {
     }
 
     fn threads(self) -> Result<Threads, Error> {
-        program::check_not_unserved_worker()?;
+        crate::program::check_not_unserved_worker()?;
         if self.timeout.is_some() {
             return Err(no_limits());
         }
-        if self.sandbox || self.program.is_some() {
+        if self.sandbox || self.program.is_some() || !self.changes.is_empty() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 "start method InProcess has no worker program and no sandbox",
             ));
         }
         let initializer = self.initializer.transpose()?;
-        Threads::start(self.workers, program::tasks(), initializer)
+        Threads::start(self.workers, crate::program::tasks(), initializer)
     }
 
-    fn processes(self) -> Result<pool::Builder, Error> {
-        program::check_not_unserved_worker()?;
+    fn processes(mut self) -> Result<pool::Builder, Error> {
+        crate::program::check_not_unserved_worker()?;
         let mut builder = pool::Pool::builder(self.pool_method()?)
-            .tasks(program::tasks())
+            .tasks(crate::program::tasks())
             .workers(self.workers)
             .sandbox(self.sandbox)
             .log_level(self.log_level as u8)
@@ -318,32 +305,6 @@ impl Builder {
             builder = setting(builder);
         }
         Ok(builder)
-    }
-
-    fn pool_method(&self) -> Result<pool::StartMethod, Error> {
-        let program = || -> Result<Program, Error> {
-            let program = match &self.program {
-                Some(path) => Program::new(path),
-                None => {
-                    program::check_initialized()?;
-                    Program::current().map_err(|error| {
-                        let text = format!("cannot find this program in /proc: {error}");
-                        Error::new(ErrorKind::System, text)
-                    })?
-                }
-            };
-            let args = self.program_args.iter();
-            Ok(args
-                .fold(program, |program, arg| program.arg(arg))
-                .by_environment())
-        };
-        Ok(match &self.method {
-            StartMethod::Spawn => pool::StartMethod::Spawn(program()?),
-            StartMethod::ForkServer => pool::StartMethod::ForkServer(program()?),
-            StartMethod::Fork => pool::StartMethod::Fork,
-            StartMethod::Listen(path) => pool::StartMethod::Listen(path.clone()),
-            StartMethod::InProcess => unreachable!("threads are started otherwise"),
-        })
     }
 }
 

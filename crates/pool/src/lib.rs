@@ -157,5 +157,5 @@ pub use reply::Reply;
 pub use reserve::ShortError;
 pub use runtime::{Forwarding, PROTOCOL, VERSION};
 pub use settings::{MAX_WORKERS, Watcher};
-pub use start::{ListenError, Program, StartError, StartMethod};
+pub use start::{FIRST_INHERITED, ListenError, Program, StartError, StartMethod};
 pub use wire::{FailureKind, LogRecord, Memory, RegionId};

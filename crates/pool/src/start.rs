@@ -7,6 +7,7 @@ mod listen;
 mod method;
 mod seat;
 mod spawn;
+mod surroundings;
 
 pub use error::StartError;
 pub(crate) use forkserver::{Server, ServerSaid};
@@ -14,6 +15,7 @@ pub use listen::ListenError;
 pub(crate) use listen::{Door, Guest};
 pub use method::{Program, StartMethod};
 pub(crate) use seat::{Seat, wire_up};
+pub use surroundings::FIRST_INHERITED;
 
 use crate::process::Process;
 use guardian::{GuardedGroup, Guardian};

@@ -51,8 +51,20 @@ pub(crate) fn before_exit() {
     }
 }
 
-/// The descriptors above stderr that workers keep, as they are now.
+/// The descriptors above stderr that workers keep: those that the program was given, or all that are
+/// open now.
 pub(crate) fn kept_descriptors() -> Vec<RawFd> {
+    let mut kept = open_descriptors();
+    let given = std::env::var(wire::DESCRIPTORS_VARIABLE).unwrap_or_default();
+    kept.extend(
+        given
+            .split(',')
+            .filter_map(|number| number.parse::<RawFd>().ok()),
+    );
+    kept
+}
+
+fn open_descriptors() -> Vec<RawFd> {
     if !HOOKS.get().is_some_and(|hooks| hooks.keep_descriptors) {
         return Vec::new();
     }

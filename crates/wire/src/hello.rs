@@ -15,6 +15,10 @@ pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 3)");
 /// it. `DESCRIPTOR,PID,forkserver` makes it a forkserver.
 pub const WORKER_VARIABLE: &str = "HANDOFF_WORKER";
 
+/// The environment variable with the numbers of the descriptors that a worker program is to keep,
+/// separated by commas.
+pub const DESCRIPTORS_VARIABLE: &str = "HANDOFF_DESCRIPTORS";
+
 /// Says that the peer is a Handoff process at all.
 const MAGIC: [u8; 4] = *b"hand";
 

@@ -40,7 +40,7 @@ pub use frame::{
     DecodeError, EncodeError, FrameBuffer, FrameError, MAX_BODY, decode, encode, read_frame,
     write_frame,
 };
-pub use hello::{Hello, HelloError, PROTOCOL, VERSION, WORKER_VARIABLE};
+pub use hello::{DESCRIPTORS_VARIABLE, Hello, HelloError, PROTOCOL, VERSION, WORKER_VARIABLE};
 pub use message::{
     Call, CallInput, FailureKind, FromWorker, KnownTask, LogRecord, Memory, RegionId, Setup,
     SetupStep, Source, ToWorker,

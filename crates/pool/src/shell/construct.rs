@@ -127,11 +127,7 @@ impl Shell {
 
 fn config(settings: &Settings, method: &StartMethod) -> Config {
     let limits = &settings.limits;
-    #[expect(
-        clippy::needless_update,
-        reason = "a build with defects has one more field"
-    )]
-    let config = Config {
+    Config {
         min: limits.workers as u32,
         max: limits.workers as u32,
         external: matches!(method, StartMethod::Listen(_)),
@@ -141,6 +137,5 @@ fn config(settings: &Settings, method: &StartMethod) -> Config {
         recycle_tasks: limits.recycle_tasks,
         recycle_bytes: limits.recycle_bytes,
         ..Config::default()
-    };
-    config
+    }
 }

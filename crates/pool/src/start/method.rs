@@ -1,9 +1,10 @@
 //! Start methods and worker programs, as a caller names them.
 
+use super::surroundings::{FIRST_INHERITED, Surroundings};
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -64,6 +65,7 @@ pub struct Program {
     pub(super) by_environment: bool,
     /// The process that runs already, if it does.
     running: Option<Running>,
+    pub(super) surroundings: Surroundings,
 }
 
 /// A forkserver that its program has started itself: it is there once.
@@ -97,6 +99,7 @@ impl Program {
             itself: false,
             by_environment: false,
             running: None,
+            surroundings: Surroundings::default(),
         }
     }
 
@@ -149,6 +152,43 @@ impl Program {
         self
     }
 
+    /// Sets a variable of the program's environment, which is otherwise this process's as it is when
+    /// the pool is made.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Program {
+        self.surroundings.change(name.into(), Some(value.into()));
+        self
+    }
+
+    /// Removes a variable from the program's environment.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Program {
+        self.surroundings.change(name.into(), None);
+        self
+    }
+
+    /// The directory that the program starts in; this process's, as it is when a worker is started,
+    /// unless said otherwise.
+    #[must_use]
+    pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Program {
+        self.surroundings.enter(directory.into());
+        self
+    }
+
+    /// Gives the program a descriptor, under this number. All workers share what is open there.
+    ///
+    /// # Panics
+    /// Where `number` is below [`FIRST_INHERITED`](crate::FIRST_INHERITED): those are taken.
+    #[must_use]
+    pub fn inherit_fd(mut self, descriptor: OwnedFd, number: RawFd) -> Program {
+        assert!(
+            number >= FIRST_INHERITED,
+            "descriptor {number}: from {FIRST_INHERITED} on"
+        );
+        self.surroundings.give(descriptor, number);
+        self
+    }
+
     /// Where the program is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -162,6 +202,7 @@ impl Program {
         if let Ok(path) = std::path::absolute(&self.path) {
             self.path = path;
         }
+        self.surroundings.take();
         self
     }
 

@@ -58,14 +58,33 @@ pub(super) fn exec(
     }
     let mut argv: Vec<*mut libc::c_char> = args.iter().map(|arg| arg.as_ptr().cast_mut()).collect();
     argv.push(std::ptr::null_mut());
-    let environment = environment(variable.as_deref());
+    let entries = program.surroundings.environment();
+    let entries = entries.iter().chain(&variable);
+    let mut environment: Vec<*mut libc::c_char> =
+        entries.map(|entry| entry.as_ptr().cast_mut()).collect();
+    environment.push(std::ptr::null_mut());
 
+    let (socket, stderr) = program.surroundings.apart(socket, stderr)?;
+    let given = program.surroundings.copies()?;
     let mut actions = FileActions::new()?;
     actions.open_null(0)?;
     actions.dup2(stderr.as_raw_fd(), 2)?;
     // Same number on both sides clears close-on-exec.
     actions.dup2(socket.as_raw_fd(), WORKER_FD)?;
-    actions.close_from(WORKER_FD + 1)?;
+    for (copy, number) in &given {
+        actions.dup2(copy.as_raw_fd(), *number)?;
+    }
+    let mut first = WORKER_FD + 1;
+    for number in program.surroundings.numbers() {
+        for between in first..number {
+            actions.close(between)?;
+        }
+        first = number + 1;
+    }
+    actions.close_from(first)?;
+    if let Some(directory) = program.surroundings.directory() {
+        actions.enter(&c_string(directory.as_os_str())?)?;
+    }
     let attributes = Attributes::new()?;
     let mut pid = 0;
     // SAFETY: all pointers are to live, terminated values made above.
@@ -99,35 +118,6 @@ pub(super) fn pidfd_open(pid: libc::pid_t) -> io::Result<OwnedFd> {
     }
 }
 
-/// This process's environment, with `variable` in place of one of the same name.
-fn environment(variable: Option<&CStr>) -> Vec<*mut libc::c_char> {
-    unsafe extern "C" {
-        static environ: *const *mut libc::c_char;
-    }
-    // SAFETY: set by the C library before `main`; nobody changes the environment meanwhile, as
-    // `std::env::set_var` is unsafe for just that reason.
-    let mut next = unsafe { environ };
-    let mut entries = Vec::new();
-    while !next.is_null() {
-        // SAFETY: the array ends with a null pointer, and this is not past it.
-        let entry = unsafe { *next };
-        if entry.is_null() {
-            break;
-        }
-        // SAFETY: every entry is a terminated string.
-        let text = unsafe { CStr::from_ptr(entry) }.to_bytes();
-        let name = text.split(|&byte| byte == b'=').next();
-        if name != Some(WORKER_VARIABLE.as_bytes()) {
-            entries.push(entry);
-        }
-        // SAFETY: the entry before was not the last.
-        next = unsafe { next.add(1) };
-    }
-    entries.extend(variable.map(|variable| variable.as_ptr().cast_mut()));
-    entries.push(std::ptr::null_mut());
-    entries
-}
-
 fn c_string(text: &OsStr) -> io::Result<CString> {
     CString::new(text.as_bytes()).map_err(io::Error::other)
 }
@@ -154,6 +144,19 @@ impl FileActions {
     fn dup2(&mut self, from: RawFd, to: RawFd) -> io::Result<()> {
         // SAFETY: initialised in `new`.
         check(unsafe { libc::posix_spawn_file_actions_adddup2(self.0.as_mut_ptr(), from, to) })
+    }
+
+    /// Closes a descriptor, if it is open.
+    fn close(&mut self, number: RawFd) -> io::Result<()> {
+        // SAFETY: initialised in `new`.
+        check(unsafe { libc::posix_spawn_file_actions_addclose(self.0.as_mut_ptr(), number) })
+    }
+
+    fn enter(&mut self, directory: &CStr) -> io::Result<()> {
+        // SAFETY: initialised in `new`, which copies the path.
+        check(unsafe {
+            libc::posix_spawn_file_actions_addchdir_np(self.0.as_mut_ptr(), directory.as_ptr())
+        })
     }
 
     /// Closes what close-on-exec would not: a C library's files, say. The C library has to offer

@@ -7,6 +7,7 @@
 mod api;
 mod callers;
 mod costs;
+mod elastic;
 mod engine;
 mod limits;
 mod output;
@@ -58,6 +59,7 @@ const fn background(name: &'static str, run: fn(StartMethod)) -> Case {
 fn cases() -> Vec<Case> {
     [
         surroundings::CASES,
+        elastic::CASES,
         engine::CASES,
         callers::CASES,
         costs::CASES,
