@@ -132,6 +132,8 @@ class Worker:
         descriptor, index = board or (None, None)
         setup = text(name) + boolean(events) + byte(0) + option(index, varint)
         setup += option(initializer, lambda run: text(run[0]) + data(run[1])) + boolean(sandbox)
+        # No lane: calls come over the socket, one after another.
+        setup += option(None, varint)
         self._connection.send(SETUP + setup, () if board is None else (descriptor,))
         tag, body = self._hear()
         if tag == 1:
@@ -142,6 +144,7 @@ class Worker:
         # Fingerprints and build tell builds of one program apart; we are none.
         tasks = body.sequence(lambda: (body.text(), body.varint())[0])
         body.varint()
+        body.boolean()  # whether it uses the lane that it was offered
         body.end()
         return tasks
 
@@ -251,7 +254,7 @@ class Worker:
                 level, target, message = body.byte(), body.text(), body.text()
                 self.logs.append((level, target, message, body.option(body.varint), body.varint()))
                 body.end()
-            elif tag > 7:
+            elif tag > 8:
                 raise Malformed(f"there is no message {tag}")
             else:
                 return tag, body

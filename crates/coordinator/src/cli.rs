@@ -14,7 +14,7 @@ pub use experiments::{
 pub use manual::{CompletionsArgs, ManArgs};
 pub(crate) use manual::{completions, man};
 pub use sum::SumArgs;
-pub use values::{Format, count, seconds};
+pub use values::{Carrier, Format, count, seconds};
 
 use clap::{Parser, Subcommand};
 

@@ -10,7 +10,7 @@ pub use print::print;
 pub use source::{Source, default_field};
 pub use transport::{Handover, Progress};
 
-use crate::cli::{Format, SumArgs};
+use crate::cli::{Carrier, Format, SumArgs};
 use crate::exit::Failure;
 use crate::machine::machine;
 use crate::signals::Signals;
@@ -152,7 +152,8 @@ impl<'a> Run<'a> {
             .workers(self.plan.workers)
             .retries(self.plan.retries)
             .start_timeout(self.plan.start_timeout)
-            .timeline(true)
+            .carrier(self.plan.carrier.into())
+            .timeline(self.plan.carrier == Carrier::Socket)
             .sandbox(self.plan.sandbox)
             .interrupted_by(self.signals.descriptor()?)
             .paused_by(stop_asked, stop)

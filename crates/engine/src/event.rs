@@ -66,7 +66,8 @@ pub enum Event {
         rss: u64,
     },
     /// These entries were recalled: the worker will not run them. Reported once for every
-    /// [`Effect::Recall`], empty where the worker had claimed everything.
+    /// [`Effect::Recall`], empty where the worker had claimed everything. What the worker did with entries
+    /// behind them is reported after this.
     Recalled {
         /// The worker.
         worker: WorkerId,

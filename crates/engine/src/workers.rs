@@ -1,6 +1,6 @@
 //! The dense table of workers.
 
-use crate::worker::{State, Worker};
+use crate::worker::{Holds, State, Worker};
 use crate::{Capabilities, WorkerId};
 
 #[derive(Debug, Default)]
@@ -52,6 +52,16 @@ impl Workers {
             self.slots[id.index as usize].state = State::Free;
             self.free.push(id.index);
         }
+    }
+
+    /// Unresolved tasks that have begun.
+    pub(crate) fn running(&self) -> usize {
+        let runs = |worker: &&Worker| {
+            let entry = worker.running().and_then(|number| worker.entry(number));
+            let runs = entry.is_some_and(|entry| matches!(entry.holds, Holds::Task(_)));
+            runs && worker.state != State::Free
+        };
+        self.slots.iter().filter(runs).count()
     }
 
     /// Workers that exist.

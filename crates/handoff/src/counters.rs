@@ -4,9 +4,9 @@
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Tasks that wait for a worker.
+    /// Tasks that no worker has begun.
     pub queued: u64,
-    /// Tasks that workers have and have not answered.
+    /// Tasks that workers have begun and not answered.
     pub running: u64,
     /// Workers that are alive.
     pub workers: u64,

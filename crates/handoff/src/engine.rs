@@ -57,11 +57,15 @@ impl Engine {
         }
     }
 
-    /// Gives a task up unless it has begun.
-    pub(crate) fn withdraw(&mut self, id: u64) -> bool {
+    /// Gives up tasks whose results nobody wants: what has not begun is not run.
+    pub(crate) fn withdraw(&mut self, ids: impl IntoIterator<Item = u64>) {
         match self {
-            Engine::Processes(pool) => pool.withdraw_raw(id),
-            Engine::Threads { threads, .. } => threads.withdraw(id),
+            Engine::Processes(pool) => pool.withdraw_raw(ids),
+            Engine::Threads { threads, .. } => {
+                for id in ids {
+                    threads.withdraw(id);
+                }
+            }
         }
     }
 

@@ -226,9 +226,7 @@ impl<R, I> Drop for Mapping<'_, R, I> {
             .copied()
             .collect();
         // Newest first, so that none of them begins meanwhile.
-        for id in open.into_iter().rev() {
-            self.pool.engine.withdraw(id);
-        }
+        self.pool.engine.withdraw(open.into_iter().rev());
     }
 }
 

@@ -151,6 +151,21 @@ impl<M: AsRef<[AtomicU64]>> CoordinatorLane<M> {
         Ok(Recalled::Contended)
     }
 
+    /// The index that the next call gets.
+    pub fn next_index(&self) -> u64 {
+        self.ledger.tail()
+    }
+
+    /// The oldest call that has no result and was not recalled; the next index where there is none.
+    pub fn oldest(&self) -> u64 {
+        self.ledger.oldest()
+    }
+
+    /// Whether every call has a result or was recalled.
+    pub fn is_empty(&self) -> bool {
+        self.ledger.oldest() == self.ledger.tail()
+    }
+
     /// How many calls neither side has claimed.
     pub fn unclaimed(&mut self) -> Result<u64, Violation> {
         Ok(self.ledger.tail() - self.look_at_head()?)

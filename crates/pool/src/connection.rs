@@ -1,9 +1,11 @@
 //! The coordinator's side of one worker's socket: frames in, frames and streams out, never
 //! waiting; and the regions that the worker knows.
 
+mod lane;
 mod outbox;
 mod outgoing;
 
+pub(crate) use lane::{Lane, Marker};
 use nix::errno::Errno;
 use nix::sys::socket::{self, ControlMessage, MsgFlags, sendmsg};
 pub(crate) use outbox::{Outbox, Pumped};
@@ -25,6 +27,8 @@ pub(crate) struct Connection {
     pub outbox: Outbox,
     /// The regions that the worker was told of.
     pub knows: HashSet<RegionId>,
+    /// How often it was told of one.
+    pub attached: u32,
 }
 
 impl Connection {
@@ -36,6 +40,7 @@ impl Connection {
             channel: Some(channel),
             outbox: Outbox::default(),
             knows: HashSet::new(),
+            attached: 0,
         }
     }
 

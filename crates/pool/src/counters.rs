@@ -5,9 +5,9 @@ use shmem::ResidentMemory;
 /// Numbers of a pool. All but `queued`, `running`, `workers` and `rss` only rise.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Tasks that wait for a worker.
+    /// Tasks that no worker has begun.
     pub queued: u64,
-    /// Tasks that workers have been sent and have not answered.
+    /// Tasks that workers have begun and not answered.
     pub running: u64,
     /// Workers that are alive.
     pub workers: u64,

@@ -156,6 +156,6 @@ pub use region::{Access, Region, RegionError};
 pub use reply::Reply;
 pub use reserve::ShortError;
 pub use runtime::{Forwarding, PROTOCOL, VERSION};
-pub use settings::{MAX_WORKERS, Watcher};
+pub use settings::{Carrier, MAX_WORKERS, Watcher};
 pub use start::{FIRST_INHERITED, ListenError, Program, StartError, StartMethod};
 pub use wire::{FailureKind, LogRecord, Memory, RegionId};

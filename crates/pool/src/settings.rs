@@ -16,6 +16,17 @@ pub(crate) struct Pause {
     pub wait: Box<dyn FnMut() + Send>,
 }
 
+/// How calls and results travel between a pool and the workers that it starts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Carrier {
+    /// Through memory that the coordinator shares with each worker, many calls at a time; what does not
+    /// fit goes over the socket.
+    #[default]
+    Lane,
+    /// Over the worker's socket, one call at a time.
+    Socket,
+}
+
 /// Bounds of a pool.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
@@ -39,6 +50,8 @@ pub(crate) struct Settings {
     pub sandbox: bool,
     pub timeline: bool,
     pub log_level: u8,
+    /// How calls reach workers that the pool starts.
+    pub carrier: Carrier,
 }
 
 /// Nanoseconds of a duration; a longer one than the clock can show is forever.

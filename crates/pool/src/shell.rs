@@ -9,6 +9,7 @@ mod effects;
 mod guests;
 mod hooks;
 mod jobs;
+mod lanes;
 mod lobby;
 mod messages;
 mod reactor;
@@ -62,6 +63,13 @@ struct Crew {
     board: Board,
     board_fd: Arc<OwnedFd>,
     free_slots: Vec<u32>,
+    /// Workers whose lanes have entries without results.
+    listed: Vec<WorkerId>,
+    /// Workers that are ready and have lanes, and whose turn it is to be given an entry ahead.
+    laned: Vec<WorkerId>,
+    turn: usize,
+    /// None of their lanes has room.
+    full: bool,
     /// External workers whose connections have ended.
     gone: Vec<WorkerId>,
     /// Workers whose socket refused a send for want of memory or descriptors.

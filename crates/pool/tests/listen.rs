@@ -105,6 +105,7 @@ impl Peer {
         self.say(&FromWorker::Ready {
             tasks: vec![],
             build: 0,
+            lane: false,
         });
     }
 

@@ -190,6 +190,14 @@ impl Channel {
         self.frames.pending()
     }
 
+    /// The end of the stream.
+    ///
+    /// # Errors
+    /// [`ChannelError::Frame`] where it came inside a frame.
+    pub fn finish(&self) -> Result<(), ChannelError> {
+        Ok(self.frames.finish()?)
+    }
+
     /// Whether a peer's frame was cut off by the end of the stream.
     pub fn has_partial_frame(&self) -> bool {
         self.frames.pending() > 0

@@ -1,6 +1,7 @@
 //! The loop of a worker: greet, set up, then answer calls until the socket closes.
 
 mod answers;
+mod lane;
 mod outbox;
 mod stream;
 
@@ -10,7 +11,7 @@ use crate::sandbox::{self, SandboxError};
 use crate::{Inherited, Regions, attempt, image_id, logging, memory_in_full, panic};
 use answers::Answers;
 pub(crate) use outbox::Outbox;
-use shmem::Board;
+use shmem::{Board, Words};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ use task::Input;
 use task::{Failure, Registry};
 use thiserror::Error;
 use wire::{
-    Call, CallInput, FailureKind, FromWorker, Hello, HelloError, KnownTask, Setup, SetupStep,
-    Source, ToWorker,
+    Call, CallInput, FailureKind, FromWorker, Hello, HelloError, KnownTask, RegionId, Setup,
+    SetupStep, Source, ToWorker,
 };
 
 /// Why a worker stopped serving before its coordinator was done with it.
@@ -53,12 +54,18 @@ pub enum ServeError {
     /// The process could not be confined.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The set-up speaks of a board, and no descriptor came with it.
-    #[error("the set-up came without the descriptor of its board")]
-    NoBoard,
-    /// The board cannot be mapped.
+    /// The set-up speaks of a board or a lane, and no descriptor came with it.
+    #[error("the set-up came without the descriptor of its {0}")]
+    NoDescriptor(&'static str),
+    /// The board or the lane cannot be mapped.
     #[error(transparent)]
-    Board(#[from] shmem::BoardError),
+    Words(#[from] shmem::WordsError),
+    /// The lane cannot be as the coordinator describes it.
+    #[error(transparent)]
+    Layout(#[from] ::lane::LayoutError),
+    /// The coordinator wrote into the lane what cannot be.
+    #[error(transparent)]
+    Lane(#[from] ::lane::Violation),
 }
 
 /// Serves calls of the registry's tasks on a connected socket until the coordinator closes it or
@@ -80,11 +87,15 @@ pub fn serve(socket: OwnedFd, registry: &Registry, inherited: Inherited) -> Resu
     let Some(mut frame) = channel.wait_frame()? else {
         return Ok(());
     };
-    let Some(place) = set_up(&mut frame, &outbox, registry)? else {
+    let Some(mut place) = set_up(&mut frame, &outbox, registry)? else {
         return Ok(());
     };
     let answers = Answers::new(outbox, place.events);
-    answer_calls(channel, answers, registry, Regions::new(inherited), &place)
+    let regions = Regions::new(inherited);
+    match place.lane.take() {
+        Some(lane) => lane::serve(lane, channel, answers, registry, regions),
+        None => answer_calls(channel, answers, registry, regions, &place),
+    }
 }
 
 /// The longest reason that an initializer's failure is given, in bytes.
@@ -93,6 +104,7 @@ const MAX_REASON: usize = 64 * 1024;
 /// What the set-up leaves for the loop.
 struct Place {
     board: Option<(Board, usize)>,
+    lane: Option<::lane::WorkerLane<Words>>,
     events: bool,
     /// Held while calls are served.
     _forwarding: Option<logging::Guard>,
@@ -124,8 +136,20 @@ fn set_up(
     let board = match setup.board {
         None => None,
         Some(index) => {
-            let descriptor = frame.take_descriptor().ok_or(ServeError::NoBoard)?;
+            let descriptor = frame.take_descriptor();
+            let descriptor = descriptor.ok_or(ServeError::NoDescriptor("board"))?;
             Some((Board::open(descriptor, index as usize + 1)?, index as usize))
+        }
+    };
+    let lane = match setup.lane {
+        None => None,
+        Some(code) => {
+            let descriptor = frame.take_descriptor();
+            let descriptor = descriptor.ok_or(ServeError::NoDescriptor("lane"))?;
+            // Events are reported over the socket, call by call.
+            (!setup.events)
+                .then(|| lane::open(&descriptor, code))
+                .transpose()?
         }
     };
     // Asked for before the sandbox closes /proc.
@@ -153,10 +177,12 @@ fn set_up(
     outbox.push(&FromWorker::Ready {
         tasks: tasks.collect(),
         build,
+        lane: lane.is_some(),
     })?;
     outbox.flush()?;
     Ok(Some(Place {
         board,
+        lane,
         events: setup.events,
         _forwarding: forwarding,
     }))
@@ -202,11 +228,7 @@ fn answer_calls(
                 place.mark(None);
             }
             ToWorker::Attach { region, source } => {
-                let descriptor = match source {
-                    Source::Descriptor { .. } | Source::File { .. } => frame.take_descriptor(),
-                    Source::Segment { .. } | Source::Path { .. } | Source::Inherited => None,
-                };
-                regions.attach(region, &source, descriptor);
+                attach(&mut regions, &mut frame, region, &source);
             }
             ToWorker::Detach { region } => regions.detach(region),
             ToWorker::ReportMemory => answers.memory(memory_in_full())?,
@@ -214,9 +236,20 @@ fn answer_calls(
             other @ (ToWorker::Chunk(_)
             | ToWorker::ChunkEnd
             | ToWorker::ChunkAbort
+            | ToWorker::LaneCall { .. }
+            | ToWorker::Wake
             | ToWorker::Setup(_)) => return Err(unexpected(&other, "a call")),
         }
     }
+}
+
+/// Makes a region known.
+fn attach(regions: &mut Regions, frame: &mut Frame<'_>, region: RegionId, source: &Source<'_>) {
+    let descriptor = match source {
+        Source::Descriptor { .. } | Source::File { .. } => frame.take_descriptor(),
+        Source::Segment { .. } | Source::Path { .. } | Source::Inherited => None,
+    };
+    regions.attach(region, source, descriptor);
 }
 
 /// Runs a call whose input is in reach.
@@ -226,7 +259,21 @@ fn answer(
     regions: &Regions,
     call: &Call<'_>,
 ) -> Result<(), ServeError> {
-    let reach = match call.input {
+    answers.outbox().received(call.id)?;
+    let buffer = answers.buffer();
+    let ran = run_in_reach(regions, &call.input, |input| {
+        registry.run(call.task, call.args, input, buffer)
+    });
+    Ok(answers.after(call.id, call.task, ran)?)
+}
+
+/// Runs a task on an input that is no stream.
+fn run_in_reach(
+    regions: &Regions,
+    input: &CallInput<'_>,
+    run: impl FnOnce(Input<'_>) -> Result<Vec<u8>, Failure>,
+) -> Result<Vec<u8>, Failure> {
+    let reach = match *input {
         CallInput::None | CallInput::Stream => Ok(Reach::Bytes(&[])),
         CallInput::Inline(bytes) => Ok(Reach::Bytes(bytes)),
         CallInput::Slice {
@@ -235,14 +282,10 @@ fn answer(
             len,
         } => regions.reach(region, offset, len),
     };
-    answers.outbox().received(call.id)?;
-    let ran = match reach {
-        Ok(mut reach) => {
-            panic::catch(|| registry.run(call.task, call.args, reach.input(), answers.buffer()))
-        }
+    match reach {
+        Ok(mut reach) => panic::catch(|| run(reach.input())),
         Err(error) => Err(Failure::new(FailureKind::BadInput, error.to_string())),
-    };
-    Ok(answers.after(call.id, call.task, ran)?)
+    }
 }
 
 /// Runs a call whose input follows in chunks, and takes up those that its task did not want.

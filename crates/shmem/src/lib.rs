@@ -7,7 +7,7 @@
 //! | [`SealedMemfd`] | whoever was handed its descriptor, read-only for ever | bytes, or a file |
 //! | [`Mapping`] | this process: a segment, a memfd or a file, read-only | [`Mapping::attach`], [`Mapping::map_fd`], [`Mapping::map_file`] |
 //! | [`PrivateMemory`] | this process, and children that it forks | reading a file into huge pages |
-//! | [`Board`] | this process and those it hands the memfd to | a word for each, written by one and read by all |
+//! | [`Words`], [`Board`] | this process and those it hands the memfd to | a word for each, written by one and read by all |
 //!
 //! ```
 //! use shmem::{Mapping, Segment};
@@ -52,6 +52,7 @@ mod room;
 mod segment;
 mod smaps;
 mod sys;
+mod words;
 
 pub use address_space::AddressSpace;
 pub use board::{Board, BoardError};
@@ -69,3 +70,4 @@ pub use residency::{Residency, resident};
 pub use room::{CgroupRoom, FileSystem, Room, cgroup_tasks, room};
 pub use segment::{CreateError, Segment};
 pub use smaps::{Accounts, ProcessMemory, ResidentMemory};
+pub use words::{Words, WordsError};

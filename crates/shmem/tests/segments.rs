@@ -239,16 +239,16 @@ fn a_board_is_the_same_in_two_mappings() {
     assert_eq!(theirs.word(599).load(SeqCst), 8);
 
     let reopen = |words| Board::open(ours.fd().try_clone_to_owned().unwrap(), words);
-    assert!(matches!(reopen(601), Err(BoardError::NotABoard { .. })));
-    assert!(matches!(reopen(0), Err(BoardError::Words { .. })));
+    assert!(matches!(reopen(601), Err(BoardError::NotWords { .. })));
+    assert!(matches!(reopen(0), Err(BoardError::Count { .. })));
     assert!(matches!(
         Board::create(usize::MAX),
-        Err(BoardError::Words { .. })
+        Err(BoardError::Count { .. })
     ));
     let file = file_with(&[0; 8]);
     assert!(matches!(
         Board::open(file.into(), 1),
-        Err(BoardError::NotABoard { .. })
+        Err(BoardError::NotWords { .. })
     ));
 }
 

@@ -98,6 +98,11 @@ impl Registry {
         self.tasks.keys().copied().collect()
     }
 
+    /// The tasks' functions, in the order of their names.
+    pub fn runners(&self) -> Vec<Runner> {
+        self.tasks.values().map(|known| known.runner).collect()
+    }
+
     /// The tasks' fingerprints, by name, sorted.
     pub fn fingerprints(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let tasks = self.tasks.iter();

@@ -103,6 +103,16 @@ impl postcard::ser_flavors::Flavor for Append<'_> {
     }
 }
 
+/// Encodes a value without a frame around it: for a lane. One whose `Serialize` refuses gives no bytes.
+pub fn to_bytes<M: Serialize>(value: &M) -> Vec<u8> {
+    postcard::to_stdvec(value).unwrap_or_default()
+}
+
+/// As [`to_bytes`], into a buffer; `None` where it does not fit.
+pub fn to_slice<'b, M: Serialize>(value: &M, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    postcard::to_slice(value, buffer).ok().map(|bytes| &*bytes)
+}
+
 /// Decodes a whole body; bytes left over are an error.
 pub fn decode<'a, M: Deserialize<'a>>(body: &'a [u8]) -> Result<M, DecodeError> {
     let (message, rest) = postcard::take_from_bytes(body).map_err(DecodeError::Malformed)?;

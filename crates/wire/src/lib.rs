@@ -38,11 +38,11 @@ mod server;
 pub use chunk::{MAX_CHUNK, chunk_prefix};
 pub use frame::{
     DecodeError, EncodeError, FrameBuffer, FrameError, MAX_BODY, decode, encode, read_frame,
-    write_frame,
+    to_bytes, to_slice, write_frame,
 };
 pub use hello::{DESCRIPTORS_VARIABLE, Hello, HelloError, PROTOCOL, VERSION, WORKER_VARIABLE};
 pub use message::{
-    Call, CallInput, FailureKind, FromWorker, KnownTask, LogRecord, Memory, RegionId, Setup,
-    SetupStep, Source, ToWorker,
+    Call, CallInput, FailureKind, FromWorker, KnownTask, LANE_DONE, LANE_FAILED, LaneEntry,
+    LaneFailure, LogRecord, Memory, NO_TASK, RegionId, Setup, SetupStep, Source, ToWorker,
 };
 pub use server::{FromServer, ToServer};

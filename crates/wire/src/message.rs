@@ -42,6 +42,16 @@ pub enum ToWorker<'a> {
     ReportMemory,
     /// Answer what has been asked, then exit with code 0. Closing the socket says the same.
     Shutdown,
+    /// The call of a lane's entry that says "by socket".
+    LaneCall {
+        /// The entry's index.
+        index: u64,
+        /// The call.
+        #[serde(borrow)]
+        call: Call<'a>,
+    },
+    /// There is something in the lane. Sent to a worker that has set its flag there.
+    Wake,
 }
 
 /// How a worker is to behave.
@@ -62,6 +72,9 @@ pub struct Setup<'a> {
     /// Confine the process to what it has by then, after the initializer and before `Ready`: from
     /// there on it opens, connects, starts and signals nothing.
     pub sandbox: bool,
+    /// A lane for calls and results: the code of its layout. The descriptor of its memory comes with
+    /// this frame, behind that of the board.
+    pub lane: Option<u32>,
 }
 
 /// A step of a worker's set-up that can fail.
@@ -129,8 +142,47 @@ pub struct Call<'a> {
     pub attempt: u32,
 }
 
-/// The input of a call.
+/// The value of a lane's entry: a [`Call`] whose task is a number beside it, its place in
+/// [`FromWorker::Ready`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LaneEntry<'a> {
+    /// As [`Call::id`].
+    pub id: u64,
+    /// As [`Call::attempt`].
+    pub attempt: u32,
+    /// How many [`ToWorker::Attach`] messages the worker has to have taken before it runs this.
+    pub attached: u32,
+    /// As [`Call::input`], but no stream.
+    #[serde(borrow)]
+    pub input: CallInput<'a>,
+    /// As [`Call::args`].
+    #[serde(serialize_with = "bytes")]
+    pub args: &'a [u8],
+}
+
+/// Number of no task: an entry that stands for nothing and is answered by an empty output.
+pub const NO_TASK: u32 = u32::MAX;
+
+/// Status of a lane's result whose value is the output.
+pub const LANE_DONE: u8 = 0;
+/// Status of a lane's result whose value is a [`LaneFailure`].
+pub const LANE_FAILED: u8 = 1;
+
+/// The value of a lane's result that is a failure: the fields of [`FromWorker::Failed`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LaneFailure<'a> {
+    /// In which way.
+    pub kind: FailureKind,
+    /// The error's text, or the panic's.
+    pub message: &'a str,
+    /// `file:line:column` of a panic, else empty.
+    pub location: &'a str,
+    /// The backtrace of a panic, else empty.
+    pub backtrace: &'a str,
+}
+
+/// The input of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum CallInput<'a> {
     /// None.
     None,
@@ -159,6 +211,8 @@ pub enum FromWorker<'a> {
         tasks: Vec<KnownTask<'a>>,
         /// Tells its program's image from others; 0 where it cannot be told.
         build: u64,
+        /// Whether it uses the lane that [`Setup::lane`] offers: calls then come there alone.
+        lane: bool,
     },
     /// A step of the set-up failed; the worker exits.
     Refused {
@@ -211,6 +265,8 @@ pub enum FromWorker<'a> {
     /// A log record.
     #[serde(borrow)]
     Log(LogRecord<'a>),
+    /// There is something in the lane. Sent to a coordinator that has set its flag there.
+    Wake,
 }
 
 /// A task that a worker can run.

@@ -119,6 +119,7 @@ fn session() -> Vec<Example> {
         board: None,
         initializer: None,
         sandbox: false,
+        lane: None,
     });
     let received = |id, at_ns| FromWorker::Received {
         id,
@@ -145,12 +146,16 @@ fn session() -> Vec<Example> {
         ..MEMORY
     });
     let known = |name, fingerprint| KnownTask { name, fingerprint };
-    let tasks = vec![known("nansum", 300), known("nansum_records", 0)];
+    let ready = FromWorker::Ready {
+        tasks: vec![known("nansum", 300), known("nansum_records", 0)],
+        build: 7,
+        lane: false,
+    };
     vec![
         frame("> greeting", &hello(4242, "python")),
         frame("< greeting", &hello(4243, "0.1.0")),
         frame("> set-up", &setup),
-        frame("< ready", &FromWorker::Ready { tasks, build: 7 }),
+        frame("< ready", &ready),
         frame("> call 1", &call(1, "nansum", &COLUMN, CallInput::Stream)),
         frame("> chunk", &ToWorker::Chunk(&input)),
         frame("> end of the stream", &ToWorker::ChunkEnd),
@@ -173,6 +178,7 @@ fn other_messages() -> Vec<Example> {
         board: Some(2),
         initializer: Some(("warm", &[5])),
         sandbox: true,
+        lane: None,
     });
     let attach = |region, source| ToWorker::Attach { region, source };
     let segment = Source::Segment {
@@ -185,6 +191,25 @@ fn other_messages() -> Vec<Example> {
         inode: 131_072,
         size: 240_192,
         mtime_ns: 1_700_000_000_123_456_789,
+    };
+    let with_lane = ToWorker::Setup(Setup {
+        name: "Client-3",
+        events: false,
+        log_level: 0,
+        board: Some(0),
+        initializer: None,
+        sandbox: false,
+        lane: Some(0x0a_0b_0c),
+    });
+    let lane_call = ToWorker::LaneCall {
+        index: 300,
+        call: Call {
+            id: 9,
+            task: "nansum",
+            args: &COLUMN,
+            input: CallInput::Stream,
+            attempt: 2,
+        },
     };
     let slice = CallInput::Slice {
         region: 3,
@@ -237,6 +262,10 @@ fn other_messages() -> Vec<Example> {
             "> call on a slice",
             &call(8, "nansum", &STUDY_COLUMN, slice),
         ),
+        frame("> set-up with a lane", &with_lane),
+        frame("> the call of a lane's entry", &lane_call),
+        frame("> wake", &ToWorker::Wake),
+        frame("< wake", &FromWorker::Wake),
         frame("< refused", &refused),
         frame("< part of an output", &FromWorker::OutputPart(&[1, 2, 3])),
         frame("< done without memory", &done),

@@ -126,6 +126,7 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
                 board: Some(2),
                 initializer: Some(("warm", &[5])),
                 sandbox: true,
+                lane: None,
             }),
         ),
         kind(

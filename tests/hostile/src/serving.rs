@@ -42,6 +42,7 @@ fn send(ours: &UnixStream, input: &[u8]) {
         board: None,
         initializer: None,
         sandbox: false,
+        lane: None,
     });
     wire::encode(&Hello::ours(), &mut stream).expect("a short message");
     wire::encode(&setup, &mut stream).expect("a short message");

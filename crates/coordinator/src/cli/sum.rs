@@ -1,6 +1,6 @@
 //! `coordinator sum`, as it is typed.
 
-use super::values::{Format, count, seconds, start_method, transport};
+use super::values::{Carrier, Format, count, seconds, start_method, transport};
 use clap::Args;
 use report::{StartMethod, Transport};
 use std::path::PathBuf;
@@ -38,6 +38,9 @@ pub struct SumArgs {
     /// How a batch's bytes reach a worker
     #[arg(long, default_value = "mmap", value_parser = transport())]
     pub transport: Transport,
+    /// How calls reach the workers that are started; those that come to --listen have sockets
+    #[arg(long, default_value = "socket", conflicts_with = "listen")]
+    pub carrier: Carrier,
     /// Number of workers [default: the processors that this process may use]; takes _ and the
     /// suffixes k, M and G, as every count does
     #[arg(long, value_name = "N", value_parser = count)]

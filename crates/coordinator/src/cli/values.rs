@@ -14,6 +14,24 @@ pub enum Format {
     Json,
 }
 
+/// How calls reach the workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Carrier {
+    /// Over each worker's socket, one call at a time
+    Socket,
+    /// Through a ring in memory shared with each worker; the timeline then has no memory of workers
+    Ring,
+}
+
+impl From<Carrier> for pool::Carrier {
+    fn from(carrier: Carrier) -> pool::Carrier {
+        match carrier {
+            Carrier::Socket => pool::Carrier::Socket,
+            Carrier::Ring => pool::Carrier::Lane,
+        }
+    }
+}
+
 /// A start method by its word; another word is answered with the known ones.
 pub(super) fn start_method() -> impl TypedValueParser<Value = StartMethod> {
     let explained = StartMethod::ALL.map(|method| {

@@ -33,6 +33,7 @@ fn builder(experiment: Experiment, method: Method, signals: &Signals) -> io::Res
     Ok(Pool::builder(method)
         .tasks(experiment.registry())
         .workers(WORKERS as usize)
+        .carrier(pool::Carrier::Socket)
         .interrupted_by(signals.descriptor()?)
         .paused_by(stop_asked, stop))
 }

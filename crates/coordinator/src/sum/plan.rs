@@ -1,7 +1,7 @@
 //! What a `sum` command line means: everything checked that can be before a process starts.
 
 use super::source::{Source, default_field};
-use crate::cli::{Format, SumArgs};
+use crate::cli::{Carrier, Format, SumArgs};
 use crate::datasets;
 use crate::exit::Failure;
 use crate::programs;
@@ -30,6 +30,7 @@ pub(super) struct Plan {
     pub(super) retries: u32,
     /// Whether workers are confined.
     pub(super) sandbox: bool,
+    pub(super) carrier: Carrier,
     pub(super) format: Format,
 }
 
@@ -95,6 +96,7 @@ impl Plan {
             timeout: args.timeout,
             retries: args.retries,
             sandbox: args.sandbox,
+            carrier: args.carrier,
             format: args.format,
         })
     }

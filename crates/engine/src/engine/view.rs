@@ -95,6 +95,12 @@ impl Engine {
         self.queue.len()
     }
 
+    /// Unresolved tasks that workers have begun, as far as they have reported it. Looks at every worker.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.workers.running()
+    }
+
     /// Tasks of one priority that any worker may take.
     #[must_use]
     pub fn queued_at(&self, priority: Priority) -> usize {

@@ -193,7 +193,7 @@ impl Server {
                     }
                 }
                 Order::Cancel(id) => drop(shell.cancel(id)),
-                Order::Withdraw(id) => drop(shell.cancel_queued(id)),
+                Order::Withdraw(id) => shell.withdraw([id]),
                 Order::Attach(id, region) => shell.attach(id, region),
                 Order::Detach(id) => shell.detach(id),
                 Order::Shutdown(how) => return Some(how),

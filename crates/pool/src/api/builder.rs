@@ -8,7 +8,7 @@ use crate::heartbeat::Heartbeat;
 use crate::ids;
 use crate::region::Region;
 use crate::reserve;
-use crate::settings::{Limits, MAX_WORKERS, Pause, Settings, Watcher};
+use crate::settings::{Carrier, Limits, MAX_WORKERS, Pause, Settings, Watcher};
 use crate::shell::{Hooks, Parts, Shell};
 use crate::start::StartMethod;
 use std::os::fd::OwnedFd;
@@ -32,6 +32,7 @@ pub struct Builder {
     sandbox: bool,
     timeline: bool,
     log_level: u8,
+    carrier: Carrier,
     regions: Vec<(RegionId, Region)>,
     interrupt: Option<OwnedFd>,
     pause: Option<Pause>,
@@ -70,6 +71,7 @@ impl Builder {
             sandbox: false,
             timeline: false,
             log_level: 0,
+            carrier: Carrier::default(),
             regions: Vec::new(),
             interrupt: None,
             pause: None,
@@ -230,6 +232,15 @@ impl Builder {
         self
     }
 
+    /// How calls and results travel; [`Carrier::Lane`] by default. Pools with a
+    /// [`timeline`](Self::timeline) or [`recycle_above`](Self::recycle_above), whose workers report every
+    /// call, use the socket all the same, and so do external workers.
+    #[must_use]
+    pub fn carrier(mut self, carrier: Carrier) -> Builder {
+        self.carrier = carrier;
+        self
+    }
+
     /// Forks even where this process has other threads. Only for a program that knows that none
     /// of them ever holds a lock which a worker needs, the allocator's included.
     #[must_use]
@@ -316,6 +327,7 @@ impl Builder {
                 sandbox: self.sandbox,
                 timeline,
                 log_level: self.log_level,
+                carrier: self.carrier,
             },
             threads_allowed: self.threads_allowed,
             regions: self.regions,

@@ -69,11 +69,11 @@ impl Pool {
         cancelled
     }
 
-    /// Gives a task up if it has not been sent to a worker. `false` where it has, or has a result.
-    pub fn withdraw_raw(&mut self, id: TaskId) -> bool {
-        let withdrawn = self.shell().cancel_queued(id);
+    /// Gives up tasks whose results nobody wants: what has not begun is never run, and what has runs to
+    /// its end.
+    pub fn withdraw_raw(&mut self, ids: impl IntoIterator<Item = TaskId>) {
+        self.shell().withdraw(ids);
         self.shell().report_panic();
-        withdrawn
     }
 }
 
@@ -91,7 +91,8 @@ impl Background {
         self.cancel_id(id);
     }
 
-    /// Gives a task up if it has not been sent to a worker; its result says whether.
+    /// Gives up a task whose result nobody wants: where it has not begun it is never run, and where it has
+    /// it runs to its end.
     pub fn withdraw_raw(&self, id: TaskId) {
         self.withdraw_id(id);
     }

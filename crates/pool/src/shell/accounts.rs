@@ -33,12 +33,12 @@ impl Shell {
 
     /// The counters that cost nothing.
     pub(crate) fn tally(&self) -> Counters {
-        let (queued, unresolved) = (self.engine.queued(), self.engine.unresolved());
+        let (running, unresolved) = (self.engine.running(), self.engine.unresolved());
         let streaming = self.crew.workers.values();
         let streaming = streaming.map(|worker| worker.connection.outbox.streamed());
         Counters {
-            queued: queued as u64,
-            running: (unresolved - queued) as u64,
+            queued: (unresolved - running) as u64,
+            running: running as u64,
             workers: self.engine.workers() as u64,
             streamed: self.counters.streamed + streaming.sum::<u64>(),
             ..self.counters

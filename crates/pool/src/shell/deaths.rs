@@ -54,6 +54,7 @@ impl Shell {
                 break;
             }
         }
+        self.drain_lane(id);
         let mut lines = Vec::new();
         if let Some(worker) = self.crew.workers.get_mut(&id)
             && let Some(stderr) = &mut worker.stderr
@@ -67,6 +68,7 @@ impl Shell {
             return;
         };
         self.forget_worker(&worker);
+        self.crew.laned.retain(|&laned| laned != id);
         let Some(key) = worker.key else {
             return self.turn_away(&worker);
         };
@@ -89,7 +91,7 @@ impl Shell {
             // The word is the worker's own, and is believed where it did not end by itself.
             let by_itself = matches!(ending, Ending::Exit(_) | Ending::Left);
             not_begun = word == Some(SENT) && (!by_itself || worker.answered_twice);
-            if word == Some(0) && current.seen == 0 && !by_itself {
+            if word == Some(0) && worker.seen == 0 && !by_itself {
                 let (worker, entry) = (key, current.entry);
                 self.engine.handle(now, Event::Done { worker, entry });
             }

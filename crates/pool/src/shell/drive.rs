@@ -33,6 +33,7 @@ impl Shell {
     pub(crate) fn drive(&mut self, timeout: Option<Duration>) -> Result<(), PoolError> {
         self.check()?;
         let resolved = self.counters.done + self.counters.failed;
+        self.collect_all();
         self.settle();
         self.check()?;
         self.arm();
@@ -44,6 +45,7 @@ impl Shell {
         } else {
             timeout
         });
+        self.collect_all();
         let now = self.now();
         self.turn_away_late(now);
         self.engine.tick(now);
@@ -119,7 +121,8 @@ impl Shell {
         let paused_ns = self.health.paused_ns;
         let engine = self.engine.next_deadline();
         let guests = self.guests_deadline();
-        let own = [engine, guests, self.reactor.retry_ns];
+        let look = self.ask_for_wakes();
+        let own = [engine, guests, look, self.reactor.retry_ns];
         let own = own.into_iter().flatten().min();
         let beat = self.hooks.heartbeat.as_ref().map(|beat| beat.due_ns());
         let own = own.map(|at_ns| at_ns.saturating_add(paused_ns));
@@ -166,8 +169,9 @@ impl Shell {
         }
         let limits = &self.settings.limits;
         let timeout = call.terms.timeout.or(limits.task_timeout);
+        let class = self.jobs.class(call.task);
         let spec = TaskSpec {
-            class: self.jobs.class(call.task),
+            class,
             retries: call.terms.retries.unwrap_or(limits.retries),
             limit_ns: timeout.map(nanoseconds),
             exclusive: matches!(call.input, Input::Stream(_)),
@@ -175,7 +179,7 @@ impl Shell {
         };
         let now = self.now();
         match self.engine.submit(now, spec) {
-            Ok(key) => self.jobs.insert(key, number, call),
+            Ok(key) => self.jobs.insert(key, number, class, call),
             Err(engine::SubmitError::Full) => return Err(SubmitError::Full),
             Err(engine::SubmitError::Closed | engine::SubmitError::NoWorker) => {
                 call.resolve(Err(TaskFailure::ShutDown));
@@ -183,6 +187,7 @@ impl Shell {
             }
         }
         self.settle();
+        self.fill_lanes();
         self.arm();
         Ok(number)
     }
@@ -207,15 +212,6 @@ impl Shell {
         self.settle();
         self.arm();
         cancelled
-    }
-
-    /// Cancels a task unless a worker has it.
-    pub(crate) fn cancel_queued(&mut self, number: TaskId) -> bool {
-        let queued = self
-            .jobs
-            .key(number)
-            .is_some_and(|key| self.engine.is_queued(key));
-        queued && self.cancel(number)
     }
 
     /// Gives up tasks whose results nobody wants: what has begun runs to its end.

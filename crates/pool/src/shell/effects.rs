@@ -32,12 +32,7 @@ impl Shell {
             Effect::Kill(key, reason) | Effect::Disconnect(key, reason) => {
                 self.end(key, reason, libc::SIGKILL);
             }
-            Effect::Recall { worker, .. } => {
-                // Nothing is unclaimed without a lane.
-                let entries = 0..0;
-                let now = self.now();
-                self.engine.handle(now, Event::Recalled { worker, entries });
-            }
+            Effect::Recall { worker, below } => self.recall(worker, below),
             Effect::Retried { task, worker, .. } => self.retried(task, worker),
             Effect::Resolve { task, outcome } => {
                 if let Some(job) = self.jobs.take(task) {

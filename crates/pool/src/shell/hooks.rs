@@ -40,6 +40,11 @@ impl Hooks {
         }
     }
 
+    /// Whether a watcher is told of every event.
+    pub(super) fn is_watched(&self) -> bool {
+        self.watcher.is_some()
+    }
+
     /// Runs a caller's function.
     pub(super) fn guard(&mut self, call: impl FnOnce(&mut Hooks)) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| call(self))) {

@@ -8,6 +8,8 @@ use std::collections::HashMap;
 pub(super) struct Job {
     pub key: engine::TaskId,
     pub number: TaskId,
+    /// The number of its task's name.
+    pub task: u32,
     pub call: Call,
     /// Why it could not be sent.
     pub unsendable: Option<String>,
@@ -23,7 +25,7 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
-    pub(super) fn insert(&mut self, key: engine::TaskId, number: TaskId, call: Call) {
+    pub(super) fn insert(&mut self, key: engine::TaskId, number: TaskId, task: u32, call: Call) {
         if self.slots.len() <= key.index() {
             self.slots.resize_with(key.index() + 1, || None);
         }
@@ -31,6 +33,7 @@ impl Jobs {
         let job = Job {
             key,
             number,
+            task,
             call,
             unsendable: None,
         };

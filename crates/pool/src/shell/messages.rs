@@ -96,7 +96,7 @@ impl Shell {
     }
 
     /// A worker broke the protocol.
-    fn violated(&mut self, id: WorkerId, what: String) {
+    pub(super) fn violated(&mut self, id: WorkerId, what: String) {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return;
         };
@@ -122,17 +122,27 @@ impl Shell {
     /// A part of a result has arrived: the function of its task has returned.
     fn progress(&mut self, id: WorkerId, bytes: usize) {
         let now = self.now();
-        let Some(worker) = self.crew.workers.get_mut(&id) else {
+        let Some((worker, entry)) = self.due(id) else {
             return;
         };
-        let Some(key) = worker.key else { return };
-        if let Some(current) = &mut worker.current
-            && (current.seen == 0 || bytes >= current.seen + LONG_FRAME)
-        {
-            current.seen = bytes.max(1);
-            let (worker, entry) = (key, current.entry);
+        let Some(known) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        if known.seen == 0 || bytes < known.seen || bytes >= known.seen + LONG_FRAME {
+            known.seen = bytes.max(1);
             self.engine.handle(now, Event::Done { worker, entry });
         }
+    }
+
+    /// The entry whose result is due from a worker.
+    pub(super) fn due(&mut self, id: WorkerId) -> Option<(engine::WorkerId, u64)> {
+        let worker = self.crew.workers.get_mut(&id)?;
+        let (key, current) = (worker.key?, worker.current);
+        let entry = match worker.lane {
+            Some(_) => self.due_in_lane(id)?,
+            None => current?.entry,
+        };
+        Some((key, entry))
     }
 
     /// Handles one message; the error is what makes it a violation of the protocol.
@@ -147,9 +157,13 @@ impl Shell {
             return Ok(());
         }
         match wire::decode(body).map_err(|error| error.to_string())? {
-            FromWorker::Ready { tasks, build } if !worker.ready => {
+            FromWorker::Ready { tasks, build, lane } if !worker.ready => {
+                if lane && worker.lane.is_none() {
+                    return Err("it uses a lane that it was not offered".to_owned());
+                }
+                worker.lane = worker.lane.take().filter(|_| lane);
                 self.check_build(id, &tasks, build)?;
-                self.became_ready(id);
+                self.became_ready(id, &tasks);
             }
             FromWorker::Refused { step, reason } if !worker.ready => {
                 return self.refused(id, step, reason);
@@ -164,6 +178,10 @@ impl Shell {
                 self.tell(id, at_ns, What::Received { task, memory });
             }
             FromWorker::OutputPart(part) => return self.on_part(id, part),
+            FromWorker::Wake => return self.woken_by(id),
+            FromWorker::Done {
+                id: task, output, ..
+            } if worker.lane.is_some() => return self.body_came(id, task, Ok(output)),
             FromWorker::Done {
                 id: task,
                 output,
@@ -179,7 +197,7 @@ impl Shell {
                     [] => std::borrow::Cow::Borrowed(output),
                     parts => std::borrow::Cow::Owned([parts, output].concat()),
                 };
-                self.deliver(id, current, Ok(&result));
+                self.deliver_current(id, current, Ok(&result));
                 let ran_ns = computed_ns.saturating_sub(began_ns);
                 self.answered(id, current, ran_ns);
             }
@@ -190,22 +208,19 @@ impl Shell {
                 location,
                 backtrace,
             } => {
-                let current = check_due(worker, task)?;
-                worker.output.clear();
-                if kind == FailureKind::BadInput {
-                    self.introduce_again(id, current);
-                }
-                let Some(worker) = self.crew.workers.get(&id) else {
-                    return Ok(());
-                };
-                let failed = Failed {
+                let failed = Box::new(Failed {
                     worker: worker.name.clone(),
                     kind,
                     message: message.to_owned(),
                     location: location.to_owned(),
                     backtrace: backtrace.to_owned(),
-                };
-                self.deliver(id, current, Err(TaskFailure::Failed(Box::new(failed))));
+                });
+                if worker.lane.is_some() {
+                    return self.body_came(id, task, Err(failed));
+                }
+                let current = check_due(worker, task)?;
+                worker.output.clear();
+                self.deliver_current(id, current, Err(TaskFailure::Failed(failed)));
                 self.answered(id, current, 0);
             }
             FromWorker::Memory(memory) => {
@@ -239,11 +254,13 @@ impl Shell {
     }
 
     fn on_part(&mut self, id: WorkerId, part: &[u8]) -> Result<(), String> {
+        self.make_way(id)?;
         let bound = self.settings.limits.output;
+        let due = self.due(id);
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return Ok(());
         };
-        let (Some(key), Some(current)) = (worker.key, worker.current) else {
+        let Some((key, entry)) = due else {
             return Err("a part of an output, when none was due".to_owned());
         };
         let length = worker.output.len() + part.len();
@@ -261,16 +278,32 @@ impl Shell {
             .get_or_insert(format!("its output was longer than {bound} bytes"));
         self.reactor.forget(&worker.connection);
         let now = self.now();
-        let (worker, entry) = (key, current.entry);
+        let worker = key;
         self.engine
             .handle(now, Event::OutputTooLong { worker, entry });
         Ok(())
     }
 
+    /// Resolves the task of the call that a worker has over its socket.
+    fn deliver_current(
+        &mut self,
+        id: WorkerId,
+        current: Current,
+        result: Result<&[u8], TaskFailure>,
+    ) {
+        if let Some(key) = self.crew.workers.get(&id).and_then(|worker| worker.key) {
+            self.resolve(key, current.entry, result);
+        }
+    }
+
     /// Resolves the task with its result, unless its caller has given it up.
-    fn deliver(&mut self, id: WorkerId, current: Current, result: Result<&[u8], TaskFailure>) {
-        let key = self.crew.workers.get(&id).and_then(|worker| worker.key);
-        let task = key.and_then(|key| self.engine.task_at(key, current.entry));
+    pub(super) fn resolve(
+        &mut self,
+        worker: engine::WorkerId,
+        entry: u64,
+        result: Result<&[u8], TaskFailure>,
+    ) {
+        let task = self.engine.task_at(worker, entry);
         let Some(job) = task.and_then(|task| self.jobs.take(task)) else {
             return;
         };
@@ -283,7 +316,14 @@ impl Shell {
                 self.counters.done += 1;
                 self.hooks.guard(|_| job.call.resolve(Ok(output)));
             }
-            Err(failure) => self.fail_job(job, failure),
+            Err(failure) => {
+                if let TaskFailure::Failed(failed) = &failure
+                    && failed.kind == FailureKind::BadInput
+                {
+                    self.introduce_again(worker, &job.call.input);
+                }
+                self.fail_job(job, failure);
+            }
         }
     }
 
@@ -295,6 +335,7 @@ impl Shell {
             return;
         };
         worker.current = None;
+        worker.seen = 0;
         worker.last_answered = Some(task);
         let rss = worker.memory.map_or(0, |memory: Memory| memory.rss);
         let Some(worker) = worker.key else { return };

@@ -1,7 +1,6 @@
 //! Regions that tasks refer to.
 
 use super::Shell;
-use super::worker::Current;
 use crate::failure::SubmitError;
 use crate::ids::WorkerId;
 use crate::input::Input;
@@ -33,15 +32,12 @@ impl Shell {
 
     /// A worker could not use the input of its call. Where that is a part of a region, it may have lacked a
     /// descriptor or memory when it was told of it: it is told again by the next call on that region.
-    pub(super) fn introduce_again(&mut self, id: WorkerId, current: Current) {
-        let Some(worker) = self.crew.workers.get_mut(&id) else {
+    pub(super) fn introduce_again(&mut self, key: engine::WorkerId, input: &Input) {
+        let Input::Slice { region, .. } = input else {
             return;
         };
-        let task = worker
-            .key
-            .and_then(|key| self.engine.task_at(key, current.entry));
-        let job = task.and_then(|task| self.jobs.get(task));
-        if let Some(Input::Slice { region, .. }) = job.map(|job| &job.call.input) {
+        let id = self.crew.names.get(key.index()).copied();
+        if let Some(worker) = id.and_then(|id| self.crew.workers.get_mut(&id)) {
             worker.connection.knows.remove(region);
         }
     }

@@ -3,7 +3,7 @@
 use super::Shell;
 use super::reactor::Token;
 use super::worker::Current;
-use crate::connection::Pumped;
+use crate::connection::{Connection, Pumped};
 use crate::event::What;
 use crate::failure::TaskFailure;
 use crate::ids::WorkerId;
@@ -12,11 +12,12 @@ use crate::region::{Access, Region};
 use engine::{Assignment, Event};
 use nix::errno::Errno;
 use runtime::now_ns;
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use wire::{Call, CallInput, RegionId, Source, ToWorker};
+use wire::{Call, CallInput, LaneEntry, RegionId, Source, ToWorker};
 
 /// A worker's word on the status page from when a call is sent until it begins.
 pub(super) const SENT: u64 = u64::MAX;
@@ -64,71 +65,168 @@ fn is_transient(error: &io::Error) -> bool {
 impl Shell {
     /// Gives a worker what the engine has for it.
     pub(super) fn feed(&mut self, key: engine::WorkerId) {
+        match self.find(key) {
+            Some(id) if self.crew.lane(id).is_some() => drop(self.feed_lane(id, key, false)),
+            _ => self.feed_socket(key),
+        }
+    }
+
+    /// Gives a worker without a lane its call.
+    fn feed_socket(&mut self, key: engine::WorkerId) {
         loop {
             let now = self.now();
             let Some(assignment) = self.engine.next(now, key) else {
                 return;
             };
             let Some(id) = self.find(key) else { return };
-            if let Err(unsent) = self.send_call(id, assignment) {
-                if let Some(job) = self.jobs.get(assignment.task) {
-                    job.unsendable = Some(unsent.why);
-                }
-                let event = Event::SendFailed {
-                    worker: key,
-                    entry: assignment.entry,
-                    transient: unsent.transient,
-                };
-                self.engine.handle(now, event);
-                continue;
-            }
-            let task = self.jobs.get(assignment.task).map(|job| job.number);
-            if let Some(task) = task {
-                self.tell(id, now_ns(), What::HandedOut { task });
-            }
+            let sent = self.send_call(id, assignment);
+            self.sent(id, key, assignment, sent);
             self.pump(id);
         }
     }
 
-    fn send_call(&mut self, id: WorkerId, assignment: Assignment) -> Result<(), Unsent> {
+    /// Tells of a call that was sent, or of one that was not.
+    fn sent(
+        &mut self,
+        id: WorkerId,
+        worker: engine::WorkerId,
+        assignment: Assignment,
+        sent: Result<(), Unsent>,
+    ) {
+        if let Err(unsent) = sent {
+            if let Some(job) = self.jobs.get(assignment.task) {
+                job.unsendable = Some(unsent.why);
+            }
+            let event = Event::SendFailed {
+                worker,
+                entry: assignment.entry,
+                transient: unsent.transient,
+            };
+            let now = self.now();
+            self.engine.handle(now, event);
+        } else if self.hooks.is_watched()
+            && let Some(job) = self.jobs.get(assignment.task)
+        {
+            let task = job.number;
+            self.tell(id, now_ns(), What::HandedOut { task });
+        }
+    }
+
+    /// Fills a worker's lane: by the engine's credit, or with `fill` one entry whatever it takes.
+    /// Returns whether it was given any.
+    pub(super) fn feed_lane(&mut self, id: WorkerId, key: engine::WorkerId, fill: bool) -> bool {
+        let now = self.now();
+        let mut pushed = false;
+        loop {
+            let Some(lane) = self.crew.lane(id) else {
+                return pushed;
+            };
+            if !lane.has_room() {
+                // The engine hears when there is.
+                lane.starved |= !fill;
+                break;
+            }
+            let assignment = if fill {
+                self.engine.fill(now, key)
+            } else {
+                self.engine.next(now, key)
+            };
+            let Some(assignment) = assignment else {
+                break;
+            };
+            let sent = self.push_call(id, assignment);
+            if sent.is_err()
+                && let Some(lane) = self.crew.lane(id)
+            {
+                lane.push_nothing();
+            }
+            pushed = true;
+            self.sent(id, key, assignment, sent);
+            if fill {
+                break;
+            }
+        }
+        if pushed {
+            self.publish(id, now);
+        }
+        pushed
+    }
+
+    /// Lets a worker see its entries, and wakes it.
+    fn publish(&mut self, id: WorkerId, now: u64) {
+        let Some(lane) = self.crew.lane(id) else {
+            return;
+        };
+        lane.publish(now);
+        if lane.take_wake() {
+            self.wake(id);
+        } else {
+            self.pump(id);
+        }
+        self.crew.list(id);
+    }
+
+    /// Writes a call into a worker's lane; its body goes by the socket where it does not fit.
+    fn push_call(&mut self, id: WorkerId, assignment: Assignment) -> Result<(), Unsent> {
+        let attempt = self.engine.deaths(assignment.task) + 1;
         let Some(job) = self.jobs.get(assignment.task) else {
             return Err(Unsent::lasting("the task is resolved"));
         };
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return Err(Unsent::lasting("the worker is gone"));
         };
+        let Some(lane) = &mut worker.lane else {
+            return Err(Unsent::lasting("the worker has no lane"));
+        };
+        let connection = &mut worker.connection;
+        let confined = self.settings.sandbox;
+        let call = &job.call;
+        let input = input_of(&call.input, &self.regions, connection, confined)?;
+        if input != CallInput::Stream
+            && let Some(task) = lane.number(job.task, call.task)
+        {
+            let entry = LaneEntry {
+                id: job.number,
+                attempt,
+                attached: connection.attached,
+                input,
+                args: &call.args,
+            };
+            if lane.push(task, &entry) {
+                return Ok(());
+            }
+        }
+        let bytes = call.args.len() + inline_bytes(&input);
+        let message = ToWorker::LaneCall {
+            index: lane.next_index(),
+            call: Call {
+                id: job.number,
+                task: call.task,
+                attempt,
+                args: &call.args,
+                input,
+            },
+        };
+        connection.outbox.push(&message).map_err(Unsent::lasting)?;
+        lane.push_by_socket(bytes);
+        if let Input::Stream(stream) = &call.input {
+            connection.outbox.push_stream(job.number, stream);
+        }
+        Ok(())
+    }
+
+    fn send_call(&mut self, id: WorkerId, assignment: Assignment) -> Result<(), Unsent> {
         let attempt = self.engine.deaths(assignment.task) + 1;
+        let Some(job) = self.jobs.get(assignment.task) else {
+            return Err(Unsent::lasting("the task is resolved"));
+        };
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return Err(Unsent::lasting("the worker is gone"));
+        };
         let connection = &mut worker.connection;
         let call = &job.call;
-        let input = match &call.input {
-            Input::None => CallInput::None,
-            Input::Inline(bytes) => CallInput::Inline(bytes),
-            Input::Stream(_) => CallInput::Stream,
-            &Input::Slice {
-                region,
-                offset,
-                len,
-            } => {
-                let known = self
-                    .regions
-                    .get(&region)
-                    .ok_or_else(|| Unsent::lasting(format!("region {region} has been detached")))?;
-                if !connection.knows.contains(&region) {
-                    let (message, descriptors) =
-                        introduction(region, known, self.settings.sandbox)?;
-                    let outbox = &mut connection.outbox;
-                    outbox
-                        .push_with(&message, descriptors)
-                        .map_err(Unsent::lasting)?;
-                    connection.knows.insert(region);
-                }
-                CallInput::Slice {
-                    region,
-                    offset,
-                    len,
-                }
-            }
-        };
+        let confined = self.settings.sandbox;
+        let input = input_of(&call.input, &self.regions, connection, confined)?;
         let message = ToWorker::Call(Call {
             id: job.number,
             task: call.task,
@@ -144,7 +242,6 @@ impl Shell {
         worker.current = Some(Current {
             entry: assignment.entry,
             number: job.number,
-            seen: 0,
         });
         if let Some(slot) = worker.slot {
             let word = self.crew.board.word(slot as usize);
@@ -201,6 +298,49 @@ impl Shell {
                 self.pump(id);
             }
         }
+    }
+}
+
+/// A call's input as it is sent. A region that the worker does not know is introduced first.
+fn input_of<'a>(
+    input: &'a Input,
+    regions: &HashMap<RegionId, Region>,
+    connection: &mut Connection,
+    confined: bool,
+) -> Result<CallInput<'a>, Unsent> {
+    let (region, offset, len) = match input {
+        Input::None => return Ok(CallInput::None),
+        Input::Inline(bytes) => return Ok(CallInput::Inline(bytes)),
+        Input::Stream(_) => return Ok(CallInput::Stream),
+        &Input::Slice {
+            region,
+            offset,
+            len,
+        } => (region, offset, len),
+    };
+    let known = regions
+        .get(&region)
+        .ok_or_else(|| Unsent::lasting(format!("region {region} has been detached")))?;
+    if !connection.knows.contains(&region) {
+        let (message, descriptors) = introduction(region, known, confined)?;
+        let outbox = &mut connection.outbox;
+        outbox
+            .push_with(&message, descriptors)
+            .map_err(Unsent::lasting)?;
+        connection.knows.insert(region);
+        connection.attached = connection.attached.wrapping_add(1);
+    }
+    Ok(CallInput::Slice {
+        region,
+        offset,
+        len,
+    })
+}
+
+fn inline_bytes(input: &CallInput<'_>) -> usize {
+    match input {
+        CallInput::Inline(bytes) => bytes.len(),
+        CallInput::None | CallInput::Slice { .. } | CallInput::Stream => 0,
     }
 }
 

@@ -3,14 +3,19 @@
 use super::Shell;
 use super::reactor::Token;
 use super::worker::Worker;
+use crate::connection::Lane;
 use crate::event::What;
 use crate::failure::PoolError;
 use crate::process::Process;
+use crate::settings::Carrier;
+use crate::start::StartMethod;
 use crate::start::{StartError, Started, wire_up};
 use crate::stderr::Stderr;
 use engine::{Capabilities, Event};
+use lane::Layout;
 use runtime::now_ns;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wire::{Hello, KnownTask, Setup, ToWorker};
@@ -75,7 +80,9 @@ impl Shell {
         self.reactor.watch(&worker.connection, Token::Socket(id))?;
         let word = self.crew.board.word(slot as usize);
         word.store(0, Ordering::Release);
-        self.set_up(worker)?;
+        if !matches!(self.starter.method, StartMethod::ForkServer(_)) {
+            self.set_up(worker)?;
+        }
         let had_server = self.starter.server.is_some();
         let started = self.starter.start(seat, u64::from(id))?;
         if let (Some(server), false) = (&self.starter.server, had_server) {
@@ -96,7 +103,8 @@ impl Shell {
     }
 
     /// Greets a worker and sends its set-up.
-    pub(super) fn set_up(&self, worker: &mut Worker) -> Result<(), StartError> {
+    pub(super) fn set_up(&mut self, worker: &mut Worker) -> Result<(), StartError> {
+        let lane = self.offer_lane(worker);
         let settings = &self.settings;
         let initializer = settings.initializer.as_ref();
         let setup = ToWorker::Setup(Setup {
@@ -104,26 +112,52 @@ impl Shell {
             events: settings.timeline,
             log_level: settings.log_level,
             board: worker.slot,
+            lane: lane.as_ref().map(|(code, _)| *code),
             initializer: initializer.map(|(task, args)| (*task, &args[..])),
             sandbox: settings.sandbox,
         });
         let board = worker.slot.map(|_| Arc::clone(&self.crew.board_fd));
+        let lane = lane.map(|(_, descriptor)| Arc::new(descriptor));
+        let descriptors: Vec<_> = board.into_iter().chain(lane).collect();
         let outbox = &mut worker.connection.outbox;
         outbox
             .push(&Hello::ours())
-            .and_then(|()| match board {
-                Some(board) => outbox.push_with(&setup, vec![board]),
-                None => outbox.push(&setup),
+            .and_then(|()| match &descriptors[..] {
+                [] => outbox.push(&setup),
+                _ => outbox.push_with(&setup, descriptors),
             })
             .map_err(|error| StartError::Resources(io::Error::other(error)))
+    }
+
+    /// Makes a lane for a worker: the code of its layout and its descriptor. Where there is no memory for
+    /// one, the worker has its calls over its socket.
+    fn offer_lane(&mut self, worker: &mut Worker) -> Option<(u32, OwnedFd)> {
+        let settings = &self.settings;
+        if settings.carrier == Carrier::Socket || settings.timeline || worker.guest.is_some() {
+            return None;
+        }
+        match Lane::create(Layout::for_workers(settings.limits.workers)) {
+            Ok((lane, code, descriptor)) => {
+                worker.lane = Some(Box::new(lane));
+                Some((code, descriptor))
+            }
+            Err(error) => {
+                let why = format!("its calls come over its socket, one at a time: {error}");
+                self.tell_of(worker, What::Stderr(&why));
+                None
+            }
+        }
     }
 
     /// The forkserver has forked the worker that was asked for.
     pub(super) fn forked(&mut self, request: u64, mut process: Process) {
         let id = request as crate::ids::WorkerId;
-        let Some(worker) = self.crew.workers.get_mut(&id) else {
+        let Some(mut worker) = self.crew.workers.remove(&id) else {
             return;
         };
+        // Only now, so that a lane's descriptor does not wait for the forkserver.
+        let _ = self.set_up(&mut worker);
+        let worker = self.crew.workers.entry(id).or_insert(worker);
         if let Some(group) = worker.group.take() {
             process.guard(group);
         }
@@ -170,7 +204,7 @@ impl Shell {
     }
 
     /// A worker has finished its set-up.
-    pub(super) fn became_ready(&mut self, id: crate::ids::WorkerId) {
+    pub(super) fn became_ready(&mut self, id: crate::ids::WorkerId, tasks: &[KnownTask<'_>]) {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return;
         };
@@ -178,10 +212,18 @@ impl Shell {
         worker.deadline_ns = None;
         let known = worker.key;
         let external = worker.guest.is_some();
+        let lane = worker.lane.is_some();
+        if lane {
+            self.crew.laned.push(id);
+            self.crew.full = false;
+        }
+        if let Some(lane) = &mut worker.lane {
+            lane.open(tasks.iter().map(|task| task.name.to_owned()).collect());
+        }
         let now = self.now();
         match known {
             Some(worker) => {
-                let capabilities = OWN;
+                let capabilities = Capabilities { lane, ..OWN };
                 let event = Event::Ready {
                     worker,
                     capabilities,

@@ -1,6 +1,6 @@
 //! One worker as the shell holds it.
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Lane};
 use crate::ids::{TaskId, WorkerId};
 use crate::process::{Ending, Process};
 use crate::start::Guest;
@@ -34,9 +34,14 @@ pub(super) struct Worker {
     pub muted: bool,
     /// Its process has ended, and the forkserver has not reported how.
     pub ended: bool,
+    /// Offered to it, and, once it is ready, in use: then it has its calls there.
+    pub lane: Option<Box<Lane>>,
+    /// The call that it has over its socket.
     pub current: Option<Current>,
     /// Parts of the output that is being received.
     pub output: Vec<u8>,
+    /// Bytes of it when progress was last reported.
+    pub seen: usize,
     /// The task that it answered last.
     pub last_answered: Option<TaskId>,
     /// It has answered that one again.
@@ -52,13 +57,11 @@ pub(super) struct Worker {
     pub watches_room: bool,
 }
 
-/// The call that a worker has.
+/// The call that a worker without a lane has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Current {
     pub entry: u64,
     pub number: TaskId,
-    /// Bytes of its output when its progress was last reported.
-    pub seen: usize,
 }
 
 impl Worker {
@@ -78,8 +81,10 @@ impl Worker {
             leaving: false,
             muted: false,
             ended: false,
+            lane: None,
             current: None,
             output: Vec::new(),
+            seen: 0,
             last_answered: None,
             answered_twice: false,
             memory: None,

@@ -70,12 +70,14 @@ pub(crate) fn order_is_kept_or_not_as_asked(method: StartMethod) {
         .collect();
     assert_eq!(results, [true, true, false, true]);
 
-    let numbers: Vec<u64> = start()
+    let mut numbers: Vec<u64> = start()
         .map_unordered::<Sleep>(calls([1000, 0, 0, 0]))
         .map(|(number, result)| {
             result.unwrap();
             number
         })
         .collect();
+    // Which worker gets which of the short ones is not said.
+    numbers[..3].sort_unstable();
     assert_eq!(numbers, [1, 2, 3, 0]);
 }

@@ -113,6 +113,7 @@ impl Peer {
             "gets-ready-again" => self.say(&FromWorker::Ready {
                 tasks: vec![],
                 build: 0,
+                lane: false,
             }),
             _ => panic!("no mode {mode}"),
         }
@@ -123,6 +124,7 @@ impl Peer {
         self.say(&FromWorker::Ready {
             tasks: vec![],
             build: 0,
+            lane: false,
         });
     }
 

@@ -78,7 +78,10 @@ impl Answers {
             None => drop(self.longest.insert(task.to_owned(), took)),
         }
         match ran {
-            Ok(output) => self.done(id, computed_ns, output)?,
+            Ok(output) => {
+                self.done(id, computed_ns, &output)?;
+                self.take_back(output);
+            }
             Err(failure) => self.failed(id, &failure)?,
         }
         self.held_since.get_or_insert(computed_ns);
@@ -86,6 +89,30 @@ impl Answers {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Sends the answer to a call at once, where it does not fit in the lane.
+    pub(super) fn send(
+        &mut self,
+        id: u64,
+        began_ns: u64,
+        computed_ns: u64,
+        ran: &Result<Vec<u8>, Failure>,
+    ) -> io::Result<()> {
+        self.began_ns = began_ns;
+        match ran {
+            Ok(output) => self.done(id, computed_ns, output)?,
+            Err(failure) => self.failed(id, failure)?,
+        }
+        self.flush()
+    }
+
+    /// Takes back the buffer of an output, unless it is large.
+    pub(super) fn take_back(&mut self, mut output: Vec<u8>) {
+        output.clear();
+        if output.capacity() <= MAX_CHUNK {
+            self.output = output;
+        }
     }
 
     pub(super) fn memory(&mut self, memory: Memory) -> io::Result<()> {
@@ -98,8 +125,8 @@ impl Answers {
         self.outbox.flush()
     }
 
-    fn done(&mut self, id: u64, computed_ns: u64, mut output: Vec<u8>) -> io::Result<()> {
-        let mut rest = &output[..];
+    fn done(&mut self, id: u64, computed_ns: u64, output: &[u8]) -> io::Result<()> {
+        let mut rest = output;
         while rest.len() > MAX_CHUNK {
             let (part, more) = rest.split_at(MAX_CHUNK);
             self.outbox.push(&FromWorker::OutputPart(part))?;
@@ -112,12 +139,7 @@ impl Answers {
             began_ns: self.began_ns,
             computed_ns,
             memory: self.outbox.sends_events().then(memory),
-        })?;
-        output.clear();
-        if output.capacity() <= MAX_CHUNK {
-            self.output = output;
-        }
-        Ok(())
+        })
     }
 
     fn failed(&mut self, id: u64, failure: &Failure) -> io::Result<()> {

@@ -67,6 +67,7 @@ fn setup() -> ToWorker<'static> {
         board: None,
         initializer: None,
         sandbox: false,
+        lane: None,
     })
 }
 
@@ -261,6 +262,7 @@ fn an_initializer_that_fails_refuses_once() {
             board: None,
             initializer: Some(("panics", &why)),
             sandbox: false,
+            lane: None,
         })]);
         talk.hear(|said| {
             let FromWorker::Refused { step, reason } = said else {

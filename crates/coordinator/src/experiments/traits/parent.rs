@@ -96,6 +96,7 @@ impl<'a, C: Claim> Parent<'a, C> {
         let mut pool = pool::Pool::builder(method)
             .tasks(registry())
             .workers(1)
+            .carrier(pool::Carrier::Socket)
             .start()?;
         let args = (C::NAME.to_owned(), serde_json::to_string(ask)?);
         let handle = pool.submit::<Ask>(&args, ())?;

@@ -3,7 +3,7 @@
 use crate::hostile::{AFTER_READY, BEFORE_READY, HIDES_MEMORY};
 use crate::pools::{Pools, assert_works, died};
 use crate::tasks::{Babble, Die, Double, Flood, LeaveFlood, Sleep, Stall, Way};
-use pool::{Ending, Handle, Pool, Program, TaskFailure};
+use pool::{Carrier, Ending, Handle, Pool, Program, TaskFailure};
 use std::time::Duration;
 use wire::{FromWorker, Memory};
 
@@ -39,8 +39,36 @@ fn assert_doubled(pool: &mut Pool, handles: Vec<Handle<u64>>) {
     }
 }
 
+/// Workers whose answers come over the socket, where nonsense is in their place.
+fn by_socket(pools: &Pools, retries: u32) -> Pool {
+    let builder = pools.builder(2).retries(retries);
+    builder.carrier(Carrier::Socket).start().unwrap()
+}
+
+/// Beside a lane, nonsense ends the worker, and results that are in the lane are results.
+pub(crate) fn nonsense_beside_a_lane(pools: &Pools) {
+    let mut pool = pools.builder(2).retries(3).start().unwrap();
+    let nonsense: [&[u8]; 3] = [&[0xff; 8], &[2, 0, 0, 0, 250, 250], &[1, 0, 0, 0, 8]];
+    for bytes in nonsense {
+        let babble = pool.submit::<Babble>(&bytes.to_vec(), ()).unwrap();
+        let harmless = doubles(&mut pool, 100);
+        assert_doubled(&mut pool, harmless);
+        pool.wait(babble).unwrap();
+    }
+    for _ in 0..5 {
+        // An output that goes with no call, or not with this one.
+        for id in [pool.next_task_id(), 999_999] {
+            let babble = pool.submit::<Babble>(&done(id), ()).unwrap();
+            let harmless = doubles(&mut pool, 50);
+            assert_doubled(&mut pool, harmless);
+            let _ = pool.wait(babble);
+        }
+    }
+    assert_works(&mut pool);
+}
+
 pub(crate) fn lies_about_lengths(pools: &Pools) {
-    let mut pool = pools.builder(2).retries(0).start().unwrap();
+    let mut pool = by_socket(pools, 0);
     let lies: [&[u8]; 6] = [
         // A frame of 4 GiB, and one that is a byte too long.
         &[0xff, 0xff, 0xff, 0xff],
@@ -104,7 +132,7 @@ pub(crate) fn a_flood(pools: &Pools) {
 
 /// The first answer counts. The second may come when another task has begun, which runs again.
 pub(crate) fn answers_twice(pools: &Pools) {
-    let mut pool = pools.builder(2).retries(1).start().unwrap();
+    let mut pool = by_socket(pools, 1);
     for _ in 0..5 {
         let bytes = done(pool.next_task_id());
         let twice = pool.submit::<Babble>(&bytes, ()).unwrap();
@@ -121,7 +149,7 @@ pub(crate) fn answers_twice(pools: &Pools) {
 }
 
 pub(crate) fn answers_for_others(pools: &Pools) {
-    let mut pool = pools.builder(2).retries(0).start().unwrap();
+    let mut pool = by_socket(pools, 0);
     let victim = pool.submit::<Sleep>(&300, ()).unwrap();
     pool.drive(Some(Duration::ZERO)).unwrap();
     let liar = pool.submit::<Babble>(&done(victim.id()), ()).unwrap();

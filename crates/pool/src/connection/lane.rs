@@ -1,0 +1,247 @@
+//! The coordinator's side of one worker's lane: calls go in, results come out, and what does not fit
+//! goes by the socket. It decides nothing: who gets which call, and when to wake or to recall, comes
+//! from its owner.
+
+use crate::failure::Failed;
+use lane::{
+    Armed, Body, Claimed, CoordinatorLane, Layout, PushError, Recalled, Record, Running, Violation,
+    WakeAt,
+};
+use shmem::{Words, WordsError};
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use wire::{LaneEntry, NO_TASK};
+
+/// The most bytes of calls by socket that wait for one worker; a single call always may.
+const BODIES: usize = 1 << 20;
+/// Bytes of an encoded entry that are gathered on the stack.
+const ENTRY: usize = 1280;
+/// How long results may go unseen while they flow.
+const TICK_NS: u64 = 1_000_000;
+/// A task that the worker does not have.
+const UNKNOWN: u32 = NO_TASK - 1;
+
+/// One worker's lane.
+pub(crate) struct Lane {
+    ring: CoordinatorLane<Words>,
+    /// The names of the worker's tasks, in the order of their numbers.
+    tasks: Vec<String>,
+    /// By our number of a task: the worker's; [`NO_TASK`] where it was not looked up.
+    numbers: Vec<u32>,
+    /// Entries whose calls go by the socket, with their sizes.
+    bodies: VecDeque<(u64, usize)>,
+    bodies_bytes: usize,
+    /// What the worker was last asked to wake us at, until its wake message was read.
+    armed: Option<WakeAt>,
+    /// When results last came, or entries were last pushed.
+    pub fresh_ns: u64,
+    /// The engine has offered more than there was room for.
+    pub starved: bool,
+    /// It is among those that are looked at.
+    pub listed: bool,
+    /// The next entry whose beginning is to be reported, and whose return.
+    pub began: u64,
+    pub returned: u64,
+    /// A result that says "by socket", and whose body has not come.
+    pub marker: Option<Marker>,
+    /// A body that has come, and whose result has not been taken.
+    pub body: Option<Result<(), Box<Failed>>>,
+    /// When the worker was last woken.
+    pub woken_ns: u64,
+}
+
+/// A result without its body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Marker {
+    pub entry: u64,
+    pub ran_ns: u32,
+}
+
+impl Lane {
+    /// A lane, the code of its layout, and the descriptor for the worker.
+    pub(crate) fn create(layout: Layout) -> Result<(Lane, u32, OwnedFd), WordsError> {
+        let (words, descriptor) = Words::create(c"handoff-lane", layout.words())?;
+        // Workers that are forked have no part in the lanes of others.
+        words.keep_from_children()?;
+        let ring = CoordinatorLane::new(words, layout).expect("there are enough words");
+        let lane = Lane {
+            ring,
+            tasks: Vec::new(),
+            numbers: Vec::new(),
+            bodies: VecDeque::new(),
+            bodies_bytes: 0,
+            armed: None,
+            fresh_ns: 0,
+            starved: false,
+            listed: false,
+            began: 0,
+            returned: 0,
+            marker: None,
+            body: None,
+            woken_ns: 0,
+        };
+        Ok((lane, layout.code(), descriptor))
+    }
+
+    /// The worker uses the lane, and these are its tasks.
+    pub(crate) fn open(&mut self, tasks: Vec<String>) {
+        self.tasks = tasks;
+    }
+
+    /// Whether one more entry may be pushed.
+    pub(crate) fn has_room(&self) -> bool {
+        self.ring.free_slots() > 0 && self.bodies_bytes < BODIES
+    }
+
+    /// The worker's number of our task `number`, if it has a task of that name.
+    pub(crate) fn number(&mut self, number: u32, name: &str) -> Option<u32> {
+        let at = number as usize;
+        if self.numbers.len() <= at {
+            self.numbers.resize(at + 1, NO_TASK);
+        }
+        if self.numbers[at] == NO_TASK {
+            let found = self
+                .tasks
+                .binary_search_by(|known| known.as_str().cmp(name));
+            self.numbers[at] = found.map_or(UNKNOWN, |index| index as u32);
+        }
+        Some(self.numbers[at]).filter(|&number| number != UNKNOWN)
+    }
+
+    /// Writes a call into the lane. `false` where it does not fit: it has to go by the socket.
+    pub(crate) fn push(&mut self, task: u32, entry: &LaneEntry<'_>) -> bool {
+        let mut buffer = [0; ENTRY];
+        let Some(value) = wire::to_slice(entry, &mut buffer) else {
+            return false;
+        };
+        match self.ring.push(task, Body::Inline { arrays: &[], value }) {
+            Ok(_) => true,
+            Err(PushError::Full | PushError::TooLong { .. } | _) => false,
+        }
+    }
+
+    /// The index of the next entry.
+    pub(crate) fn next_index(&self) -> u64 {
+        self.ring.next_index()
+    }
+
+    /// Writes an entry whose call goes by the socket, in `bytes`.
+    pub(crate) fn push_by_socket(&mut self, bytes: usize) {
+        let pushed = self.ring.push(0, Body::Socket);
+        let index = pushed.expect("there is room, and it has no bytes");
+        self.bodies.push_back((index, bytes));
+        self.bodies_bytes += bytes;
+    }
+
+    /// Writes an entry that stands for nothing, so that entries are numbered as the engine numbers them.
+    pub(crate) fn push_nothing(&mut self) {
+        let body = Body::Inline {
+            arrays: &[],
+            value: &[],
+        };
+        let pushed = self.ring.push(NO_TASK, body);
+        pushed.expect("there is room, and it has no bytes");
+    }
+
+    /// Lets the worker see what was pushed.
+    pub(crate) fn publish(&mut self, now: u64) {
+        self.ring.publish();
+        self.fresh_ns = now;
+    }
+
+    /// Whether the worker sleeps and is to be woken: the caller has to send the message.
+    #[must_use]
+    pub(crate) fn take_wake(&mut self) -> bool {
+        self.ring.take_wake()
+    }
+
+    /// Takes the next result, if it is that of an entry below `below`.
+    pub(crate) fn next(&mut self, below: u64) -> Result<Option<Record<'_>>, Violation> {
+        // Results are delivered in their order.
+        if self.marker.is_some() || self.ring.oldest() >= below {
+            return Ok(None);
+        }
+        self.ring.next_result()
+    }
+
+    /// Gives the space of results that were taken back to the worker.
+    pub(crate) fn release(&mut self) {
+        self.ring.release();
+    }
+
+    /// Forgets calls by socket whose entries have results or were recalled.
+    pub(crate) fn settle_bodies(&mut self) {
+        let below = self.ring.oldest();
+        while let Some(&(index, bytes)) = self.bodies.front()
+            && index < below
+        {
+            self.bodies.pop_front();
+            self.bodies_bytes -= bytes;
+        }
+    }
+
+    /// Claims the unclaimed entries below `below`, and perhaps a few more.
+    pub(crate) fn recall(&mut self, below: u64) -> Result<Range<u64>, Violation> {
+        loop {
+            let unclaimed = self.ring.unclaimed()?;
+            let first = self.ring.next_index() - unclaimed;
+            match self.ring.recall(below.saturating_sub(first))? {
+                Recalled::Calls(entries) => return Ok(entries),
+                // The worker claims one entry at a time, so this ends when there is none left.
+                Recalled::Contended => {}
+            }
+        }
+    }
+
+    /// The entry that the worker has claimed; none where it has not, or results have to be taken first.
+    pub(crate) fn claimed(&mut self) -> Result<Option<Claimed>, Violation> {
+        Ok(match self.ring.running()? {
+            Running::Call(claimed) => Some(claimed),
+            Running::Nothing | Running::Unsettled => None,
+        })
+    }
+
+    /// The entry that a dead worker had claimed. All results were taken.
+    pub(crate) fn after_death(&mut self) -> Result<Option<Claimed>, Violation> {
+        Ok(self.ring.after_death()?.begun)
+    }
+
+    /// The newest entry that has no result and was not recalled.
+    pub(crate) fn newest_open(&self) -> Option<u64> {
+        self.ring.open().last()
+    }
+
+    /// Whether no entry is without a result.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ring.is_empty() && self.marker.is_none()
+    }
+
+    /// Asks to be woken, unless that was asked for: when the worker runs dry, while results flow, and else
+    /// at the next result. Returns by when to look all the same; at once where there is something to take.
+    pub(crate) fn arm(&mut self, now: u64) -> Result<Option<u64>, Violation> {
+        let look_ns = self.fresh_ns + TICK_NS;
+        let (at, look) = if now < look_ns {
+            (WakeAt::Dry, Some(look_ns))
+        } else {
+            (WakeAt::NextResult, None)
+        };
+        if self.armed == Some(at) {
+            return Ok(look);
+        }
+        self.armed = None;
+        Ok(match self.ring.arm(at)? {
+            Armed::Sleep => {
+                self.armed = Some(at);
+                look
+            }
+            Armed::Ready => Some(0),
+        })
+    }
+
+    /// A wake message was read.
+    pub(crate) fn woken(&mut self) {
+        self.ring.disarm();
+        self.armed = None;
+    }
+}

@@ -1,0 +1,450 @@
+//! Workers with lanes: results are taken in ranges, entries are recalled, and the coordinator asks to
+//! be woken before it waits or returns to its caller.
+
+use super::Shell;
+use crate::connection::{Lane, Marker};
+use crate::event::What;
+use crate::failure::{Failed, TaskFailure};
+use crate::ids::{TaskId, WorkerId};
+use engine::Event;
+use lane::{Body, Violation};
+use runtime::now_ns;
+use std::ops::Range;
+use wire::{LANE_DONE, LaneFailure, ToWorker};
+
+/// How often a worker that is between two calls is looked at again.
+const LOOKS: usize = 16;
+
+/// What was taken out of a lane at once.
+#[derive(Default)]
+struct Taken {
+    entries: Range<u64>,
+    ran_ns: u64,
+}
+
+impl Taken {
+    fn add(&mut self, entry: u64, ran_ns: u32) {
+        if self.entries.is_empty() {
+            self.entries.start = entry;
+        }
+        self.entries.end = entry + 1;
+        self.ran_ns += u64::from(ran_ns);
+    }
+}
+
+impl Shell {
+    /// Takes the results out of all lanes that have any, and reports what the workers do.
+    pub(super) fn collect_all(&mut self) {
+        for at in (0..self.crew.listed.len()).rev() {
+            let id = self.crew.listed[at];
+            self.collect(id);
+            let lane = self.crew.lane(id);
+            if lane.as_ref().is_none_or(|lane| lane.is_empty()) {
+                if let Some(lane) = lane {
+                    lane.listed = false;
+                }
+                self.crew.listed.swap_remove(at);
+            }
+        }
+    }
+
+    /// Takes the results out of one lane, and reports what its worker does.
+    pub(super) fn collect(&mut self, id: WorkerId) {
+        self.collect_below(id, u64::MAX);
+    }
+
+    /// As [`collect`](Self::collect), of entries below `below`: of those behind, the engine hears only once
+    /// it knows what was recalled.
+    fn collect_below(&mut self, id: WorkerId, below: u64) {
+        let Some(worker) = self.crew.workers.get_mut(&id).filter(|it| it.ready) else {
+            return;
+        };
+        let (Some(key), Some(mut lane)) = (worker.key, worker.lane.take()) else {
+            return;
+        };
+        let mut taken = Taken::default();
+        let ended = self.take_results((id, key), &mut lane, below, &mut taken);
+        let seen = ended.and_then(|()| lane.claimed());
+        let seen = seen.map(|claimed| claimed.filter(|claimed| claimed.index < below));
+        if !taken.entries.is_empty() {
+            self.crew.full = false;
+            lane.fresh_ns = self.now();
+        }
+        lane.settle_bodies();
+        let room = lane.starved && lane.has_room();
+        lane.starved &= !room;
+        if let Some(worker) = self.crew.workers.get_mut(&id) {
+            worker.lane = Some(lane);
+        }
+        self.report_taken(key, taken);
+        match seen {
+            Ok(Some(claimed)) => self.report_claimed(id, key, claimed),
+            Ok(None) => {}
+            Err(violation) => self.lane_violated(id, violation),
+        }
+        if room {
+            let now = self.now();
+            self.engine.handle(now, Event::Room { worker: key });
+        }
+    }
+
+    fn take_results(
+        &mut self,
+        (id, key): (WorkerId, engine::WorkerId),
+        lane: &mut Lane,
+        below: u64,
+        taken: &mut Taken,
+    ) -> Result<(), Violation> {
+        loop {
+            let body_came = lane.body.is_some();
+            let Some(record) = lane.next(below)? else {
+                break;
+            };
+            let (entry, ran_ns) = (record.index, record.ran_ns);
+            match record.body {
+                Body::Inline { .. } if body_came => {
+                    return Err(Violation::Malformed {
+                        index: entry,
+                        what: "second result",
+                        word: 0,
+                    });
+                }
+                Body::Inline { value, .. } => {
+                    self.deliver(id, key, entry, record.status, value);
+                    taken.add(entry, ran_ns);
+                }
+                Body::Socket => {
+                    lane.marker = Some(Marker { entry, ran_ns });
+                    self.match_body(id, key, lane, taken);
+                }
+            }
+        }
+        lane.release();
+        if lane.take_wake() {
+            self.wake(id);
+        }
+        Ok(())
+    }
+
+    /// Delivers a result whose marker and body have both come.
+    fn match_body(
+        &mut self,
+        id: WorkerId,
+        key: engine::WorkerId,
+        lane: &mut Lane,
+        taken: &mut Taken,
+    ) {
+        let Some(marker) = lane.marker else {
+            return;
+        };
+        let Some(body) = lane.body.take() else {
+            return;
+        };
+        lane.marker = None;
+        let worker = self.crew.workers.get_mut(&id);
+        let output = worker.map_or(Vec::new(), |worker| std::mem::take(&mut worker.output));
+        match body {
+            Ok(()) => self.deliver(id, key, marker.entry, LANE_DONE, &output),
+            Err(failed) => self.resolve(key, marker.entry, Err(TaskFailure::Failed(failed))),
+        }
+        self.tell_answered(id, key, marker.entry);
+        taken.add(marker.entry, marker.ran_ns);
+    }
+
+    /// The entry of a lane whose result is due.
+    pub(super) fn due_in_lane(&mut self, id: WorkerId) -> Option<u64> {
+        for _ in 0..LOOKS {
+            let lane = self.crew.lane(id)?;
+            if let Some(marker) = lane.marker {
+                return Some(marker.entry);
+            }
+            match lane.claimed() {
+                Ok(Some(claimed)) => return Some(claimed.index),
+                // Results before it have to be taken first.
+                Ok(None) => self.collect(id),
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    /// The body of a result has come over the socket.
+    pub(super) fn body_came(
+        &mut self,
+        id: WorkerId,
+        number: TaskId,
+        body: Result<&[u8], Box<Failed>>,
+    ) -> Result<(), String> {
+        self.make_way(id)?;
+        let Some((key, entry)) = self.due(id) else {
+            return Err(format!("an answer to task {number}, when none was due"));
+        };
+        let task = self.engine.task_at(key, entry);
+        let due = task
+            .and_then(|task| self.jobs.get(task))
+            .map(|job| job.number);
+        if let Some(due) = due.filter(|&due| due != number) {
+            return Err(format!("an answer to task {number}, when {due} was due"));
+        }
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return Ok(());
+        };
+        let (Some(key), Some(mut lane)) = (worker.key, worker.lane.take()) else {
+            return Ok(());
+        };
+        worker.seen = 0;
+        lane.body = Some(match body {
+            Ok(output) => {
+                worker.output.extend_from_slice(output);
+                Ok(())
+            }
+            Err(failed) => {
+                worker.output.clear();
+                Err(failed)
+            }
+        });
+        let mut taken = Taken::default();
+        self.match_body(id, key, &mut lane, &mut taken);
+        if let Some(worker) = self.crew.workers.get_mut(&id) {
+            worker.lane = Some(lane);
+        }
+        if !taken.entries.is_empty() {
+            self.report_taken(key, taken);
+            // Those behind it waited.
+            self.collect(id);
+        }
+        Ok(())
+    }
+
+    /// Takes a result whose body is here already, so that there is a place for the next body.
+    pub(super) fn make_way(&mut self, id: WorkerId) -> Result<(), String> {
+        let occupied = |shell: &mut Shell| {
+            let lane = shell.crew.lane(id);
+            lane.is_some_and(|lane| lane.body.is_some())
+        };
+        if occupied(self) {
+            self.collect(id);
+            if occupied(self) {
+                return Err("two outputs for one call".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(
+        &mut self,
+        id: WorkerId,
+        key: engine::WorkerId,
+        entry: u64,
+        status: u8,
+        value: &[u8],
+    ) {
+        self.tell_answered(id, key, entry);
+        let result = match status {
+            LANE_DONE => Ok(value),
+            _ => Err(self.failure(id, value)),
+        };
+        self.resolve(key, entry, result);
+    }
+
+    fn failure(&self, id: WorkerId, value: &[u8]) -> TaskFailure {
+        let worker = self.crew.workers.get(&id);
+        let worker = worker.map_or(String::new(), |worker| worker.name.clone());
+        match wire::decode::<LaneFailure<'_>>(value) {
+            Ok(failure) => TaskFailure::Failed(Box::new(Failed {
+                worker,
+                kind: failure.kind,
+                message: failure.message.to_owned(),
+                location: failure.location.to_owned(),
+                backtrace: failure.backtrace.to_owned(),
+            })),
+            Err(error) => TaskFailure::Undecodable(error.to_string()),
+        }
+    }
+
+    /// Tells a watcher of an answer.
+    fn tell_answered(&mut self, id: WorkerId, key: engine::WorkerId, entry: u64) {
+        if !self.hooks.is_watched() {
+            return;
+        }
+        let task = self.engine.task_at(key, entry);
+        if let Some(job) = task.and_then(|task| self.jobs.get(task)) {
+            let task = job.number;
+            let memory = None;
+            self.tell(id, now_ns(), What::Computed { task, memory });
+            self.tell(id, now_ns(), What::Sent { task });
+        }
+    }
+
+    fn report_taken(&mut self, worker: engine::WorkerId, taken: Taken) {
+        let Taken { entries, ran_ns } = taken;
+        if entries.is_empty() {
+            return;
+        }
+        let now = self.now();
+        let event = Event::Finished {
+            worker,
+            entries,
+            ran_ns,
+            rss: 0,
+        };
+        self.engine.handle(now, event);
+    }
+
+    fn report_claimed(&mut self, id: WorkerId, worker: engine::WorkerId, claimed: lane::Claimed) {
+        let now = self.now();
+        let at_ns = claimed.began_ns.saturating_sub(self.health.paused_ns);
+        let Some(lane) = self.crew.lane(id) else {
+            return;
+        };
+        let entry = claimed.index;
+        let began = std::mem::replace(&mut lane.began, entry + 1) <= entry;
+        let returned =
+            claimed.returned && std::mem::replace(&mut lane.returned, entry + 1) <= entry;
+        if began {
+            let event = Event::Began {
+                worker,
+                entry,
+                at_ns,
+            };
+            self.engine.handle(now, event);
+        }
+        if returned {
+            self.engine.handle(now, Event::Done { worker, entry });
+        }
+    }
+
+    /// Deals what is queued to lanes, evenly, before the caller goes away: it runs meanwhile.
+    pub(super) fn fill_lanes(&mut self) {
+        while self.engine.queued() > 0 && !self.crew.full {
+            let workers = self.crew.laned.len();
+            let given = (0..workers).any(|_| {
+                self.crew.turn = (self.crew.turn + 1) % workers;
+                let id = self.crew.laned[self.crew.turn];
+                let key = self.crew.workers.get(&id).and_then(|worker| worker.key);
+                key.is_some_and(|key| self.feed_lane(id, key, true))
+            });
+            self.crew.full = !given;
+        }
+    }
+
+    /// Claims entries for the engine, then reports what the worker did meanwhile.
+    pub(super) fn recall(&mut self, key: engine::WorkerId, below: u64) {
+        let mut entries = 0..0;
+        if let Some(id) = self.find(key) {
+            let lane = self.crew.lane(id);
+            let recalled = lane.map_or(Ok(0..0), |lane| lane.recall(below));
+            match recalled {
+                Ok(recalled) => {
+                    entries = recalled;
+                    self.crew.full = false;
+                    self.collect_below(id, entries.start);
+                }
+                Err(violation) => self.lane_violated(id, violation),
+            }
+        }
+        let now = self.now();
+        let worker = key;
+        self.engine.handle(now, Event::Recalled { worker, entries });
+    }
+
+    /// Nobody knows what the worker has begun: everything counts as begun.
+    fn lane_violated(&mut self, id: WorkerId, violation: Violation) {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        // Nothing in it is believed any more.
+        let lane = worker.lane.take();
+        let newest = lane.and_then(|lane| lane.newest_open());
+        if let (Some(worker), Some(entry)) = (worker.key, newest) {
+            let now = self.now();
+            let event = Event::Began {
+                worker,
+                entry,
+                at_ns: now,
+            };
+            self.engine.handle(now, event);
+        }
+        self.violated(id, violation.to_string());
+    }
+
+    /// Takes what a dead worker left in its lane.
+    pub(super) fn drain_lane(&mut self, id: WorkerId) {
+        self.collect(id);
+        let Some(key) = self.crew.workers.get(&id).and_then(|worker| worker.key) else {
+            return;
+        };
+        let Some(lane) = self.crew.lane(id) else {
+            return;
+        };
+        if let Some(Marker { entry, .. }) = lane.marker {
+            // Its body was not read to the end: it is too long.
+            let now = self.now();
+            let began = Event::Began {
+                worker: key,
+                entry,
+                at_ns: now,
+            };
+            self.engine.handle(now, began);
+            return;
+        }
+        match lane.after_death() {
+            Ok(Some(claimed)) => self.report_claimed(id, key, claimed),
+            Ok(None) => {}
+            Err(violation) => self.lane_violated(id, violation),
+        }
+    }
+
+    /// Sends a wake message.
+    pub(super) fn wake(&mut self, id: WorkerId) {
+        if let Some(worker) = self.crew.workers.get_mut(&id) {
+            let _ = worker.connection.outbox.push(&ToWorker::Wake);
+        }
+        self.pump(id);
+    }
+
+    /// A worker that sleeps was asked to wake us, and has.
+    pub(super) fn woken_by(&mut self, id: WorkerId) -> Result<(), String> {
+        let Some(lane) = self.crew.lane(id) else {
+            return Err("a wake message without a lane".to_owned());
+        };
+        lane.woken();
+        Ok(())
+    }
+
+    /// Asks the workers of all lanes in use to wake us. Gives by when to look all the same, by the
+    /// engine's clock: at once where there is something to take.
+    pub(super) fn ask_for_wakes(&mut self) -> Option<u64> {
+        let now = self.now();
+        let mut earliest = None;
+        for at in (0..self.crew.listed.len()).rev() {
+            let id = self.crew.listed[at];
+            let Some(lane) = self.crew.lane(id) else {
+                continue;
+            };
+            match lane.arm(now) {
+                Ok(None) => {}
+                Ok(Some(look)) => earliest = Some(look.min(earliest.unwrap_or(u64::MAX))),
+                Err(violation) => self.lane_violated(id, violation),
+            }
+        }
+        earliest
+    }
+}
+
+impl super::Crew {
+    /// The lane of a worker that uses one.
+    pub(super) fn lane(&mut self, id: WorkerId) -> Option<&mut Lane> {
+        let worker = self.workers.get_mut(&id).filter(|worker| worker.ready)?;
+        worker.lane.as_deref_mut()
+    }
+
+    /// Results are looked for in this worker's lane from now on.
+    pub(super) fn list(&mut self, id: WorkerId) {
+        if let Some(lane) = self.lane(id)
+            && !std::mem::replace(&mut lane.listed, true)
+        {
+            self.listed.push(id);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The loop of a worker whose calls come in a lane: claim, run, publish, sleep. Over the socket come
+//! regions, what does not fit in the lane, and wake messages.
+
+mod frames;
+
+use super::stream::StreamedInput;
+use super::{Answers, ServeError, run_in_reach, unexpected};
+use crate::channel::Channel;
+use crate::{Regions, attempt, logging, now_ns, panic};
+use frames::Frames;
+use lane::{Body, Completion, Layout, Outcome, Reason, Rest, WorkerLane};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use shmem::Words;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use task::{Failure, Input, Registry, Runner};
+use wire::{Call, CallInput, LANE_DONE, LANE_FAILED, LaneEntry, LaneFailure, NO_TASK, ToWorker};
+
+/// How often a worker that is never out of calls looks at its socket.
+const LOOK_NS: u64 = 1_000_000;
+/// The first sleep after work ends after this time, in milliseconds: the coordinator may leave out wake
+/// messages that follow each other closely.
+const NAP_MS: u16 = 1;
+
+/// Maps the lane behind a descriptor.
+pub(super) fn open(descriptor: &OwnedFd, code: u32) -> Result<WorkerLane<Words>, ServeError> {
+    let layout = Layout::from_code(code)?;
+    let words = Words::open(descriptor, layout.words())?;
+    // What a task forks has no part in it.
+    words.keep_from_children()?;
+    Ok(WorkerLane::new(words, layout)?)
+}
+
+/// Serves calls until the coordinator says to shut down, or closes the socket.
+pub(super) fn serve(
+    lane: WorkerLane<Words>,
+    channel: Channel,
+    answers: Answers,
+    registry: &Registry,
+    regions: Regions,
+) -> Result<(), ServeError> {
+    let now_ns = now_ns();
+    let mut server = Server {
+        lane,
+        channel,
+        runners: registry.runners(),
+        registry,
+        frames: Frames::new(answers, regions),
+        now_ns,
+        looked_ns: now_ns,
+        rested: false,
+    };
+    while !server.frames.ended {
+        if server.now_ns - server.looked_ns > LOOK_NS {
+            server.look()?;
+        }
+        if server.run_next()? {
+            continue;
+        }
+        // Calls that came by the socket and are not in the lane were recalled.
+        server.skip_bodies()?;
+        if server.frames.leaving {
+            return Ok(server.frames.answers.flush()?);
+        }
+        server.rest(Reason::Calls)?;
+        server.now_ns = crate::now_ns();
+    }
+    Ok(())
+}
+
+struct Server<'a> {
+    lane: WorkerLane<Words>,
+    channel: Channel,
+    /// By the number of the task.
+    runners: Vec<Runner>,
+    registry: &'a Registry,
+    frames: Frames,
+    /// The end of a call is the beginning of the next: one look at the clock for each.
+    now_ns: u64,
+    /// When the socket was last looked at.
+    looked_ns: u64,
+    /// The last sleep ended without anything to do.
+    rested: bool,
+}
+
+impl Server<'_> {
+    /// Claims and runs the next call. `false` where there is none.
+    fn run_next(&mut self) -> Result<bool, ServeError> {
+        let now_ns = self.now_ns;
+        let Some(index) = self.lane.claim(|| now_ns)? else {
+            return Ok(false);
+        };
+        self.rested = false;
+        let call = self.lane.call()?;
+        let Body::Inline { value, .. } = call.body else {
+            self.run_by_socket(index)?;
+            return Ok(true);
+        };
+        if call.task == NO_TASK {
+            self.finish(0, Ok(Vec::new()))?;
+            return Ok(true);
+        }
+        let number = call.task as usize;
+        let Some(&runner) = self.runners.get(number) else {
+            return Err(ServeError::Unexpected {
+                found: format!("task {number} of {}", self.runners.len()),
+                expected: "a task of this worker",
+            });
+        };
+        let mut entry: LaneEntry<'_> = wire::decode(value)?;
+        let copy;
+        if entry.attached > self.frames.attached {
+            copy = value.to_vec();
+            entry = wire::decode(&copy)?;
+            let attached = entry.attached;
+            while self.frames.attached < attached && !self.frames.ended {
+                self.frames.wait(&mut self.channel)?;
+            }
+        }
+        if entry.input == CallInput::Stream {
+            return Err(unexpected(&ToWorker::ChunkEnd, "an input that is in reach"));
+        }
+        attempt::set(entry.attempt);
+        logging::running(Some(entry.id));
+        let id = entry.id;
+        let buffer = self.frames.answers.buffer();
+        let ran = run_in_reach(&self.frames.regions, &entry.input, |input| {
+            runner(entry.args, input, buffer)
+        });
+        self.finish(id, ran)?;
+        Ok(true)
+    }
+
+    /// Runs the claimed call, whose body comes over the socket.
+    fn run_by_socket(&mut self, index: u64) -> Result<(), ServeError> {
+        let Some(frame) = self.frames.body(&mut self.channel, index)? else {
+            return Ok(());
+        };
+        let ToWorker::LaneCall { call, .. } = wire::decode(&frame)? else {
+            unreachable!("only calls are kept");
+        };
+        let Call { id, task, args, .. } = call;
+        attempt::set(call.attempt);
+        logging::running(Some(id));
+        let buffer = self.frames.answers.buffer();
+        let ran = if call.input == CallInput::Stream {
+            let mut stream =
+                StreamedInput::new(&mut self.channel, self.frames.answers.outbox(), id);
+            let input = Input::from_stream(&mut stream);
+            let ran = panic::catch(|| self.registry.run(task, args, input, buffer));
+            // The function has returned, and the rest of its input may take long.
+            self.lane.returned();
+            stream.finish()?;
+            ran
+        } else {
+            run_in_reach(&self.frames.regions, &call.input, |input| {
+                self.registry.run(task, args, input, buffer)
+            })
+        };
+        self.finish(id, ran)
+    }
+
+    /// Publishes the result of the claimed call.
+    fn finish(&mut self, id: u64, ran: Result<Vec<u8>, Failure>) -> Result<(), ServeError> {
+        self.lane.returned();
+        logging::running(None);
+        let began_ns = std::mem::replace(&mut self.now_ns, now_ns());
+        let ran_ns = u32::try_from(self.now_ns.saturating_sub(began_ns)).unwrap_or(u32::MAX);
+        let (status, failed);
+        let value = match &ran {
+            Ok(output) => {
+                status = LANE_DONE;
+                &output[..]
+            }
+            Err(failure) => {
+                status = LANE_FAILED;
+                failed = encode_failure(failure);
+                &failed[..]
+            }
+        };
+        let mut outcome = Outcome {
+            status,
+            ran_ns,
+            body: Body::Inline { arrays: &[], value },
+        };
+        loop {
+            match self.lane.complete(&outcome)? {
+                Completion::Published { wake } => {
+                    if wake {
+                        self.frames.wake()?;
+                    }
+                    break;
+                }
+                Completion::NoRoom => {
+                    self.rest(Reason::Room)?;
+                    if self.frames.ended {
+                        return Ok(());
+                    }
+                    self.now_ns = now_ns();
+                }
+                Completion::TooLong => {
+                    // Sent before the record is published: what is published is a result.
+                    self.frames.answers.send(id, began_ns, self.now_ns, &ran)?;
+                    // That may have taken long, and is no part of the next call.
+                    self.now_ns = now_ns();
+                    outcome.body = Body::Socket;
+                }
+            }
+        }
+        if let Ok(output) = ran {
+            self.frames.answers.take_back(output);
+        }
+        Ok(())
+    }
+
+    /// Takes what has come over the socket, without waiting.
+    fn look(&mut self) -> Result<(), ServeError> {
+        self.looked_ns = self.now_ns;
+        self.frames.receive(&mut self.channel)
+    }
+
+    /// Sleeps until there are calls, or room for the result, or something comes over the socket.
+    fn rest(&mut self, reason: Reason) -> Result<(), ServeError> {
+        let Rest::Sleep { wake } = self.lane.rest(reason)? else {
+            return Ok(());
+        };
+        if wake {
+            self.frames.wake()?;
+        }
+        let timeout = if self.rested {
+            PollTimeout::NONE
+        } else {
+            PollTimeout::from(NAP_MS)
+        };
+        let readable = wait_readable(&self.channel, timeout)?;
+        self.lane.woken();
+        // After a nap that ended by itself it sleeps until it is woken.
+        self.rested = !readable;
+        if readable {
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// Forgets calls that came by the socket and were recalled.
+    fn skip_bodies(&mut self) -> Result<(), ServeError> {
+        self.frames.skip(&mut self.channel, u64::MAX)
+    }
+}
+
+/// Whether the socket has something, once it has or `timeout` is over.
+fn wait_readable(channel: &Channel, timeout: PollTimeout) -> io::Result<bool> {
+    let mut fds = [PollFd::new(channel.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut fds, timeout) {
+        Ok(ready) => Ok(ready > 0),
+        // Looked at once more than needed.
+        Err(Errno::EINTR) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn encode_failure(failure: &Failure) -> Vec<u8> {
+    let failure = LaneFailure {
+        kind: failure.kind,
+        message: &failure.message,
+        location: &failure.location,
+        backtrace: &failure.backtrace,
+    };
+    wire::to_bytes(&failure)
+}
