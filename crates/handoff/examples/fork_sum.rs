@@ -1,7 +1,7 @@
 //! What forking costs: one sum over memory of this process by `fork_map`, by scoped threads, and an empty
 //! `fork_map`, in turns. `cargo xtask peers` runs this program and reads the line that it prints.
 //!
-//! `cargo run --release -p handoff --example fork_sum -- BYTES WORKERS ROUNDS`
+//! `cargo run --release -p handoff --example fork_sum -- BYTES WORKERS ROUNDS [huge]`
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -12,12 +12,18 @@ const PART: usize = 1 << 19;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let mut number = || -> Result<usize, Box<dyn std::error::Error>> {
-        let text = args.next().ok_or("usage: fork_sum BYTES WORKERS ROUNDS")?;
+        let text = args
+            .next()
+            .ok_or("usage: fork_sum BYTES WORKERS ROUNDS [huge]")?;
         Ok(text.parse()?)
     };
     let (bytes, workers, rounds) = (number()?, number()?, number()?);
     // Allocated and written once: every round finds the same memory.
-    let numbers: Vec<f64> = (0..bytes / 8).map(|n| (n % 1009) as f64).collect();
+    let mut numbers: Vec<f64> = Vec::with_capacity(bytes / 8);
+    if args.next().as_deref() == Some("huge") {
+        advise_huge_pages(numbers.spare_capacity_mut())?;
+    }
+    numbers.extend((0..bytes / 8).map(|n| (n % 1009) as f64));
     let parts: Vec<&[f64]> = numbers.chunks(PART).collect();
     let expected: f64 = parts.iter().map(|part| sum(part)).sum();
     let nothing = vec![(); workers];
@@ -58,6 +64,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         lines.join(",")
     );
     Ok(())
+}
+
+/// Asks for huge pages where memory is not written yet.
+fn advise_huge_pages<T>(memory: &mut [T]) -> std::io::Result<()> {
+    let page = 4096;
+    let start = memory.as_mut_ptr().cast::<u8>();
+    let start = start.map_addr(|address| address.next_multiple_of(page));
+    let end = memory.as_ptr_range().end.addr() / page * page;
+    let len = end.saturating_sub(start.addr());
+    // SAFETY: whole pages within memory of ours; advice changes nothing of what is in them.
+    match unsafe { libc::madvise(start.cast(), len, libc::MADV_HUGEPAGE) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
 }
 
 fn sum(part: &[f64]) -> f64 {

@@ -30,8 +30,8 @@ pub struct Peers {
     /// One of our tiny tasks alone, for each start method.
     pub alone: Vec<AloneRow>,
     /// A sum by `fork_map` beside threads; left out in files of versions that did not measure it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forked: Option<ForkedRow>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forked: Vec<ForkedRow>,
     /// Peers that did not run.
     pub skipped: Vec<SkippedPeer>,
 }
@@ -41,6 +41,8 @@ pub struct Peers {
 pub struct ForkedRow {
     /// Bytes that are summed.
     pub bytes: u64,
+    /// Whether the memory was advised to be in huge pages.
+    pub huge_pages: bool,
     /// Threads, and processes.
     pub workers: u32,
     /// Seconds of scoped threads; null where there is no valid round.

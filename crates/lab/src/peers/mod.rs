@@ -135,7 +135,7 @@ fn measure(
         tiny_workers: args.workers.unwrap_or(TINY_WORKERS),
         rates: Vec::new(),
         alone: Vec::new(),
-        forked: None,
+        forked: Vec::new(),
         skipped: Vec::new(),
     };
     let mut stopped = all(&mut peers, sums, tiny, &job, &results, interrupt)?;
@@ -241,9 +241,11 @@ fn beside_threads(
         peers.skipped.push(skipped(forked::NAME, reason));
         return None;
     }
-    match forked::row(job.cores, job, interrupt) {
-        Ok(row) => peers.forked = Some(row),
-        Err(interrupted) => return Some(interrupted),
+    for huge_pages in [false, true] {
+        match forked::row(job.cores, huge_pages, job, interrupt) {
+            Ok(row) => peers.forked.push(row),
+            Err(interrupted) => return Some(interrupted),
+        }
     }
     None
 }

@@ -1,6 +1,6 @@
 //! The peers as tables.
 
-use report::{PeerRow, Peers, Spread, format_count};
+use report::{ForkedRow, PeerRow, Peers, Spread, format_count};
 
 use harness::grid::{Grid, seconds_spread, three_digits, times};
 
@@ -135,7 +135,7 @@ fn forked(peers: &Peers) -> Grid {
         let void = row.void.as_deref();
         let seconds = |spread| figure(spread, void, |spread| seconds_spread(&spread));
         grid.rows.push(vec![
-            format!("{} MB", row.bytes / 1_000_000),
+            format!("{} MB, {} pages", row.bytes / 1_000_000, pages(row)),
             row.workers.to_string(),
             seconds(row.threads),
             seconds(row.empty),
@@ -144,6 +144,10 @@ fn forked(peers: &Peers) -> Grid {
         ]);
     }
     grid
+}
+
+fn pages(row: &ForkedRow) -> &'static str {
+    if row.huge_pages { "huge" } else { "small" }
 }
 
 /// A figure, or why there is none.
@@ -175,7 +179,7 @@ fn troubles(peers: &Peers) -> String {
         (name, &row.void)
     });
     let forked = peers.forked.iter();
-    let forked = forked.map(|row| ("fork_map beside threads".to_owned(), &row.void));
+    let forked = forked.map(|row| (format!("fork_map, {} pages", pages(row)), &row.void));
     let voids = sums
         .chain(rates)
         .chain(alone)
