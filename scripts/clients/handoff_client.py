@@ -121,6 +121,8 @@ class Worker:
         self._next_region = 1
         self.events = []
         self.logs = []
+        self.progress = []
+        self.notes = []
         try:
             self.pid = self._connection.greet()
             self.tasks = self._set_up(name, events, board, initializer, sandbox)
@@ -133,6 +135,8 @@ class Worker:
         setup = text(name) + boolean(events) + byte(0) + option(index, varint)
         setup += option(initializer, lambda run: text(run[0]) + data(run[1])) + boolean(sandbox)
         # No lane: calls come over the socket, one after another.
+        setup += option(None, varint)
+        # No bounds: the worker has the limits of its process.
         setup += option(None, varint)
         self._connection.send(SETUP + setup, () if board is None else (descriptor,))
         tag, body = self._hear()
@@ -254,7 +258,13 @@ class Worker:
                 level, target, message = body.byte(), body.text(), body.text()
                 self.logs.append((level, target, message, body.option(body.varint), body.varint()))
                 body.end()
-            elif tag > 8:
+            elif tag == 9:
+                self.progress.append((body.varint(), body.varint(), body.varint()))
+                body.end()
+            elif tag == 10:
+                self.notes.append((body.varint(), body.data()))
+                body.end()
+            elif tag > 10:
                 raise Malformed(f"there is no message {tag}")
             else:
                 return tag, body

@@ -7,6 +7,7 @@ use crate::shared::{Engine, Shared, read};
 use crate::shutdown::Shutdown;
 use crate::slot::Slot;
 use crate::threads::Threads;
+use crate::workers::Workers;
 use crate::{Call, Error, ErrorKind};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -118,6 +119,42 @@ impl Background {
         R: DeserializeOwned + Send + 'static,
     {
         self.submit_async(call).await?.cancel_on_drop().await
+    }
+
+    /// Changes how many workers the pool has. Those that are too many leave once they have no task; where
+    /// there is too little of the machine for more, there are as many as before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for threads.
+    ///
+    /// # Panics
+    /// Where the numbers are out of range.
+    pub fn resize(&self, workers: impl Into<Workers>) -> Result<(), Error> {
+        self.shared.resize(workers.into().checked())
+    }
+
+    /// Submits a task once for every worker that takes tasks now, as
+    /// [`Pool::broadcast`](crate::Pool::broadcast). The queue bound does not count here.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn broadcast<R>(&self, call: Call<R>) -> Result<Vec<Pending<R>>, Error>
+    where
+        R: DeserializeOwned + Send + 'static,
+    {
+        let task = call.task();
+        let copies = call.into_copies()?;
+        let (put, slots) = std::sync::mpsc::channel();
+        let ids = self.shared.broadcast(move || {
+            let slot: Arc<Slot<R>> = Slot::new(task, None);
+            let _ = put.send(Arc::clone(&slot));
+            (copies.one(), slot)
+        })?;
+        let pool = || Arc::downgrade(&self.shared);
+        let pending = ids.into_iter().zip(slots);
+        Ok(pending
+            .map(|(id, slot)| Pending::new(id, slot, pool()))
+            .collect())
     }
 
     /// What the pool has done and is doing.

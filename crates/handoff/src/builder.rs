@@ -1,5 +1,6 @@
 //! How a pool is to be.
 
+mod bounds;
 mod program;
 
 use crate::background::Background;
@@ -9,6 +10,7 @@ use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::shutdown::no_limits;
 use crate::threads::Threads;
+use crate::workers::Workers;
 use crate::{Call, Error, ErrorKind};
 use log::LevelFilter;
 use pool::RawCall;
@@ -16,9 +18,6 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// The most workers that a pool has.
-pub const MAX_WORKERS: usize = pool::MAX_WORKERS;
 
 /// How workers are started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,7 +60,8 @@ pub struct Builder {
     program: Option<PathBuf>,
     /// What is changed in the program, in this order.
     changes: Vec<program::Change>,
-    workers: usize,
+    workers: Workers,
+    bounds: pool::Bounds,
     queue_bound: usize,
     timeout: Option<Duration>,
     initializer: Option<Result<RawCall, Error>>,
@@ -82,7 +82,10 @@ impl Builder {
             method: StartMethod::default(),
             program: None,
             changes: Vec::new(),
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: std::thread::available_parallelism()
+                .map_or(1, usize::from)
+                .into(),
+            bounds: pool::Bounds::default(),
             queue_bound: usize::MAX,
             timeout: None,
             initializer: None,
@@ -100,18 +103,42 @@ impl Builder {
         self
     }
 
-    /// How many workers, 1 to [`MAX_WORKERS`]; by default one for each processor that this process
-    /// may use.
+    /// How many workers, 1 to [`MAX_WORKERS`](crate::MAX_WORKERS); by default one for each processor that
+    /// this process may use. With a range, such as `1..=8`, the pool starts with the smallest number (0 is
+    /// allowed), starts more while tasks wait, and lets them go after an
+    /// [`idle_timeout`](Self::idle_timeout). Threads ([`StartMethod::InProcess`]) are always as many as the
+    /// largest number.
     ///
     /// # Panics
-    /// Where `workers` is out of that range.
-    pub fn workers(mut self, workers: usize) -> Builder {
-        assert!(
-            (1..=MAX_WORKERS).contains(&workers),
-            "{workers} workers: 1 to {MAX_WORKERS}"
-        );
-        self.workers = workers;
+    /// Where the numbers are out of that range.
+    pub fn workers(mut self, workers: impl Into<Workers>) -> Builder {
+        self.workers = workers.into().checked();
         self
+    }
+
+    /// How many ready workers are kept beside those that take tasks. One of them takes the place of a
+    /// worker that ends at once, so that no task waits for a start or an initializer. None by default.
+    pub fn spare(self, workers: usize) -> Builder {
+        self.set(move |pool| pool.spare(workers))
+    }
+
+    /// How long a worker above the smallest number may be idle before it is asked to exit. By default they
+    /// stay.
+    pub fn idle_timeout(self, timeout: Duration) -> Builder {
+        self.set(move |pool| pool.idle_timeout(timeout))
+    }
+
+    /// How long a running task has to end after it was cancelled or its time is over, before its worker is
+    /// ended. It sees that by [`cancelled`](crate::cancelled), and one that heeds it leaves its worker
+    /// warm. 50 ms by default; with 0 the worker is ended at once.
+    pub fn cancel_grace(self, grace: Duration) -> Builder {
+        self.set(move |pool| pool.cancel_grace(grace))
+    }
+
+    /// Whether [`start`](Self::start) waits until the workers are ready, and fails where none can be
+    /// started; the default. Without, the first tasks do.
+    pub fn wait_until_ready(self, wait: bool) -> Builder {
+        self.set(move |pool| pool.wait_until_ready(wait))
     }
 
     /// How long a task may run before its worker is ended and the task fails with
@@ -229,7 +256,7 @@ impl Builder {
             let builder = self.processes()?.queue_bound(bound);
             Engine::Processes(Box::new(builder.start()?))
         };
-        Ok(Pool::over(engine, workers, bound))
+        Ok(Pool::over(engine, workers.max, bound))
     }
 
     /// As [`start`](Self::start), on a thread of its own. Not for [`StartMethod::Fork`].
@@ -267,14 +294,15 @@ impl Builder {
             ));
         }
         let initializer = self.initializer.transpose()?;
-        Threads::start(self.workers, crate::program::tasks(), initializer)
+        Threads::start(self.workers.max, crate::program::tasks(), initializer)
     }
 
     fn processes(mut self) -> Result<pool::Builder, Error> {
         crate::program::check_not_unserved_worker()?;
         let mut builder = pool::Pool::builder(self.pool_method()?)
             .tasks(crate::program::tasks())
-            .workers(self.workers)
+            .workers_between(self.workers.min, self.workers.max)
+            .bounds(self.bounds)
             .sandbox(self.sandbox)
             .log_level(self.log_level as u8)
             .echo_stderr(self.stderr);

@@ -1,6 +1,7 @@
 //! A call of a task: which, with what arguments, on what terms.
 
 use crate::__private::{Failure, Input, TaskDef};
+use crate::wishes::{Again, Priority, Wishes};
 use crate::{Error, ErrorKind, encoding};
 use pool::RawCall;
 use serde::Serialize;
@@ -40,6 +41,7 @@ pub struct Call<R> {
     args: Result<Vec<u8>, Error>,
     timeout: Option<Duration>,
     retries: Option<u32>,
+    wishes: Option<Box<Wishes>>,
     output: PhantomData<fn() -> R>,
 }
 
@@ -58,6 +60,7 @@ impl<R> Call<R> {
             args,
             timeout: None,
             retries: None,
+            wishes: None,
             output: PhantomData,
         }
     }
@@ -76,28 +79,126 @@ impl<R> Call<R> {
         self
     }
 
+    /// Which of the waiting tasks are taken first. Ignored with
+    /// [`StartMethod::InProcess`](crate::StartMethod::InProcess).
+    pub fn priority(mut self, priority: Priority) -> Call<R> {
+        self.wishes().priority = priority;
+        self
+    }
+
+    /// By when, from when it is submitted on, the task has to have its result: the time in the queue
+    /// counts. It fails with [`ErrorKind::TimedOut`] then, and what runs is ended as by
+    /// [`timeout`](Self::timeout).
+    pub fn deadline(mut self, deadline: Duration) -> Call<R> {
+        self.wishes().deadline = Some(deadline);
+        self
+    }
+
+    /// Runs the task again, up to `times`, after a failure for which `retry` holds: an error of its own, a
+    /// panic, or a [`timeout`](Self::timeout). Before that it waits for `pause`, which doubles each time.
+    /// (What follows the death of a worker is [`retries`](Self::retries).)
+    ///
+    /// ```
+    /// use handoff::{ErrorKind, Pool, StartMethod, task};
+    /// use std::time::Duration;
+    ///
+    /// #[task]
+    /// fn fetch(path: String) -> std::io::Result<String> {
+    ///     std::fs::read_to_string(path)
+    /// }
+    ///
+    /// let mut pool = Pool::builder().start_method(StartMethod::InProcess).start()?;
+    /// let call = fetch("/no/such/file".to_owned());
+    /// let call = call.retry_if(2, Duration::from_millis(1), |error| {
+    ///     error.kind() == ErrorKind::Failed
+    /// });
+    /// assert!(pool.run(call).is_err()); // After three runs.
+    /// # Ok::<(), handoff::Error>(())
+    /// ```
+    pub fn retry_if(
+        mut self,
+        times: u32,
+        pause: Duration,
+        retry: impl Fn(&Error) -> bool + Send + Sync + 'static,
+    ) -> Call<R> {
+        self.wishes().again = Some(Again {
+            times,
+            pause,
+            after: Box::new(retry),
+        });
+        self
+    }
+
+    fn wishes(&mut self) -> &mut Wishes {
+        self.wishes.get_or_insert_default()
+    }
+
     /// The task's name: its module's path and its function's name.
     pub fn task(&self) -> &'static str {
         self.task.name
     }
 
-    /// Whether the task has a time limit of its own.
+    /// Whether the task has a time limit or a deadline of its own.
     pub(crate) fn has_timeout(&self) -> bool {
-        self.timeout.is_some_and(|timeout| timeout < Duration::MAX)
+        let deadline = self.wishes.as_ref().and_then(|wishes| wishes.deadline);
+        deadline.is_some() || self.timeout.is_some_and(|timeout| timeout < Duration::MAX)
+    }
+
+    /// For several workers, each of which runs it once.
+    pub(crate) fn into_copies(self) -> Result<Copies, Error> {
+        Ok(Copies {
+            task: self.task.name,
+            args: self.args?,
+            timeout: self.timeout,
+            deadline: self.wishes.and_then(|wishes| wishes.deadline),
+        })
     }
 
     pub(crate) fn into_raw(self) -> Result<RawCall, Error> {
-        let (args, input) = match self.args? {
-            long if long.len() > MAX_INLINE_ARGS => (Vec::new(), long.into()),
-            args => (args, pool::Input::None),
-        };
+        let (args, input) = parted(self.args?);
         Ok(RawCall {
             task: self.task.name,
             args,
             input,
             timeout: self.timeout,
             retries: self.retries,
+            more: self.wishes.map(|wishes| Box::new(wishes.into_pool())),
         })
+    }
+}
+
+/// What calls for several workers are made of.
+pub(crate) struct Copies {
+    task: &'static str,
+    args: Vec<u8>,
+    timeout: Option<Duration>,
+    deadline: Option<Duration>,
+}
+
+impl Copies {
+    pub(crate) fn one(&self) -> RawCall {
+        let wishes = Wishes {
+            deadline: self.deadline,
+            ..Wishes::default()
+        };
+        let (args, input) = parted(self.args.clone());
+        RawCall {
+            task: self.task,
+            args,
+            input,
+            timeout: self.timeout,
+            retries: Some(0),
+            more: Some(Box::new(wishes.into_pool())),
+        }
+    }
+}
+
+/// Long arguments travel as input.
+fn parted(args: Vec<u8>) -> (Vec<u8>, pool::Input) {
+    if args.len() > MAX_INLINE_ARGS {
+        (Vec::new(), args.into())
+    } else {
+        (args, pool::Input::None)
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::Error;
 use crate::counters::Counters;
 use crate::shutdown::Shutdown;
-use crate::threads::Threads;
+use crate::threads::{Threads, fixed_threads};
+use crate::workers::Workers;
 use pool::{RawCall, Reply};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -66,6 +67,25 @@ impl Engine {
                     threads.withdraw(id);
                 }
             }
+        }
+    }
+
+    /// Changes how many workers there are.
+    pub(crate) fn resize(&mut self, workers: Workers) -> Result<(), Error> {
+        match self {
+            Engine::Processes(pool) => Ok(pool.resize(workers.min, workers.max)?),
+            Engine::Threads { .. } => Err(fixed_threads()),
+        }
+    }
+
+    /// Takes one call in for each worker.
+    pub(crate) fn broadcast(
+        &mut self,
+        make: impl FnMut() -> (RawCall, Arc<dyn Reply>),
+    ) -> Result<Vec<u64>, Error> {
+        match self {
+            Engine::Processes(pool) => Ok(pool.broadcast_raw(make)?),
+            Engine::Threads { .. } => Err(fixed_threads()),
         }
     }
 

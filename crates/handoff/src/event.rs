@@ -38,6 +38,24 @@ pub enum What<'a> {
         /// The task.
         task: u64,
     },
+    /// Its task says how far it is ([`progress`](crate::progress)).
+    #[non_exhaustive]
+    Progress {
+        /// The task.
+        task: u64,
+        /// Units that are done.
+        done: u64,
+        /// All units; 0 where that is not known.
+        total: u64,
+    },
+    /// Its task sent bytes ([`note`](crate::note)).
+    #[non_exhaustive]
+    Note {
+        /// The task.
+        task: u64,
+        /// What it sent.
+        bytes: &'a [u8],
+    },
     /// It printed a line on stderr.
     Stderr(&'a str),
     /// It logged a record ([`Builder::log_level`](crate::Builder::log_level)).
@@ -71,6 +89,8 @@ impl Event<'_> {
             pool::What::HandedOut { task } => What::Sent { task },
             pool::What::Sent { task } => What::Answered { task },
             pool::What::Retried { task } => What::Retried { task },
+            pool::What::Progress { task, done, total } => What::Progress { task, done, total },
+            pool::What::Note { task, bytes } => What::Note { task, bytes },
             pool::What::Stderr(line) => What::Stderr(line),
             pool::What::Log(record) => What::Log {
                 level: level(record.level),

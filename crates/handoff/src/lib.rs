@@ -252,11 +252,13 @@ mod shutdown;
 mod slot;
 pub mod testing;
 mod threads;
+mod wishes;
 mod worker;
+mod workers;
 
 pub use self::pool::{Handle, Pool};
 pub use background::{Background, Submit};
-pub use builder::{Builder, MAX_WORKERS, StartMethod};
+pub use builder::{Builder, StartMethod};
 pub use call::{Call, call};
 pub use counters::Counters;
 pub use error::{Death, Error, ErrorKind};
@@ -269,7 +271,9 @@ pub use program::{init, init_with, serve_at};
 pub use runtime::Forwarding;
 pub use shutdown::Shutdown;
 pub use task::{Input, Reduce, Registry, Task, TaskError};
-pub use worker::{Worker, worker};
+pub use wishes::Priority;
+pub use worker::{Worker, cancelled, note, progress, worker};
+pub use workers::{MAX_WORKERS, Workers};
 
 /// The README's examples are compiled with these.
 #[cfg(doctest)]

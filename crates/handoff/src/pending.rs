@@ -42,6 +42,12 @@ impl<R> Pending<R> {
         self.slot.is_done()
     }
 
+    /// How far the task last said that it is ([`progress`](crate::progress)): units that are done, and
+    /// all of them. `None` before it has said so, and once it has a result.
+    pub fn progress(&self) -> Option<(u64, u64)> {
+        self.slot.progress()
+    }
+
     /// The result, once, if there is one.
     pub fn try_take(&mut self) -> Option<Result<R, Error>> {
         self.slot.take()

@@ -6,6 +6,7 @@ use crate::counters::Counters;
 use crate::engine::Engine;
 use crate::shutdown::{Shutdown, no_limits};
 use crate::slot::Slot;
+use crate::workers::Workers;
 use crate::{Call, Error, ErrorKind};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -65,6 +66,12 @@ impl<R> Handle<R> {
     /// Whether there is a result. Does not drive the pool.
     pub fn is_done(&self) -> bool {
         self.slot.is_done()
+    }
+
+    /// How far the task last said that it is ([`progress`](crate::progress)): units that are done, and
+    /// all of them. `None` before it has said so, and once it has a result. Does not drive the pool.
+    pub fn progress(&self) -> Option<(u64, u64)> {
+        self.slot.progress()
     }
 
     /// The result, once, if there is one. Does not drive the pool.
@@ -198,6 +205,47 @@ impl Pool {
     /// Why the pool could not finish its tasks.
     pub fn shutdown(self, how: Shutdown) -> Result<(), Error> {
         self.engine.shutdown(how)
+    }
+
+    /// Changes how many workers the pool has. Those that are too many leave once they have no task.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Start`] where there are not enough descriptors or processes for more,
+    /// [`ErrorKind::Unsupported`] for threads.
+    ///
+    /// # Panics
+    /// Where the numbers are out of range.
+    pub fn resize(&mut self, workers: impl Into<Workers>) -> Result<(), Error> {
+        let workers = workers.into().checked();
+        self.engine.resize(workers)?;
+        self.workers = workers.max;
+        Ok(())
+    }
+
+    /// Runs a task once on every worker that takes tasks now, and waits for the results. A worker that
+    /// ends before it runs the task gives an error of kind [`ErrorKind::Died`]. Workers that are started
+    /// later do not run it: that is what an [initializer](crate::Builder::initializer) is for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Arguments`] where the arguments cannot be sent, [`ErrorKind::Unsupported`] for threads,
+    /// or why the pool cannot go on.
+    pub fn broadcast<R>(&mut self, call: Call<R>) -> Result<Vec<Result<R, Error>>, Error>
+    where
+        R: DeserializeOwned + Send + 'static,
+    {
+        self.check(&call)?;
+        let task = call.task();
+        let copies = call.into_copies()?;
+        let mut slots = Vec::new();
+        let ids = self.engine.broadcast(|| {
+            let slot = Slot::new(task, None);
+            slots.push(Arc::clone(&slot));
+            (copies.one(), slot)
+        })?;
+        let pool = self.number;
+        let handles = ids.into_iter().zip(slots);
+        let handles = handles.map(|(id, slot)| Handle { pool, id, slot });
+        Ok(handles.map(|handle| self.wait(handle)).collect())
     }
 
     pub(crate) fn queue_bound(&self) -> usize {

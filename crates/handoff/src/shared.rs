@@ -2,7 +2,8 @@
 
 use crate::gate::Gate;
 use crate::shutdown::no_limits;
-use crate::threads::Threads;
+use crate::threads::{Threads, fixed_threads};
+use crate::workers::Workers;
 use crate::{Error, ErrorKind};
 use pool::{RawCall, Reply};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -31,7 +32,29 @@ impl Shared {
             Some(Engine::Processes(pool)) => Ok(pool.submit_raw(call, reply)?),
             Some(Engine::Threads(_)) if limited => Err(no_limits()),
             Some(Engine::Threads(threads)) => Ok(threads.submit(call, reply)),
-            None => Err(Error::new(ErrorKind::ShutDown, "the pool was shut down")),
+            None => Err(shut_down()),
+        }
+    }
+
+    pub(crate) fn resize(&self, workers: Workers) -> Result<(), Error> {
+        match &*read(self) {
+            Some(Engine::Processes(pool)) => {
+                pool.resize(workers.min, workers.max);
+                Ok(())
+            }
+            Some(Engine::Threads(_)) => Err(fixed_threads()),
+            None => Err(shut_down()),
+        }
+    }
+
+    pub(crate) fn broadcast(
+        &self,
+        make: impl FnMut() -> (RawCall, Arc<dyn Reply>) + Send + 'static,
+    ) -> Result<Vec<u64>, Error> {
+        match &*read(self) {
+            Some(Engine::Processes(pool)) => Ok(pool.broadcast_raw(make)?),
+            Some(Engine::Threads(_)) => Err(fixed_threads()),
+            None => Err(shut_down()),
         }
     }
 
@@ -42,6 +65,10 @@ impl Shared {
             None => {}
         }
     }
+}
+
+fn shut_down() -> Error {
+    Error::new(ErrorKind::ShutDown, "the pool was shut down")
 }
 
 /// What runs the tasks, unless the pool was shut down.

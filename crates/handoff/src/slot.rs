@@ -20,6 +20,8 @@ pub(crate) struct Slot<R> {
 enum State<R> {
     Open {
         waiter: Option<Waiter>,
+        /// How far the task says that it is.
+        progress: Option<(u64, u64)>,
         /// The task's place in a bounded queue; free once there is a result.
         _place: Option<Place>,
     },
@@ -38,6 +40,7 @@ impl<R> Slot<R> {
     pub(crate) fn new(task: &'static str, place: Option<Place>) -> Arc<Slot<R>> {
         let state = Mutex::new(State::Open {
             waiter: None,
+            progress: None,
             _place: place,
         });
         Arc::new(Slot { task, state })
@@ -45,6 +48,14 @@ impl<R> Slot<R> {
 
     pub(crate) fn is_done(&self) -> bool {
         !matches!(*self.lock(), State::Open { .. })
+    }
+
+    /// How far the task last said that it is.
+    pub(crate) fn progress(&self) -> Option<(u64, u64)> {
+        match *self.lock() {
+            State::Open { progress, .. } => progress,
+            _ => None,
+        }
     }
 
     /// The result, once, when there is one.
@@ -96,6 +107,12 @@ impl<R> Slot<R> {
 }
 
 impl<R: DeserializeOwned + Send> Reply for Slot<R> {
+    fn progress(&self, done: u64, total: u64) {
+        if let State::Open { progress, .. } = &mut *self.lock() {
+            *progress = Some((done, total));
+        }
+    }
+
     fn resolve(&self, result: Result<&[u8], TaskFailure>) {
         let result = decoded(self.task, result);
         let before = std::mem::replace(&mut *self.lock(), State::Done(result));

@@ -248,6 +248,12 @@ impl Drop for Threads {
     }
 }
 
+/// The error where threads cannot do what workers can.
+pub(crate) fn fixed_threads() -> Error {
+    let text = "start method InProcess has a fixed number of threads, which cannot be told apart";
+    Error::new(ErrorKind::Unsupported, text)
+}
+
 /// The life of a thread.
 fn serve(name: &str, registry: &Registry, shared: &Shared) {
     loop {
@@ -266,7 +272,7 @@ fn serve(name: &str, registry: &Registry, shared: &Shared) {
         };
         state.running += 1;
         drop(state);
-        let ran = run(name, registry, &call);
+        let ran = run_until_done(name, registry, &call);
         let done = ran.is_ok();
         match ran {
             Ok(output) => reply.resolve(Ok(&output)),
@@ -281,6 +287,22 @@ fn serve(name: &str, registry: &Registry, shared: &Shared) {
         }
         drop(state);
         shared.report_end();
+    }
+}
+
+/// Runs one call, and again where its caller wants that.
+fn run_until_done(name: &str, registry: &Registry, call: &RawCall) -> Result<Vec<u8>, TaskFailure> {
+    let again = call.more.as_ref().and_then(|more| more.again.as_ref());
+    let mut failures = 0;
+    loop {
+        let ran = run(name, registry, call);
+        match (&ran, again) {
+            (Err(failure), Some(again)) if failures < again.times && (again.after)(failure) => {
+                std::thread::sleep(again.pause.saturating_mul(1 << failures.min(20)));
+                failures += 1;
+            }
+            _ => return ran,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
-//! Which worker runs the current task.
+//! Which worker runs the current task, and what a task and its pool say to each other.
 
+use crate::{Error, ErrorKind};
 use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 
@@ -77,4 +78,44 @@ pub(crate) fn named_thread(name: &str) {
         name: name.to_owned(),
         attempt: 1,
     }));
+}
+
+/// Whether the task that runs should end: it was cancelled, or its time is over. A task that looks here now
+/// and then and returns, with whatever result, leaves its worker warm; otherwise the worker is ended after
+/// [`Builder::cancel_grace`](crate::Builder::cancel_grace). `false` outside of workers' tasks and, since
+/// threads cannot be ended, with [`StartMethod::InProcess`](crate::StartMethod::InProcess).
+///
+/// ```
+/// use handoff::task;
+///
+/// #[task]
+/// fn search(numbers: Vec<u64>) -> Option<u64> {
+///     numbers.into_iter().take_while(|_| !handoff::cancelled()).find(|n| n % 7919 == 1)
+/// }
+/// ```
+pub fn cancelled() -> bool {
+    runtime::cancelled()
+}
+
+/// Says how far the running task is: `done` of `total` units, or 0 for a total that is not known. The pool's
+/// watcher gets it ([`What::Progress`](crate::What::Progress)), and the task's handle
+/// ([`Handle::progress`](crate::Handle::progress)). Sent at most every 20 ms, so it may be called often. Does
+/// nothing outside of workers.
+pub fn progress(done: u64, total: u64) {
+    runtime::progress(done, total);
+}
+
+/// Sends bytes, at most 64 KiB, from the running task to the pool's watcher
+/// ([`What::Note`](crate::What::Note)). `false` outside of workers, where nobody gets them.
+///
+/// # Errors
+/// [`ErrorKind::Arguments`] where they are too long, [`ErrorKind::System`] where the pool is gone.
+pub fn note(bytes: &[u8]) -> Result<bool, Error> {
+    runtime::note(bytes).map_err(|error| {
+        let kind = match error.kind() {
+            std::io::ErrorKind::InvalidInput => ErrorKind::Arguments,
+            _ => ErrorKind::System,
+        };
+        Error::new(kind, error.to_string())
+    })
 }

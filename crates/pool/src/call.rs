@@ -4,6 +4,8 @@ use crate::failure::{SubmitError, TaskFailure};
 use crate::gate::Place;
 use crate::input::{Input, Stream};
 use crate::reply::Reply;
+use engine::Priority;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use task::Task;
@@ -23,13 +25,54 @@ pub(crate) struct Call {
     reply: Option<Arc<dyn Reply>>,
     /// The task's place in a queue that is bounded.
     pub place: Option<Place>,
+    /// How often it failed and was run again.
+    pub failures: u32,
 }
 
 /// What holds for one task in place of what holds for the pool.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Terms {
     pub timeout: Option<Duration>,
     pub retries: Option<u32>,
+    /// What few tasks have.
+    pub more: Option<Box<Wishes>>,
+}
+
+/// What a caller may want of one task beside a limit and retries.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    /// Which of the waiting tasks are taken first.
+    pub priority: Priority,
+    /// Until when the task has to have its result, from when it is submitted on, the queue included.
+    pub deadline: Option<Duration>,
+    /// Whether it is run again after it failed.
+    pub again: Option<Again>,
+}
+
+/// Runs a task again after it failed or took too long.
+pub struct Again {
+    /// How often, in addition to the first time.
+    pub times: u32,
+    /// The pause before it is run again; doubled each time.
+    pub pause: Duration,
+    /// After which failures: [`Failed`](TaskFailure::Failed) or [`TimedOut`](TaskFailure::TimedOut).
+    pub after: Box<dyn Fn(&TaskFailure) -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Again {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = formatter.debug_struct("Again");
+        text.field("times", &self.times).field("pause", &self.pause);
+        text.finish_non_exhaustive()
+    }
+}
+
+impl Again {
+    /// The pause before the run after `runs` runs.
+    pub(crate) fn pause_after(&self, runs: u32) -> Duration {
+        self.pause
+            .saturating_mul(1 << runs.saturating_sub(1).min(20))
+    }
 }
 
 impl Call {
@@ -73,7 +116,22 @@ impl Call {
             terms,
             reply: Some(reply),
             place: None,
+            failures: 0,
         })
+    }
+
+    /// Passes on how far the task is.
+    pub(crate) fn progress(&self, done: u64, total: u64) {
+        if let Some(reply) = &self.reply {
+            reply.progress(done, total);
+        }
+    }
+
+    /// Whether the task is to be run again after this failure, and after which pause.
+    pub(crate) fn again_after(&self, failure: &TaskFailure) -> Option<Duration> {
+        let again = self.terms.more.as_ref()?.again.as_ref()?;
+        let wanted = self.failures < again.times && (again.after)(failure);
+        wanted.then(|| again.pause_after(self.failures + 1))
     }
 
     /// Gives the task's encoded output, or why there is none, to whoever waits.

@@ -56,6 +56,22 @@ pub enum What<'a> {
         /// The task.
         task: TaskId,
     },
+    /// Its task says how far it is.
+    Progress {
+        /// The task.
+        task: TaskId,
+        /// Units that are done.
+        done: u64,
+        /// All units; 0 where the task does not know.
+        total: u64,
+    },
+    /// Its task says something.
+    Note {
+        /// The task.
+        task: TaskId,
+        /// What.
+        bytes: &'a [u8],
+    },
     /// It wrote a line to its stderr.
     Stderr(&'a str),
     /// It logged a record.

@@ -106,6 +106,8 @@ pub struct Certificate {
     pub rss_peak: Option<u64>,
     /// Whether the kernel's OOM killer was at work meanwhile.
     pub oom: bool,
+    /// The limit that it may have met, in words.
+    pub limit: Option<String>,
 }
 
 impl Certificate {
@@ -122,6 +124,7 @@ impl Certificate {
             memory: None,
             rss_peak: None,
             oom: false,
+            limit: None,
         }
     }
 }
@@ -138,6 +141,9 @@ impl fmt::Display for Certificate {
         }
         if self.oom {
             write!(formatter, "; the kernel's OOM killer was at work")?;
+        }
+        if let Some(limit) = &self.limit {
+            write!(formatter, "; {limit}")?;
         }
         if let Some(rss_peak) = self.rss_peak {
             write!(
@@ -190,6 +196,14 @@ pub enum PoolError {
         /// The worker's name.
         worker: String,
         /// What stood in the way.
+        reason: String,
+    },
+    /// A worker could not set a limit that [`Builder::bounds`](crate::Builder::bounds) asks for.
+    #[error("{worker} could not set {reason}")]
+    Bounds {
+        /// The worker's name.
+        worker: String,
+        /// Which limit, and what stood in the way.
         reason: String,
     },
     /// A worker's program is another build than this one.

@@ -146,7 +146,9 @@ pub use api::{
     Background, Builder, Handle, Pending, Pool, RawCall, ReduceError, Shared, Shutdown, Submission,
 };
 pub use bytemuck::Pod;
+pub use call::{Again, Wishes};
 pub use counters::Counters;
+pub use engine::Priority;
 pub use event::{Event, What};
 pub use failure::{Certificate, Failed, PoolError, SubmitError, TaskFailure};
 pub use ids::{TaskId, WorkerId};
@@ -158,4 +160,4 @@ pub use reserve::ShortError;
 pub use runtime::{Forwarding, PROTOCOL, VERSION};
 pub use settings::{Carrier, MAX_WORKERS, Watcher};
 pub use start::{FIRST_INHERITED, ListenError, Program, StartError, StartMethod};
-pub use wire::{FailureKind, LogRecord, Memory, RegionId};
+pub use wire::{Bounds, FailureKind, LogRecord, Memory, RegionId};

@@ -9,6 +9,11 @@ use std::panic;
 pub trait Reply: Send + Sync {
     /// Takes the encoded output, or why there is none. Must not call the pool.
     fn resolve(&self, result: Result<&[u8], TaskFailure>);
+
+    /// Takes what the task says of how far it is. Must not call the pool.
+    fn progress(&self, done: u64, total: u64) {
+        let _ = (done, total);
+    }
 }
 
 /// Decodes a whole output. A type whose decoding panics must not take the pool along.

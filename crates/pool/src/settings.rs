@@ -3,6 +3,7 @@
 use crate::event::Event;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
+use wire::Bounds;
 
 /// The most workers that a pool has.
 pub const MAX_WORKERS: usize = 4096;
@@ -30,7 +31,15 @@ pub enum Carrier {
 /// Bounds of a pool.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
+    /// How many workers take tasks at least, and at most.
+    pub min: usize,
     pub workers: usize,
+    pub spare: usize,
+    pub idle_timeout: Option<Duration>,
+    /// How long a task that was asked to end has, before its worker is ended.
+    pub cancel_grace: Duration,
+    /// Whether starting the pool waits for its workers.
+    pub wait: bool,
     pub retries: u32,
     pub queue: usize,
     pub read_ahead: usize,
@@ -50,8 +59,23 @@ pub(crate) struct Settings {
     pub sandbox: bool,
     pub timeline: bool,
     pub log_level: u8,
+    pub bounds: Option<Bounds>,
+    /// Where not empty, each worker runs on one of these processors.
+    pub spread: Vec<u32>,
     /// How calls reach workers that the pool starts.
     pub carrier: Carrier,
+}
+
+impl Settings {
+    /// What the worker with this place on the board may take of the machine.
+    pub(crate) fn bounds_of(&self, slot: Option<u32>) -> Option<Bounds> {
+        let mut bounds = self.bounds.clone();
+        if let (Some(slot), false) = (slot, self.spread.is_empty()) {
+            let cpu = self.spread[slot as usize / 2 % self.spread.len()];
+            bounds.get_or_insert_default().cpus = vec![cpu];
+        }
+        bounds
+    }
 }
 
 /// Nanoseconds of a duration; a longer one than the clock can show is forever.

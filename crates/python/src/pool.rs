@@ -119,6 +119,7 @@ impl Pool {
             input,
             timeout: timeout.map_err(|error| PyValueError::new_err(error.to_string()))?,
             retries,
+            more: None,
         };
         let reply = Arc::new(PyReply {
             future: Mutex::new(Some(future)),

@@ -25,6 +25,7 @@
 //! start methods beyond what a child has to do for itself, or of what tasks compute.
 
 mod attempt;
+mod bounds;
 mod channel;
 mod child;
 mod clock;
@@ -45,6 +46,7 @@ mod sandbox;
 #[path = "sandbox/absent.rs"]
 mod sandbox;
 mod serve;
+mod soft;
 mod text;
 
 pub use attempt::attempt;
@@ -62,4 +64,5 @@ pub use reap::{Reaped, reap};
 pub use regions::{Inherited, Reach, Regions};
 pub use sandbox::{SandboxError, sandbox_available};
 pub use serve::{ServeError, serve};
+pub use soft::{cancelled, note, progress};
 pub use wire::{PROTOCOL, VERSION};

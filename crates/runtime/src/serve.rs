@@ -8,7 +8,7 @@ mod stream;
 use crate::channel::{Channel, ChannelError, Frame};
 use crate::regions::Reach;
 use crate::sandbox::{self, SandboxError};
-use crate::{Inherited, Regions, attempt, image_id, logging, memory_in_full, panic};
+use crate::{Inherited, Regions, attempt, bounds, image_id, logging, memory_in_full, panic, soft};
 use answers::Answers;
 pub(crate) use outbox::Outbox;
 use shmem::{Board, Words};
@@ -51,6 +51,9 @@ pub enum ServeError {
     /// The initializer failed.
     #[error("the initializer failed: {0}")]
     Initializer(String),
+    /// The limits that were asked for could not be set.
+    #[error("cannot set {0}")]
+    Bounds(String),
     /// The process could not be confined.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -103,7 +106,7 @@ const MAX_REASON: usize = 64 * 1024;
 
 /// What the set-up leaves for the loop.
 struct Place {
-    board: Option<(Board, usize)>,
+    board: Option<(&'static Board, usize)>,
     lane: Option<::lane::WorkerLane<Words>>,
     events: bool,
     /// Held while calls are served.
@@ -114,6 +117,10 @@ impl Place {
     /// Says, to the coordinator and to our own log records, which call is running.
     fn mark(&self, call: Option<u64>) {
         logging::running(call);
+        match call {
+            Some(id) => soft::begin(id, id),
+            None => soft::end(),
+        }
         if let Some((board, index)) = &self.board {
             board
                 .word(*index)
@@ -138,9 +145,12 @@ fn set_up(
         Some(index) => {
             let descriptor = frame.take_descriptor();
             let descriptor = descriptor.ok_or(ServeError::NoDescriptor("board"))?;
-            Some((Board::open(descriptor, index as usize + 1)?, index as usize))
+            // The second word is the coordinator's. Both are needed as long as this process serves.
+            let board = Board::open(descriptor, index as usize + 2)?;
+            Some((&*Box::leak(Box::new(board)), index as usize))
         }
     };
+    soft::connect(outbox, board.map(|(board, index)| (board, index + 1)));
     let lane = match setup.lane {
         None => None,
         Some(code) => {
@@ -152,6 +162,12 @@ fn set_up(
                 .transpose()?
         }
     };
+    if let Some(limits) = &setup.bounds
+        && let Err(reason) = bounds::apply(limits)
+    {
+        let reason = refuse(outbox, SetupStep::Bounds, reason)?;
+        return Err(ServeError::Bounds(reason));
+    }
     // Asked for before the sandbox closes /proc.
     let build = image_id();
     let forwarding = logging::forward(outbox, setup.log_level);

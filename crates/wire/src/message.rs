@@ -64,7 +64,8 @@ pub struct Setup<'a> {
     /// Forward log records of this level and below (0 none, 1 error … 5 trace).
     pub log_level: u8,
     /// A descriptor of shared 64-bit words comes with this frame; the worker keeps the id of
-    /// the call it is running, plus one, in the word of this index, and 0 between calls.
+    /// the call it is running, plus one, in the word of this index, and 0 between calls. In the next
+    /// word, the coordinator says which call is to end: its id, or in a lane its index, plus one.
     pub board: Option<u32>,
     /// A task to run once before the first call; it gets `args` and no input.
     #[serde(borrow)]
@@ -75,6 +76,23 @@ pub struct Setup<'a> {
     /// A lane for calls and results: the code of its layout. The descriptor of its memory comes with
     /// this frame, behind that of the board.
     pub lane: Option<u32>,
+    /// What the worker may take of the machine, from before the initializer on.
+    pub bounds: Option<Bounds>,
+}
+
+/// What a worker may take of the machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Bytes of private writable memory (`RLIMIT_DATA`). Shared memory does not count.
+    pub memory: Option<u64>,
+    /// Seconds of processor time, in its whole life (`RLIMIT_CPU`).
+    pub cpu_s: Option<u64>,
+    /// Open files (`RLIMIT_NOFILE`).
+    pub files: Option<u64>,
+    /// Added to its nice value.
+    pub nice: i8,
+    /// The processors that it may run on; all that it has already where there are none.
+    pub cpus: Vec<u32>,
 }
 
 /// A step of a worker's set-up that can fail.
@@ -84,6 +102,8 @@ pub enum SetupStep {
     Initializer,
     /// [`Setup::sandbox`].
     Sandbox,
+    /// [`Setup::bounds`].
+    Bounds,
 }
 
 /// Where the memory of a region is to be found.
@@ -267,7 +287,27 @@ pub enum FromWorker<'a> {
     Log(LogRecord<'a>),
     /// There is something in the lane. Sent to a coordinator that has set its flag there.
     Wake,
+    /// How far a call is.
+    Progress {
+        /// The call.
+        call: u64,
+        /// Units that are done.
+        done: u64,
+        /// All units; 0 where that is not known.
+        total: u64,
+    },
+    /// What a call's task says to whoever watches it.
+    Note {
+        /// The call.
+        call: u64,
+        /// Up to [`MAX_NOTE`] bytes that mean something to the two.
+        #[serde(serialize_with = "bytes")]
+        note: &'a [u8],
+    },
 }
+
+/// The most bytes of a note.
+pub const MAX_NOTE: usize = 64 * 1024;
 
 /// A task that a worker can run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ mod markdown;
 use markdown::{Example, PAGE, examples};
 use serde::Serialize;
 use wire::{
-    Call, CallInput, FailureKind, FromServer, FromWorker, Hello, KnownTask, LogRecord, MAX_BODY,
-    MAX_CHUNK, Memory, PROTOCOL, Setup, SetupStep, Source, ToServer, ToWorker,
+    Bounds, Call, CallInput, FailureKind, FromServer, FromWorker, Hello, KnownTask, LogRecord,
+    MAX_BODY, MAX_CHUNK, Memory, PROTOCOL, Setup, SetupStep, Source, ToServer, ToWorker,
 };
 
 const COLUMN: [u8; 4] = [0, 8, 1, 0];
@@ -120,6 +120,7 @@ fn session() -> Vec<Example> {
         initializer: None,
         sandbox: false,
         lane: None,
+        bounds: None,
     });
     let received = |id, at_ns| FromWorker::Received {
         id,
@@ -179,6 +180,7 @@ fn other_messages() -> Vec<Example> {
         initializer: Some(("warm", &[5])),
         sandbox: true,
         lane: None,
+        bounds: None,
     });
     let attach = |region, source| ToWorker::Attach { region, source };
     let segment = Source::Segment {
@@ -200,7 +202,23 @@ fn other_messages() -> Vec<Example> {
         initializer: None,
         sandbox: false,
         lane: Some(0x0a_0b_0c),
+        bounds: Some(Bounds {
+            memory: Some(1024),
+            nice: 5,
+            cpus: vec![0, 3],
+            ..Bounds::default()
+        }),
     });
+    let (call_9, total) = (9, 1024);
+    let progress = FromWorker::Progress {
+        call: call_9,
+        done: 3,
+        total,
+    };
+    let note = FromWorker::Note {
+        call: call_9,
+        note: b"hi",
+    };
     let lane_call = ToWorker::LaneCall {
         index: 300,
         call: Call {
@@ -263,6 +281,8 @@ fn other_messages() -> Vec<Example> {
             &call(8, "nansum", &STUDY_COLUMN, slice),
         ),
         frame("> set-up with a lane", &with_lane),
+        frame("< progress", &progress),
+        frame("< note", &note),
         frame("> the call of a lane's entry", &lane_call),
         frame("> wake", &ToWorker::Wake),
         frame("< wake", &FromWorker::Wake),

@@ -127,6 +127,7 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
                 initializer: Some(("warm", &[5])),
                 sandbox: true,
                 lane: None,
+                bounds: None,
             }),
         ),
         kind(

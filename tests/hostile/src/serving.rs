@@ -43,6 +43,7 @@ fn send(ours: &UnixStream, input: &[u8]) {
         initializer: None,
         sandbox: false,
         lane: None,
+        bounds: None,
     });
     wire::encode(&Hello::ours(), &mut stream).expect("a short message");
     wire::encode(&setup, &mut stream).expect("a short message");

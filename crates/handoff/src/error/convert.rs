@@ -69,6 +69,7 @@ impl From<PoolError> for Error {
             PoolError::Start(_)
             | PoolError::NotReady(_)
             | PoolError::Short(_)
+            | PoolError::Bounds { .. }
             | PoolError::Sandbox { .. } => ErrorKind::Start,
         };
         Error::new(kind, error.to_string())

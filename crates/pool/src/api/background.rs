@@ -11,6 +11,7 @@ use crate::gate::Gate;
 use crate::ids::{self, TaskId, WorkerId};
 use crate::input::Input;
 use crate::region::Region;
+use crate::settings::MAX_WORKERS;
 use crate::start::StartMethod;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use runtime::{ForkError, thread_count};
@@ -75,8 +76,19 @@ enum Order {
     Withdraw(TaskId),
     Attach(RegionId, Region),
     Detach(RegionId),
+    Resize(usize, usize),
+    Broadcast(Broadcast),
     Shutdown(Shutdown),
 }
+
+/// One call for each worker.
+struct Broadcast {
+    first: TaskId,
+    make: MakeCall,
+    answer: Sender<Result<Vec<TaskId>, SubmitError>>,
+}
+
+type MakeCall = Box<dyn FnMut() -> Result<Call, SubmitError> + Send>;
 
 impl Builder {
     /// Starts the pool on a thread of its own and waits until its workers are ready.
@@ -196,6 +208,12 @@ impl Server {
                 Order::Withdraw(id) => shell.withdraw([id]),
                 Order::Attach(id, region) => shell.attach(id, region),
                 Order::Detach(id) => shell.detach(id),
+                // Where there is too little for more workers, there are as many as before.
+                Order::Resize(min, max) => drop(shell.resize(min, max)),
+                Order::Broadcast(broadcast) => {
+                    let submitted = shell.broadcast(Some(broadcast.first), broadcast.make);
+                    let _ = broadcast.answer.send(submitted);
+                }
                 Order::Shutdown(how) => return Some(how),
             }
         }
@@ -307,6 +325,30 @@ impl Background {
 
     pub(crate) fn cancel_id(&self, id: TaskId) {
         self.order(Order::Cancel(id));
+    }
+
+    /// Changes how many workers take tasks: at least `min`, and up to `max` while tasks wait.
+    ///
+    /// # Panics
+    /// Where `max` is not 1 to [`MAX_WORKERS`](crate::MAX_WORKERS), or below `min`.
+    pub fn resize(&self, min: usize, max: usize) {
+        assert!(
+            (1..=MAX_WORKERS).contains(&max) && min <= max,
+            "{min} to {max} workers: at most {MAX_WORKERS}"
+        );
+        self.order(Order::Resize(min, max));
+    }
+
+    pub(crate) fn broadcast_calls(&self, make: MakeCall) -> Result<Vec<TaskId>, SubmitError> {
+        let (answer, answered) = std::sync::mpsc::channel();
+        let most = MAX_WORKERS as TaskId;
+        let first = self.next_task.fetch_add(most, Ordering::Relaxed);
+        self.order(Order::Broadcast(Broadcast {
+            first,
+            make,
+            answer,
+        }));
+        answered.recv().unwrap_or_else(|_| Ok(Vec::new()))
     }
 
     pub(crate) fn withdraw_id(&self, id: TaskId) {

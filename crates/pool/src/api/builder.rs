@@ -15,7 +15,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 use task::{Registry, Task};
-use wire::RegionId;
+use wire::{Bounds, RegionId};
 
 /// Bytes of inputs that a map holds ahead of its results, unless said otherwise.
 const READ_AHEAD: usize = 64 << 20;
@@ -31,6 +31,8 @@ pub struct Builder {
     threads_allowed: bool,
     sandbox: bool,
     timeline: bool,
+    bounds: Option<Bounds>,
+    spread: bool,
     log_level: u8,
     carrier: Carrier,
     regions: Vec<(RegionId, Region)>,
@@ -49,11 +51,17 @@ impl Pool {
 
 impl Builder {
     fn new(method: StartMethod) -> Builder {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Builder {
             method,
             registry: Registry::new(),
             limits: Limits {
-                workers: std::thread::available_parallelism().map_or(1, usize::from),
+                min: processors,
+                workers: processors,
+                spare: 0,
+                idle_timeout: None,
+                cancel_grace: Duration::from_millis(50),
+                wait: true,
                 retries: 2,
                 queue: usize::MAX,
                 read_ahead: READ_AHEAD,
@@ -70,6 +78,8 @@ impl Builder {
             threads_allowed: false,
             sandbox: false,
             timeline: false,
+            bounds: None,
+            spread: false,
             log_level: 0,
             carrier: Carrier::default(),
             regions: Vec::new(),
@@ -92,12 +102,73 @@ impl Builder {
     /// # Panics
     /// Where `workers` is out of that range.
     #[must_use]
-    pub fn workers(mut self, workers: usize) -> Builder {
+    pub fn workers(self, workers: usize) -> Builder {
         assert!(
             (1..=MAX_WORKERS).contains(&workers),
             "{workers} workers: 1 to {MAX_WORKERS}"
         );
-        self.limits.workers = workers;
+        self.workers_between(workers, workers)
+    }
+
+    /// At least `min` workers and at most `max`: those above `min` are started while tasks wait, and
+    /// leave where there is an [`idle_timeout`](Self::idle_timeout).
+    ///
+    /// # Panics
+    /// Where `max` is not 1 to [`MAX_WORKERS`], or below `min`.
+    #[must_use]
+    pub fn workers_between(mut self, min: usize, max: usize) -> Builder {
+        assert!(
+            (1..=MAX_WORKERS).contains(&max) && min <= max,
+            "{min} to {max} workers: at most {MAX_WORKERS}"
+        );
+        self.limits.min = min;
+        self.limits.workers = max;
+        self
+    }
+
+    /// How many ready workers are kept beside those that take tasks: one takes the place of a worker that
+    /// ends at once, so that nobody waits for a start or an initializer. None by default.
+    #[must_use]
+    pub fn spare(mut self, workers: usize) -> Builder {
+        self.limits.spare = workers;
+        self
+    }
+
+    /// How long a worker above the smallest number may be idle before it is asked to exit. For ever by
+    /// default.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Builder {
+        self.limits.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a running task has to end after it was cancelled or its limit has passed, before its worker
+    /// is ended: it can see that by [`runtime::cancelled`]. 50 ms by default; 0 ends the worker at once.
+    #[must_use]
+    pub fn cancel_grace(mut self, grace: Duration) -> Builder {
+        self.limits.cancel_grace = grace;
+        self
+    }
+
+    /// Whether [`start`](Self::start) waits until the smallest number of workers is ready; the default.
+    #[must_use]
+    pub fn wait_until_ready(mut self, wait: bool) -> Builder {
+        self.limits.wait = wait;
+        self
+    }
+
+    /// Pins each worker to one of the processors that this process may use, in turn; a replacement gets the
+    /// processor of the worker that it replaces.
+    #[must_use]
+    pub fn spread(mut self, spread: bool) -> Builder {
+        self.spread = spread;
+        self
+    }
+
+    /// What each worker may take of the machine.
+    #[must_use]
+    pub fn bounds(mut self, bounds: Bounds) -> Builder {
+        self.bounds = Some(bounds);
         self
     }
 
@@ -308,7 +379,8 @@ impl Builder {
         if self.sandbox {
             runtime::sandbox_available().map_err(|error| PoolError::NoSandbox(Arc::new(error)))?;
         }
-        reserve::check(self.limits.workers, &self.method).map_err(PoolError::Short)
+        let most = self.limits.workers + self.limits.spare;
+        reserve::check(most, &self.method).map_err(PoolError::Short)
     }
 
     /// Starts all workers at once and waits until they are ready.
@@ -326,6 +398,12 @@ impl Builder {
                 initializer: self.initializer,
                 sandbox: self.sandbox,
                 timeline,
+                bounds: self.bounds,
+                spread: if self.spread {
+                    processors()
+                } else {
+                    Vec::new()
+                },
                 log_level: self.log_level,
                 carrier: self.carrier,
             },
@@ -336,4 +414,14 @@ impl Builder {
         })?;
         Ok(Pool::over(shell))
     }
+}
+
+/// The processors that this process may use; none where the kernel does not say.
+fn processors() -> Vec<u32> {
+    let this = nix::unistd::Pid::from_raw(0);
+    let Ok(set) = nix::sched::sched_getaffinity(this) else {
+        return Vec::new();
+    };
+    let allowed = (0..nix::sched::CpuSet::count()).filter(|&cpu| set.is_set(cpu) == Ok(true));
+    allowed.map(|cpu| cpu as u32).collect()
 }

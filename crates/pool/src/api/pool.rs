@@ -134,6 +134,20 @@ impl Pool {
         cancelled
     }
 
+    /// Changes how many workers take tasks: at least `min`, and up to `max` while tasks wait. Those that are
+    /// too many leave once they hold no task.
+    ///
+    /// # Errors
+    /// [`PoolError::Short`] where there are not enough descriptors or processes.
+    ///
+    /// # Panics
+    /// Where `max` is not 1 to [`MAX_WORKERS`](crate::MAX_WORKERS), or below `min`.
+    pub fn resize(&mut self, min: usize, max: usize) -> Result<(), PoolError> {
+        let resized = self.shell.resize(min, max);
+        self.shell.report_panic();
+        resized
+    }
+
     /// Attaches a region that tasks can then refer to. Workers are told of it when they first
     /// need it.
     ///

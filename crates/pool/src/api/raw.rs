@@ -3,7 +3,7 @@
 use crate::api::background::Background;
 use crate::api::builder::Builder;
 use crate::api::pool::Pool;
-use crate::call::{Call, Terms};
+use crate::call::{Call, Terms, Wishes};
 use crate::failure::SubmitError;
 use crate::ids::TaskId;
 use crate::input::Input;
@@ -24,6 +24,8 @@ pub struct RawCall {
     pub timeout: Option<Duration>,
     /// In place of [`Builder::retries`].
     pub retries: Option<u32>,
+    /// What few calls have.
+    pub more: Option<Box<Wishes>>,
 }
 
 impl RawCall {
@@ -31,6 +33,7 @@ impl RawCall {
         let terms = Terms {
             timeout: self.timeout,
             retries: self.retries,
+            more: self.more,
         };
         Call::encoded(self.task, self.args, self.input, terms, reply)
     }
@@ -62,6 +65,23 @@ impl Pool {
         self.enqueue(call)
     }
 
+    /// Submits one call for each worker that takes tasks now; each runs on its worker or, where that ends
+    /// before, fails as [`WorkerGone`](crate::TaskFailure::WorkerGone).
+    ///
+    /// # Errors
+    /// [`SubmitError`]; calls that were submitted before go on.
+    pub fn broadcast_raw(
+        &mut self,
+        mut make: impl FnMut() -> (RawCall, Arc<dyn Reply>),
+    ) -> Result<Vec<TaskId>, SubmitError> {
+        let submitted = self.shell().broadcast(None, || {
+            let (call, reply) = make();
+            call.into_call(reply)
+        });
+        self.shell().report_panic();
+        submitted
+    }
+
     /// As [`cancel`](Self::cancel), by number.
     pub fn cancel_raw(&mut self, id: TaskId) -> bool {
         let cancelled = self.shell().cancel(id);
@@ -84,6 +104,20 @@ impl Background {
     /// [`SubmitError::Args`]; everything else is the task's own failure.
     pub fn submit_raw(&self, call: RawCall, reply: Arc<dyn Reply>) -> Result<TaskId, SubmitError> {
         Ok(self.enqueue_call(call.into_call(reply)?))
+    }
+
+    /// As [`Pool::broadcast_raw`]; waits until the pool has taken the calls.
+    ///
+    /// # Errors
+    /// [`SubmitError`]; calls that were submitted before go on.
+    pub fn broadcast_raw(
+        &self,
+        mut make: impl FnMut() -> (RawCall, Arc<dyn Reply>) + Send + 'static,
+    ) -> Result<Vec<TaskId>, SubmitError> {
+        self.broadcast_calls(Box::new(move || {
+            let (call, reply) = make();
+            call.into_call(reply)
+        }))
     }
 
     /// As [`cancel`](Self::cancel), by number.

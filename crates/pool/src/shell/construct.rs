@@ -8,7 +8,7 @@ use super::{Crew, Health, Shell};
 use crate::counters::Counters;
 use crate::failure::PoolError;
 use crate::region::Region;
-use crate::settings::{Settings, nanoseconds};
+use crate::settings::{MAX_WORKERS, Settings, nanoseconds};
 use crate::start::{StartError, StartMethod, Starter};
 use engine::{Config, Engine};
 use guardian::Guardian;
@@ -45,8 +45,9 @@ impl Shell {
             _ => None,
         });
         let settings = parts.settings;
-        let workers = settings.limits.workers;
-        let board = Board::create(workers).map_err(|error| wait(io::Error::other(error)))?;
+        // Two words for each worker: the call that it runs, and the one that it should end.
+        let board =
+            Board::create(2 * MAX_WORKERS).map_err(|error| wait(io::Error::other(error)))?;
         let board_fd = Arc::new(board.fd().try_clone_to_owned().map_err(wait)?);
         let starter = Starter {
             inherited: inherited.collect(),
@@ -66,7 +67,7 @@ impl Shell {
                 next: 1,
                 board,
                 board_fd,
-                free_slots: (0..workers as u32).rev().collect(),
+                free_slots: (0..MAX_WORKERS as u32).rev().map(|slot| 2 * slot).collect(),
                 listed: Vec::new(),
                 laned: Vec::new(),
                 turn: 0,
@@ -102,7 +103,13 @@ impl Shell {
             let path = path.clone();
             shell.open_door(&path)?;
         }
-        shell.wait_until_ready()?;
+        if shell.settings.limits.wait {
+            shell.wait_until_ready()?;
+        } else {
+            shell.settle();
+            shell.arm();
+            shell.check()?;
+        }
         Ok(shell)
     }
 
@@ -111,7 +118,7 @@ impl Shell {
         let limits = self.settings.limits.clone();
         let patience_ns = self.now().saturating_add(nanoseconds(limits.start_timeout));
         let round = Duration::from_secs(1).min(limits.start_timeout);
-        while self.engine.serving() < limits.workers {
+        while self.engine.serving() < limits.min {
             self.drive(Some(round))?;
             self.report_panic();
             if self.engine.serving() > 0 && self.lobby.is_none() && self.now() >= patience_ns {
@@ -131,9 +138,16 @@ impl Shell {
 
 fn config(settings: &Settings, method: &StartMethod) -> Config {
     let limits = &settings.limits;
-    Config {
-        min: limits.workers as u32,
+    #[expect(
+        clippy::needless_update,
+        reason = "a build with defects has one more field"
+    )]
+    let config = Config {
+        min: limits.min as u32,
         max: limits.workers as u32,
+        spare: limits.spare as u32,
+        idle_timeout_ns: limits.idle_timeout.map(nanoseconds),
+        soft_ns: nanoseconds(limits.cancel_grace),
         external: matches!(method, StartMethod::Listen(_)),
         bound: limits.queue,
         start_timeout_ns: nanoseconds(limits.start_timeout),
@@ -141,5 +155,6 @@ fn config(settings: &Settings, method: &StartMethod) -> Config {
         recycle_tasks: limits.recycle_tasks,
         recycle_bytes: limits.recycle_bytes,
         ..Config::default()
-    }
+    };
+    config
 }

@@ -151,6 +151,26 @@ impl Shell {
             memory: worker.memory,
             rss_peak: worker.process.as_ref().and_then(|it| it.rss_peak()),
             oom: killed && self.health.oom_kills > oom_before,
+            limit: self.met_limit(worker, ending),
+        }
+    }
+
+    /// The limit of the worker's that may have ended it, in words.
+    fn met_limit(&self, worker: &Worker, ending: Ending) -> Option<String> {
+        let bounds = self.settings.bounds.as_ref()?;
+        if worker.reason.is_some() || worker.guest.is_some() {
+            return None;
+        }
+        match (ending, bounds.cpu_s, bounds.memory) {
+            (Ending::Signal(libc::SIGXCPU), Some(cpu_s), _) => {
+                Some(format!("its limit of processor time is {cpu_s} s"))
+            }
+            // Out of memory, programs abort, or use what they did not get.
+            (Ending::Signal(libc::SIGABRT | libc::SIGSEGV | libc::SIGBUS), _, Some(bytes)) => {
+                let megabytes = bytes as f64 / 1e6;
+                Some(format!("its limit of memory is {megabytes:.1} MB"))
+            }
+            _ => None,
         }
     }
 }

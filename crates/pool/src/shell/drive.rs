@@ -5,9 +5,7 @@ use super::reactor::Token;
 use crate::call::Call;
 use crate::failure::{PoolError, SubmitError, TaskFailure};
 use crate::ids::TaskId;
-use crate::input::Input;
-use crate::settings::nanoseconds;
-use engine::{Shutdown, TaskSpec};
+use engine::Shutdown;
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollTimeout};
 use runtime::now_ns;
@@ -167,16 +165,8 @@ impl Shell {
             call.resolve(Err(error.clone().into()));
             return Err(error);
         }
-        let limits = &self.settings.limits;
-        let timeout = call.terms.timeout.or(limits.task_timeout);
         let class = self.jobs.class(call.task);
-        let spec = TaskSpec {
-            class,
-            retries: call.terms.retries.unwrap_or(limits.retries),
-            limit_ns: timeout.map(nanoseconds),
-            exclusive: matches!(call.input, Input::Stream(_)),
-            ..TaskSpec::new()
-        };
+        let spec = self.spec(class, &call);
         let now = self.now();
         match self.engine.submit(now, spec) {
             Ok(key) => self.jobs.insert(key, number, class, call),

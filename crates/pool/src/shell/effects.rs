@@ -9,6 +9,7 @@ use crate::process::Ending;
 use engine::{Effect, Event, KillReason, Outcome, PoolFailure};
 use runtime::now_ns;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use wire::ToWorker;
 
@@ -25,8 +26,7 @@ impl Shell {
         match effect {
             Effect::Start(key) => self.start_worker(key),
             Effect::Offer(key) => self.feed(key),
-            // No worker says yet that its task can be asked to end.
-            Effect::Ask { .. } => {}
+            Effect::Ask { worker, entry } => self.ask_to_end(worker, entry),
             Effect::Leave(key) => self.ask_to_leave(key),
             Effect::Terminate(key, reason) => self.end(key, reason, libc::SIGTERM),
             Effect::Kill(key, reason) | Effect::Disconnect(key, reason) => {
@@ -49,6 +49,23 @@ impl Shell {
         let id = *self.crew.names.get(key.index())?;
         let worker = self.crew.workers.get(&id)?;
         (worker.key == Some(key)).then_some(id)
+    }
+
+    /// Lets the task that a worker runs see that it should end.
+    fn ask_to_end(&mut self, key: engine::WorkerId, entry: u64) {
+        let Some(worker) = self.find(key).and_then(|id| self.crew.workers.get(&id)) else {
+            return;
+        };
+        let current = worker.current.filter(|current| current.entry == entry);
+        let run = match (&worker.lane, current) {
+            (Some(_), _) => entry,
+            (None, Some(current)) => current.number,
+            (None, None) => return,
+        };
+        if let Some(slot) = worker.slot {
+            let word = self.crew.board.word(slot as usize + 1);
+            word.store(run.wrapping_add(1), Ordering::Release);
+        }
     }
 
     fn ask_to_leave(&mut self, key: engine::WorkerId) {

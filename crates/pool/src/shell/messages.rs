@@ -228,6 +228,14 @@ impl Shell {
                 self.tell(id, now_ns(), What::Memory(memory));
             }
             FromWorker::Log(record) => self.tell(id, record.at_ns, What::Log(&record)),
+            FromWorker::Progress { call, done, total } => self.on_progress(id, call, done, total),
+            FromWorker::Note { call, note } => {
+                if note.len() > wire::MAX_NOTE {
+                    return Err(format!("a note of {} bytes", note.len()));
+                }
+                let (task, bytes) = (call, note);
+                self.tell(id, now_ns(), What::Note { task, bytes });
+            }
             other @ (FromWorker::Ready { .. } | FromWorker::Refused { .. }) => {
                 return Err(format!("{other:?} long after its start"));
             }
@@ -247,6 +255,7 @@ impl Shell {
         self.health.why = Some(match step {
             SetupStep::Initializer => PoolError::Initializer { worker, reason },
             SetupStep::Sandbox => PoolError::Sandbox { worker, reason },
+            SetupStep::Bounds => PoolError::Bounds { worker, reason },
         });
         let now = self.now();
         self.engine.handle(now, Event::Refused { worker: key });
@@ -304,6 +313,11 @@ impl Shell {
         result: Result<&[u8], TaskFailure>,
     ) {
         let task = self.engine.task_at(worker, entry);
+        if let (Some(task), Err(failure)) = (task, &result)
+            && self.runs_again(task, (worker, entry), failure)
+        {
+            return;
+        }
         let Some(job) = task.and_then(|task| self.jobs.take(task)) else {
             return;
         };

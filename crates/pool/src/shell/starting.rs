@@ -25,7 +25,7 @@ const OWN: Capabilities = Capabilities {
     signal: true,
     lane: false,
     replace: true,
-    ask: false,
+    ask: true,
 };
 
 impl Shell {
@@ -58,7 +58,8 @@ impl Shell {
             self.crew.names.resize(key.index() + 1, 0);
         }
         self.crew.names[key.index()] = id;
-        let replaces = self.counters.started >= self.settings.limits.workers as u64;
+        let limits = &self.settings.limits;
+        let replaces = self.counters.started >= (limits.workers + limits.spare) as u64;
         self.counters.respawned += u64::from(replaces);
         self.counters.started += 1;
         self.crew.workers.insert(id, Box::new(worker));
@@ -78,8 +79,10 @@ impl Shell {
         let stderr = worker.stderr.insert(Stderr::new(stderr));
         self.reactor.watch(stderr, Token::Stderr(id))?;
         self.reactor.watch(&worker.connection, Token::Socket(id))?;
-        let word = self.crew.board.word(slot as usize);
-        word.store(0, Ordering::Release);
+        for index in [slot, slot + 1] {
+            let word = self.crew.board.word(index as usize);
+            word.store(0, Ordering::Release);
+        }
         if !matches!(self.starter.method, StartMethod::ForkServer(_)) {
             self.set_up(worker)?;
         }
@@ -115,6 +118,7 @@ impl Shell {
             lane: lane.as_ref().map(|(code, _)| *code),
             initializer: initializer.map(|(task, args)| (*task, &args[..])),
             sandbox: settings.sandbox,
+            bounds: settings.bounds_of(worker.slot),
         });
         let board = worker.slot.map(|_| Arc::clone(&self.crew.board_fd));
         let lane = lane.map(|(_, descriptor)| Arc::new(descriptor));

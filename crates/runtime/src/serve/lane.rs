@@ -6,7 +6,7 @@ mod frames;
 use super::stream::StreamedInput;
 use super::{Answers, ServeError, run_in_reach, unexpected};
 use crate::channel::Channel;
-use crate::{Regions, attempt, logging, now_ns, panic};
+use crate::{Regions, attempt, logging, now_ns, panic, soft};
 use frames::Frames;
 use lane::{Body, Completion, Layout, Outcome, Reason, Rest, WorkerLane};
 use nix::errno::Errno;
@@ -123,6 +123,7 @@ impl Server<'_> {
         }
         attempt::set(entry.attempt);
         logging::running(Some(entry.id));
+        soft::begin(index, entry.id);
         let id = entry.id;
         let buffer = self.frames.answers.buffer();
         let ran = run_in_reach(&self.frames.regions, &entry.input, |input| {
@@ -143,6 +144,7 @@ impl Server<'_> {
         let Call { id, task, args, .. } = call;
         attempt::set(call.attempt);
         logging::running(Some(id));
+        soft::begin(index, id);
         let buffer = self.frames.answers.buffer();
         let ran = if call.input == CallInput::Stream {
             let mut stream =
@@ -165,6 +167,7 @@ impl Server<'_> {
     fn finish(&mut self, id: u64, ran: Result<Vec<u8>, Failure>) -> Result<(), ServeError> {
         self.lane.returned();
         logging::running(None);
+        soft::end();
         let began_ns = std::mem::replace(&mut self.now_ns, now_ns());
         let ran_ns = u32::try_from(self.now_ns.saturating_sub(began_ns)).unwrap_or(u32::MAX);
         let (status, failed);

@@ -68,6 +68,7 @@ fn setup() -> ToWorker<'static> {
         initializer: None,
         sandbox: false,
         lane: None,
+        bounds: None,
     })
 }
 
@@ -263,6 +264,7 @@ fn an_initializer_that_fails_refuses_once() {
             initializer: Some(("panics", &why)),
             sandbox: false,
             lane: None,
+            bounds: None,
         })]);
         talk.hear(|said| {
             let FromWorker::Refused { step, reason } = said else {

@@ -9,6 +9,7 @@ mod callers;
 mod costs;
 mod elastic;
 mod engine;
+mod given;
 mod limits;
 mod output;
 mod programs;
@@ -61,6 +62,7 @@ fn cases() -> Vec<Case> {
         surroundings::CASES,
         elastic::CASES,
         engine::CASES,
+        given::CASES,
         callers::CASES,
         costs::CASES,
         limits::CASES,

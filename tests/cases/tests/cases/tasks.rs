@@ -2,7 +2,7 @@
 
 use handoff::task;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[task]
@@ -103,6 +103,10 @@ impl Marks {
 
     pub(crate) fn path(&self) -> String {
         self.directory.path().join("marks").display().to_string()
+    }
+
+    pub(crate) fn as_path(&self) -> PathBuf {
+        self.directory.path().join("marks")
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -1,0 +1,126 @@
+//! What a few tasks have: priorities, deadlines, runs after a failure, progress, one run on every worker.
+
+use super::Shell;
+use crate::call::Call;
+use crate::event::What;
+use crate::failure::{PoolError, SubmitError, TaskFailure};
+use crate::ids::{TaskId, WorkerId};
+use crate::input::Input;
+use crate::reserve;
+use crate::settings::{MAX_WORKERS, nanoseconds};
+use engine::TaskSpec;
+use runtime::now_ns;
+use std::time::Duration;
+
+impl Shell {
+    /// What the engine has to know of a call.
+    pub(super) fn spec(&self, class: u32, call: &Call) -> TaskSpec {
+        let limits = &self.settings.limits;
+        let timeout = call.terms.timeout.or(limits.task_timeout);
+        let mut spec = TaskSpec {
+            class,
+            retries: call.terms.retries.unwrap_or(limits.retries),
+            limit_ns: timeout.map(nanoseconds),
+            exclusive: matches!(call.input, Input::Stream(_)),
+            ..TaskSpec::new()
+        };
+        if let Some(wishes) = &call.terms.more {
+            spec.priority = wishes.priority;
+            let now = self.now();
+            let deadline = wishes.deadline.map(nanoseconds);
+            spec.deadline_ns = deadline.map(|after_ns| now.saturating_add(after_ns));
+            let timed_out = TaskFailure::TimedOut(timeout.unwrap_or(Duration::MAX));
+            if let Some(again) = wishes.again.as_ref().filter(|it| (it.after)(&timed_out)) {
+                spec.time_outs = again.times;
+                spec.pause_ns = nanoseconds(again.pause);
+            }
+        }
+        spec
+    }
+
+    /// Whether a task that failed is run again.
+    pub(super) fn runs_again(
+        &mut self,
+        task: engine::TaskId,
+        (worker, entry): (engine::WorkerId, u64),
+        failure: &TaskFailure,
+    ) -> bool {
+        let Some(job) = self.jobs.get(task) else {
+            return false;
+        };
+        if job.call.terms.more.is_none() {
+            return false;
+        }
+        let mut pause = None;
+        self.hooks.guard(|_| pause = job.call.again_after(failure));
+        let Some(pause) = pause else {
+            return false;
+        };
+        job.call.failures += 1;
+        self.engine.run_again(worker, entry, nanoseconds(pause))
+    }
+
+    /// A task says how far it is.
+    pub(super) fn on_progress(&mut self, id: WorkerId, task: TaskId, done: u64, total: u64) {
+        let key = self.jobs.key(task);
+        if let Some(job) = key.and_then(|key| self.jobs.get(key)) {
+            self.hooks.guard(|_| job.call.progress(done, total));
+        }
+        self.tell(id, now_ns(), What::Progress { task, done, total });
+    }
+
+    /// Submits one call for each worker that takes tasks, numbered from `first` on; the calls' numbers.
+    pub(crate) fn broadcast(
+        &mut self,
+        first: Option<TaskId>,
+        mut make: impl FnMut() -> Result<Call, SubmitError>,
+    ) -> Result<Vec<TaskId>, SubmitError> {
+        self.check()?;
+        let mut next = first.unwrap_or_else(|| self.jobs.next());
+        let mut numbers = Vec::new();
+        for worker in self.engine.staff_ids() {
+            let call = make()?;
+            if let Err(error) = self.check_reach(&call.input) {
+                call.resolve(Err(error.clone().into()));
+                return Err(error);
+            }
+            let class = self.jobs.class(call.task);
+            let spec = self.spec(class, &call);
+            let number = next;
+            match self.engine.submit_to(worker, spec) {
+                Ok(key) => self.jobs.insert(key, number, class, call),
+                Err(engine::SubmitError::NoWorker) => {
+                    call.resolve(Err(TaskFailure::WorkerGone));
+                    continue;
+                }
+                Err(engine::SubmitError::Full) => return Err(SubmitError::Full),
+                Err(engine::SubmitError::Closed) => call.resolve(Err(TaskFailure::ShutDown)),
+            }
+            numbers.push(number);
+            next += 1;
+        }
+        self.settle();
+        self.arm();
+        Ok(numbers)
+    }
+
+    /// Changes how many workers take tasks.
+    pub(crate) fn resize(&mut self, min: usize, max: usize) -> Result<(), PoolError> {
+        assert!(
+            (1..=MAX_WORKERS).contains(&max) && min <= max,
+            "{min} to {max} workers: at most {MAX_WORKERS}"
+        );
+        self.check()?;
+        let limits = &mut self.settings.limits;
+        let added = max.saturating_sub(limits.workers);
+        if added > 0 {
+            reserve::check(added, &self.starter.method).map_err(PoolError::Short)?;
+        }
+        (limits.min, limits.workers) = (min, max);
+        let now = self.now();
+        self.engine.resize(now, min as u32, max as u32);
+        self.settle();
+        self.arm();
+        self.check()
+    }
+}
