@@ -88,18 +88,9 @@ def main() -> None:
         ],
     }[suite]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        f"{suite}_plugin",
-        "-p",
-        "no:cacheprovider",
-        *arguments,
-    ]
-    raise SystemExit(subprocess.run([*command, *sys.argv[2:]], env=environment).returncode)
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(HERE)]
+    command += ["-p", f"{suite}_plugin", "-p", "no:cacheprovider", *arguments, *sys.argv[2:]]
+    raise SystemExit(subprocess.run(command, env=environment, cwd=HERE).returncode)
 
 
 if __name__ == "__main__":

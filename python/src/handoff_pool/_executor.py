@@ -173,6 +173,8 @@ class ProcessPoolExecutor(Executor):
             if held is not None:
                 future._held = held  # type: ignore[attr-defined]
             future._pool = native
+            if state.on_death == "break":
+                future._strict = True
             future._call = native.submit(data, buffers, future, *terms)
         except BaseException as error:
             state.pending.discard(future)

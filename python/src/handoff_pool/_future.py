@@ -45,6 +45,8 @@ class Future(_Future[T]):
 
     _pool: Pool | None = None
     _call: int = 0
+    #: As the standard library: what runs is not cancelled.
+    _strict = False
     _progress: tuple[float, float | None] | None = None
 
     def __init__(self) -> None:
@@ -57,6 +59,8 @@ class Future(_Future[T]):
 
     def cancel(self) -> bool:
         """Give the task up, also if it runs: its worker is ended then, and replaced."""
+        if self._strict and self.running():
+            return False
         attributes = self.__dict__
         if attributes.setdefault("_outcome", CANCELLED) is not CANCELLED or self._state == FINISHED:
             return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)

@@ -10,7 +10,9 @@ import io
 import pickle
 import sys
 import types
-from typing import Any
+from collections import ChainMap
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, ClassVar
 
 import cloudpickle
 
@@ -28,19 +30,27 @@ loads = pickle.loads
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc,unused-ignore]
     """Pickles what the standard pickler cannot, and arrays without copying them into the stream."""
 
-    def __init__(self, file: io.BytesIO, by_name: bool) -> None:
-        super().__init__(file, 5, buffer_callback=self._take)
+    # What multiprocessing knows to send: locks, queues, connections.
+    dispatch_table: ClassVar[Any] = ChainMap(
+        ForkingPickler._extra_reducers,  # type: ignore[attr-defined]
+        cloudpickle.Pickler.dispatch_table,
+    )
+
+    def __init__(self, file: io.BytesIO, by_name: bool, outside: bool = True) -> None:
+        buffers: list[memoryview] = []
+
+        def take(buffer: pickle.PickleBuffer) -> bool:
+            raw = buffer.raw()
+            if raw.nbytes < OUTSIDE:
+                return True
+            buffers.append(raw)
+            return False
+
+        super().__init__(file, 5, buffer_callback=take if outside else None)
         self._main = sys.modules.get("__main__") if by_name else None
-        self.buffers: list[memoryview] = []
+        self.buffers = buffers
         #: What has to stay alive until the pickle has been read.
         self.held: list[Any] = []
-
-    def _take(self, buffer: pickle.PickleBuffer) -> bool:
-        raw = buffer.raw()
-        if raw.nbytes < OUTSIDE:
-            return True
-        self.buffers.append(raw)
-        return False
 
     def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)

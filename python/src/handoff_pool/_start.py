@@ -17,8 +17,6 @@ from multiprocessing import context as mp_context_module
 from multiprocessing import process, spawn, util
 from typing import Any
 
-import cloudpickle
-
 from . import _native
 
 _PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -80,10 +78,7 @@ def pickled_initializer(pair: tuple[Any, Any], by_name: bool) -> bytes:
     mp_context_module.set_spawning_popen(_Popen())  # type: ignore[arg-type]
     try:
         file = io.BytesIO()
-        pickler = Pickler(file, by_name)
-        pickler._take = lambda buffer: True  # type: ignore[method-assign]
-        cloudpickle.Pickler.__init__(pickler, file, 5)
-        pickler.dump(pair)
+        Pickler(file, by_name, outside=False).dump(pair)
         return file.getvalue()
     finally:
         mp_context_module.set_spawning_popen(None)

@@ -26,6 +26,7 @@ _loads = pickle.loads
 _live: weakref.WeakSet[State] = weakref.WeakSet()
 _exiting = False
 
+_ABRUPTLY = "A process in the process pool was terminated abruptly while the future was running or pending."
 #: Lines of each worker's stderr that are kept for a report of its death.
 _KEPT_LINES = 60
 
@@ -158,8 +159,7 @@ class State:
         if kind == "died":
             lines = list(self.lines.get(death["pid"], ())) if death is not None else []
             if self.on_death == "break":
-                self.break_("A process in the process pool was terminated abruptly while the future was "
-                            "running or pending.")  # fmt: skip
+                self.break_(_ABRUPTLY)
                 return BrokenProcessPool(self.broken)
             return _errors.worker_died(message, death, lines)
         if kind == "pool":
@@ -191,6 +191,8 @@ class State:
                 self.ready.set()
             else:
                 self._worker_ended(pid)
+                if self.on_death == "break" and not self.ending and ending != "exited with code 0":
+                    self.break_(_ABRUPTLY)
         elif kind == "state" and name == "pool":
             self.broken = self.broken or _broken_by(rest)
 

@@ -107,7 +107,7 @@ def set_up(data: bytes, name: str) -> None:
     _native.divide_blocks(settings["workers"])
     _write_to_stderr()
     if settings["forward"]:
-        sys.stdout = _sight.Forwarding(1)  # type: ignore[assignment]
+        sys.stdout = _sight.Forwarding(1)
     _flush[:] = [sys.stdout] if sys.stdout is not None else []
     if settings["log_level"] is not None:
         _sight.forward_logs(settings["log_level"])

@@ -9,7 +9,7 @@ use std::process::Command;
 type Table = BTreeMap<String, BTreeSet<String>>;
 
 /// Workspaces of their own, beside the main one.
-const OTHERS: [&str; 1] = ["crates/cluster"];
+const OTHERS: [&str; 2] = ["crates/cluster", "crates/python"];
 /// Members that stand outside the table: they are other people's libraries in a program each.
 const OUTSIDE: [&str; 2] = ["peer-rayon", "peer-procspawn"];
 
