@@ -2,12 +2,14 @@
 //! same shell.
 
 mod background;
+mod bell;
 mod builder;
 mod handle;
 mod map;
 mod pool;
 mod raw;
 mod reduce;
+mod seen;
 mod shared;
 mod submit;
 

@@ -167,6 +167,8 @@ impl Pool {
                     }
                 }
             }
+            // What runs, as far as it is known, goes on.
+            Stage::Running(_) if queued && self.shared.watch.is_running(call) => {}
             Stage::Running(pool) if queued => pool.withdraw_raw(call),
             Stage::Running(pool) => pool.cancel_raw(call),
             Stage::Ended(..) => {}

@@ -4,8 +4,9 @@
 use crate::buffer::{Buffer, Owner, Received};
 use crate::frame::{self, Outside};
 use pool::{Certificate, Ending, Reply, TaskFailure};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -165,16 +166,17 @@ impl Item {
     }
 }
 
-type Payload<'py> = (&'static str, Bound<'py, PyAny>, Option<Bound<'py, PyList>>);
+type Payload<'py> = (
+    Bound<'py, PyString>,
+    Bound<'py, PyAny>,
+    Option<Bound<'py, PyList>>,
+);
 
 impl Outcome {
     fn into_python<'py>(self, py: Python<'py>, arena: &[u8]) -> PyResult<Payload<'py>> {
-        let name = |kind| {
-            if kind == frame::RAISED {
-                "raised"
-            } else {
-                "value"
-            }
+        let name = |kind| match kind {
+            frame::RAISED => intern!(py, "raised").clone(),
+            _ => intern!(py, "value").clone(),
         };
         Ok(match self {
             Outcome::Small(kind, start, end) => {
@@ -196,7 +198,7 @@ impl Outcome {
                     })?;
                 }
                 let pickle = Bound::new(py, Buffer::of_bytes(pickle))?;
-                ("value", pickle.into_any(), Some(buffers))
+                (name(frame::PLAIN), pickle.into_any(), Some(buffers))
             }
             Outcome::Failed(failed) => {
                 let death = failed
@@ -204,7 +206,7 @@ impl Outcome {
                     .map(|death| described(py, &death))
                     .transpose()?;
                 let why = (failed.kind, failed.message, death).into_pyobject(py)?;
-                ("failed", why.into_any(), None)
+                (intern!(py, "failed").clone(), why.into_any(), None)
             }
         })
     }

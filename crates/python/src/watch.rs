@@ -13,7 +13,22 @@ const KEPT: usize = 200_000;
 struct Seen {
     id: WorkerId,
     pid: u32,
-    running: Option<u64>,
+    /// What it has been given and has not answered, in that order.
+    given: VecDeque<u64>,
+}
+
+impl Seen {
+    /// A task that is taken back from a worker is reported as given to another, so what precedes one that
+    /// is answered is not this worker's any more.
+    fn told(&mut self, what: &str, task: Option<u64>) {
+        let Some(task) = task else { return };
+        if what == "sent" {
+            self.given.push_back(task);
+        } else {
+            let at = self.given.iter().position(|given| *given == task);
+            self.given.drain(..at.map_or(0, |at| at + 1));
+        }
+    }
 }
 
 /// One line of a trace: worker, process, nanoseconds, what, task.
@@ -48,7 +63,10 @@ impl Watch {
 
     pub(crate) fn is_running(&self, task: u64) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.workers.iter().any(|it| it.running == Some(task))
+        state
+            .workers
+            .iter()
+            .any(|it| it.given.front() == Some(&task))
     }
 
     pub(crate) fn traced(&self) -> (Vec<Traced>, u64) {
@@ -84,13 +102,13 @@ impl Watch {
             What::Ready => state.workers.push(Seen {
                 id: event.worker,
                 pid: event.pid,
-                running: None,
+                given: VecDeque::new(),
             }),
             What::Ended(_) => state.workers.retain(|worker| worker.id != event.worker),
             _ => {
                 let mut workers = state.workers.iter_mut();
                 if let Some(worker) = workers.find(|it| it.id == event.worker) {
-                    worker.running = task.filter(|_| what == "sent");
+                    worker.told(what, task);
                 }
             }
         }

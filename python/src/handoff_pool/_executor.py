@@ -110,6 +110,7 @@ class ProcessPoolExecutor(Executor):
             "environment": _start.environment(
                 inner_max_num_threads, self._max_workers, method == "forkserver"
             ),
+            "force": inner_max_num_threads is not None,
             "preload": list(preload),
             "main": {},
             "sys_path": prepare["sys_path"],
@@ -171,7 +172,7 @@ class ProcessPoolExecutor(Executor):
             if buffers is not None:
                 state.sent_buffers = True
             if held is not None:
-                future._held = held  # type: ignore[attr-defined]
+                future._held = held
             future._pool = native
             if state.on_death == "break":
                 future._strict = True

@@ -29,20 +29,32 @@ class _Lazy(Generic[T]):
         self._name = name
 
     def __get__(self, instance: Any, owner: type) -> T:
+        # Before the state is read: whoever gives the outcome after that finds this, and tells.
+        instance._looked = True
         found: T = instance.__dict__.setdefault(self._name, self._make())
         return found
+
+
+#: Held for an instant, to decide between an outcome and a cancellation.
+_claims = threading.Lock()
 
 
 class Future(_Future[T]):
     """The result of a task, to come."""
 
     _state = PENDING
-    _result = None
-    _exception = None
+    _result: T | None = None
+    _exception: BaseException | None = None
     _condition: Any = _Lazy(threading.Condition)
     _waiters: Any = _Lazy(list)
     _done_callbacks: Any = _Lazy(list)
 
+    #: Who was first: what gave the outcome, or who cancelled.
+    _outcome: str | None = None
+    #: Whether anybody may be waiting.
+    _looked = False
+    #: What lives until the outcome is there.
+    _held: Any = None
     _pool: Pool | None = None
     _call: int = 0
     #: As the standard library: what runs is not cancelled.
@@ -61,9 +73,8 @@ class Future(_Future[T]):
         """Give the task up, also if it runs: its worker is ended then, and replaced."""
         if self._strict and self.running():
             return False
-        attributes = self.__dict__
-        if attributes.setdefault("_outcome", CANCELLED) is not CANCELLED or self._state == FINISHED:
-            return self._state in (CANCELLED, CANCELLED_AND_NOTIFIED)
+        if not self._claim(CANCELLED) and self._outcome != CANCELLED:
+            return False
         with self._condition:
             if self._state in (CANCELLED, CANCELLED_AND_NOTIFIED):
                 return True
@@ -76,6 +87,24 @@ class Future(_Future[T]):
         self._invoke_callbacks()  # type: ignore[attr-defined]
         return True
 
+    def _claim(self, outcome: str) -> bool:
+        """Whether this is the first outcome."""
+        with _claims:
+            if self._outcome is None:
+                self._outcome = outcome
+                return True
+            return False
+
+    def result(self, timeout: float | None = None) -> T:
+        """The result of the task, or the exception that it raised."""
+        if self._state == FINISHED and self._exception is None:
+            return self._result  # type: ignore[return-value]
+        return super().result(timeout)
+
+    def done(self) -> bool:
+        """Whether there is an outcome."""
+        return self._state not in (PENDING, RUNNING)
+
     def running(self) -> bool:
         """Whether a worker has the task now."""
         if self._state == RUNNING:
@@ -83,23 +112,26 @@ class Future(_Future[T]):
         return self._state == PENDING and self._pool is not None and self._pool.is_running(self._call)
 
     def set_result(self, result: T) -> None:
-        if self.__dict__.setdefault("_outcome", FINISHED) is FINISHED:
+        if self._claim(FINISHED) or self._outcome == FINISHED:
             super().set_result(result)
 
     def set_exception(self, exception: BaseException | None) -> None:
-        if self.__dict__.setdefault("_outcome", FINISHED) is FINISHED:
+        if self._claim(FINISHED) or self._outcome == FINISHED:
             super().set_exception(exception)
 
     def _finish(self, result: Any, exception: BaseException | None) -> None:
         """Give the outcome, unless the future was cancelled. Called once, by the executor's thread."""
-        attributes = self.__dict__
-        if attributes.setdefault("_outcome", FINISHED) is not FINISHED:
-            return
-        attributes["_result"] = result
-        attributes["_exception"] = exception
-        # From here on, whoever makes a condition finds the future finished.
-        attributes["_state"] = FINISHED
-        if "_condition" in attributes:
+        with _claims:
+            if self._outcome is not None:
+                return
+            self._outcome = FINISHED
+        if exception is None:
+            self._result = result
+        else:
+            self._exception = exception
+        # From here on, whoever looks finds the future finished.
+        self._state = FINISHED
+        if self._looked:
             self._tell()
 
     def _tell(self) -> None:

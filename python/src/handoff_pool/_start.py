@@ -21,14 +21,14 @@ from . import _native
 
 _PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 #: Variables that bound the threads of numerical libraries.
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
+THREADS = (
+    "OMP_NUMTHREADS",
+    "OPENBLAS_NUMTHREADS",
+    "MKL_NUMTHREADS",
+    "BLIS_NUMTHREADS",
+    "VECLIB_MAXIMUMTHREADS",
+    "NUMEXPR_NUMTHREADS",
+    "NUMBA_NUMTHREADS",
 )
 _CODE = (
     "import sys\n"
@@ -105,7 +105,7 @@ def environment(threads: int | None, workers: int, forkserver: bool) -> dict[str
     if threads is None:
         # A forkserver must have one thread: it is to fork.
         threads = 1 if forkserver else max(1, (os.cpu_count() or 1) // workers)
-    return {name: str(threads) for name in _THREADS}
+    return {name: str(threads) for name in THREADS}
 
 
 def program(config: dict[str, Any]) -> tuple[str, list[str]]:

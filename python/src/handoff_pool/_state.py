@@ -132,7 +132,8 @@ class State:
                         continue
                     future._finish(None, _unpickled(error))
                 pending.discard(future)
-                future.__dict__.pop("_held", None)
+                if future._held is not None:
+                    future._held = None
             # What was given must not live until the next batch comes.
             future = payload = buffers = value = batch = None
             if self.shutting_down and not pending:

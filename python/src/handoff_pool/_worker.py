@@ -189,7 +189,8 @@ def main() -> None:
     role, fd, _, parent = sys.argv[2:6]
     sys.argv[:] = sys.argv[:1]
     for name, value in config["environment"].items():
-        os.environ.setdefault(name, value)
+        if config["force"] or name not in os.environ:
+            os.environ[name] = value
     forkserver = role == "--forkserver"
     if forkserver:
         _preload(config)

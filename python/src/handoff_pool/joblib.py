@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,10 @@ from joblib import register_parallel_backend
 from joblib._parallel_backends import AutoBatchingMixin, ParallelBackendBase
 
 from ._executor import ProcessPoolExecutor
+from ._start import THREADS
+
+#: Arguments of the executor that a call of joblib may give.
+_OPTIONS = ("start_method", "timeout", "retries", "preload", "initializer", "initargs")
 
 
 class HandoffBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc,unused-ignore]
@@ -27,17 +32,12 @@ class HandoffBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
     supports_return_generator = True
     uses_threads = False
     supports_sharedmem = False
-    default_n_jobs = -1
 
     _kept: tuple[Any, ProcessPoolExecutor] | None = None
     _lock = threading.Lock()
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        self._options = {
-            name: options.pop(name)
-            for name in ("start_method", "timeout", "retries", "preload")
-            if name in options
-        }
+        self._options = {name: options.pop(name) for name in _OPTIONS if name in options}
         super().__init__(*args, **options)
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
@@ -65,7 +65,7 @@ class HandoffBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
         return n_jobs
 
     def _take(self, n_jobs: int) -> ProcessPoolExecutor:
-        asked = (n_jobs, self.inner_max_num_threads, repr(sorted(self._options.items())))
+        asked = (n_jobs, self.inner_max_num_threads, repr(sorted(self._options.items())), _bounds())
         with HandoffBackend._lock:
             kept = HandoffBackend._kept
             if kept is not None:
@@ -98,11 +98,9 @@ class HandoffBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
         """The executor is kept for the next call."""
         self.reset_batch_stats()
 
-    def get_nested_backend(self) -> Any:
-        """Inside a worker, joblib runs one after another."""
-        from joblib._parallel_backends import SequentialBackend
 
-        return SequentialBackend(nesting_level=(self.nesting_level or 0) + 1), None
+def _bounds() -> list[str | None]:
+    return [os.environ.get(name) for name in THREADS]
 
 
 def register(make_default: bool = False) -> None:

@@ -1,19 +1,20 @@
 //! A pool on a thread of its own, for programs that have other things to do, or many threads.
 
+use crate::api::bell::Bell;
 use crate::api::builder::Builder;
 use crate::api::handle::{Handle, Slot};
 use crate::api::pool::{Pool, Shutdown};
+use crate::api::seen::Seen;
 use crate::api::submit::Submission;
 use crate::call::Call;
 use crate::counters::{self, Counters};
 use crate::failure::{PoolError, SubmitError, TaskFailure};
 use crate::gate::Gate;
-use crate::ids::{self, TaskId, WorkerId};
+use crate::ids::{self, TaskId};
 use crate::input::Input;
 use crate::region::Region;
 use crate::settings::MAX_WORKERS;
 use crate::start::StartMethod;
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use runtime::{ForkError, thread_count};
 use std::any::Any;
 use std::future::Future;
@@ -34,36 +35,12 @@ use wire::RegionId;
 /// accepted. Dropping it ends the workers at once; [`shutdown`](Self::shutdown) lets them finish.
 pub struct Background {
     orders: Sender<Order>,
-    bell: Arc<EventFd>,
+    bell: Arc<Bell>,
     gate: Arc<Gate>,
     next_task: AtomicU64,
     number: u32,
     seen: Arc<Mutex<Seen>>,
     thread: Option<JoinHandle<Result<(), PoolError>>>,
-}
-
-/// What other threads see of the pool.
-#[derive(Default)]
-struct Seen {
-    counters: Counters,
-    /// Tasks that the thread has taken from its inbox.
-    taken: u64,
-    pids: Vec<u32>,
-    version: (WorkerId, u64, usize),
-}
-
-impl Seen {
-    fn look(&mut self, pool: &mut Pool, taken: u64) {
-        let shell = pool.shell();
-        self.counters = shell.tally();
-        self.taken = taken;
-        let version = shell.crew_version();
-        if self.version != version || self.pids.is_empty() {
-            self.version = version;
-            self.pids.clear();
-            self.pids.extend(shell.pids());
-        }
-    }
 }
 
 /// Commands taken from the inbox before the pool is driven again, so that many that submit do not
@@ -102,8 +79,7 @@ impl Builder {
             return Err(PoolError::Start(Arc::new(error)));
         }
         let wait = |error: nix::Error| PoolError::Wait(Arc::new(error.into()));
-        let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK);
-        let bell = Arc::new(bell.map_err(wait)?);
+        let bell = Bell::new().map_err(wait)?;
         let seen: Arc<Mutex<Seen>> = Arc::default();
         let gate = Gate::new(self.limits.queue);
         let (orders, inbox) = mpsc::channel();
@@ -113,13 +89,13 @@ impl Builder {
             move || {
                 let mut pool = self.unbounded().start()?;
                 pool.shell()
-                    .wake_by(bell)
+                    .wake_by(bell.signal())
                     .map_err(|error| PoolError::Wait(Arc::new(error)))?;
                 seen.lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .look(&mut pool, 0);
                 let _ = started.send(());
-                serve(pool, &inbox, &seen)
+                serve(pool, (&inbox, &bell), &seen)
             }
         });
         if ready.recv().is_err() {
@@ -129,12 +105,12 @@ impl Builder {
                 Err(panic) => resume_unwind(panic),
             });
         }
-        let (next_task, thread) = (AtomicU64::new(0), Some(thread));
+        let thread = Some(thread);
         Ok(Background {
             orders,
             bell,
             gate,
-            next_task,
+            next_task: AtomicU64::new(0),
             number: ids::new_pool(),
             seen,
             thread,
@@ -144,7 +120,11 @@ impl Builder {
 
 /// The life of the thread. A function of the caller's that panics does not end it: the panic goes on in
 /// the thread that shuts the pool down.
-fn serve(pool: Pool, inbox: &Receiver<Order>, seen: &Mutex<Seen>) -> Result<(), PoolError> {
+fn serve(
+    pool: Pool,
+    inbox: (&Receiver<Order>, &Bell),
+    seen: &Mutex<Seen>,
+) -> Result<(), PoolError> {
     let mut server = Server {
         pool,
         taken: 0,
@@ -183,7 +163,8 @@ struct Server {
 
 impl Server {
     /// Executes orders, up to a bound; gives how to end, once that was ordered.
-    fn obey(&mut self, inbox: &Receiver<Order>) -> Option<Shutdown> {
+    fn obey(&mut self, (inbox, bell): (&Receiver<Order>, &Bell)) -> Option<Shutdown> {
+        bell.heard();
         for _ in 0..COMMANDS {
             let order = match inbox.try_recv() {
                 Ok(order) => order,
@@ -217,6 +198,7 @@ impl Server {
                 Order::Shutdown(how) => return Some(how),
             }
         }
+        bell.ring(); // More may be there.
         None
     }
 
@@ -358,7 +340,7 @@ impl Background {
     fn order(&self, order: Order) {
         // Where the thread is gone, dropping the order fails the task that it carries.
         let _ = self.orders.send(order);
-        let _ = self.bell.write(1);
+        self.bell.ring();
     }
 
     fn join(&mut self) -> Result<(), PoolError> {
