@@ -23,7 +23,7 @@ import numpy as np
 import handoff_pool
 from handoff_pool import ProcessPoolExecutor as Ours
 
-#: Records of the study, by default a tenth of them.
+#: The original study has 200 million records; by default a tenth of them.
 RECORDS = int(os.environ.get("RECORDS", "20_000_000"))
 GIGABYTE = int(os.environ.get("RESULT_BYTES", "1_000_000_000"))
 ROUNDS = int(os.environ.get("ROUNDS", "5"))

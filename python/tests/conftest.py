@@ -1,4 +1,4 @@
-"""What holds for every test: nothing is left behind, and nothing waits for ever."""
+"""What holds for every test: nothing is left behind, and nothing waits indefinitely."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def leave(code):
 
 
 def wait_for(path):
-    """Wait for a file to come to be."""
+    """Wait until a file exists."""
     while not os.path.exists(path):
         time.sleep(0.01)
     return os.getpid()

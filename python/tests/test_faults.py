@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures.process import BrokenProcessPool
 
+import psutil
 import pytest
 
 import tasks
@@ -124,3 +128,24 @@ def test_a_worker_is_replaced_that_grew_too_large():
 
     with ProcessPoolExecutor(1, max_memory_per_child="100 MB") as pool:
         assert len({pool.submit(grow).result(60) for _ in range(3)}) == 3
+
+
+def test_nothing_is_left_of_a_program_that_was_killed(method, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import os, sys, time\n"
+        "from handoff_pool import ProcessPoolExecutor\n"
+        f"pool = ProcessPoolExecutor(2, start_method={method!r})\n"
+        "running = [pool.submit(time.sleep, 1000) for _ in range(2)]\n"
+        "pool.submit(time.sleep, 0)\n"
+        "print(*pool._processes, flush=True)\n"
+        "time.sleep(1000)\n"
+    )
+    ran = subprocess.Popen([sys.executable, program], stdout=subprocess.PIPE, text=True)
+    with ran:
+        pids = [int(word) for word in ran.stdout.readline().split()]
+        assert len(pids) == 2
+        ran.kill()
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).wait(60)

@@ -1,4 +1,4 @@
-"""The programs of the study, whose only change is the import: they show what the study shows."""
+"""The programs of the original study, with only their import changed, show what they showed there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STUDY = Path(__file__).parent / "study"
 
 
 def run(program, *arguments):
-    """The lines that a program of the study prints."""
+    """The lines that a program prints."""
     ran = subprocess.run(
         [sys.executable, "-u", STUDY / program, *map(str, arguments)],
         capture_output=True, text=True, timeout=110, cwd=STUDY,

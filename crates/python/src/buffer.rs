@@ -20,10 +20,21 @@ pub(crate) struct Received(Map);
 
 impl Received {
     pub(crate) fn open(place: &Place) -> io::Result<Received> {
-        let fd = place.open(true)?;
-        let end = usize::try_from(place.offset + place.len).map_err(io::Error::other)?;
-        let map = Map::new(fd.as_raw_fd(), 0, end.max(HEADER), libc::MAP_SHARED)?;
-        Ok(Received(map))
+        let file = File::from(place.open(true)?);
+        // All of it: other arrays of the same result may lie behind this one.
+        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        Ok(Received(Map::new(
+            file.as_raw_fd(),
+            0,
+            len,
+            libc::MAP_SHARED,
+        )?))
+    }
+
+    /// Whether the whole range is mapped, behind the header.
+    pub(crate) fn has(&self, place: &Place) -> bool {
+        let end = place.offset.checked_add(place.len);
+        place.offset >= HEADER as u64 && end.is_some_and(|end| end <= self.0.len() as u64)
     }
 }
 

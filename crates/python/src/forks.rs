@@ -1,4 +1,4 @@
-//! What the interpreter has to be told of the forks of its forkserver.
+//! Reports the forks of the forkserver to its interpreter.
 
 use pyo3::ffi;
 use pyo3::prelude::*;

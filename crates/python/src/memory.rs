@@ -1,7 +1,7 @@
 //! Memory that two processes share for one large buffer: a sealed memfd, and mappings of it.
 //!
 //! All of this module's `unsafe` is mapping and copying. A receiver opens the memfd by the
-//! sender's entry in /proc; the inode tells it that the number still means the same memory.
+//! sender's entry in /proc; the inode shows that the number still means the same memory.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -29,7 +29,7 @@ pub(crate) struct Map {
     len: usize,
 }
 
-// SAFETY: a mapping is memory; who may write to it when is its users' affair.
+// SAFETY: a mapping is memory; its users decide who may write to it when.
 unsafe impl Send for Map {}
 // SAFETY: as above.
 unsafe impl Sync for Map {}

@@ -148,7 +148,7 @@ impl Pool {
         }
     }
 
-    /// Gives a call up, also where it runs; with `queued` only where it does not. Its future is told.
+    /// Gives a call up, also where it runs; with `queued` only where it does not. Its future gets the outcome.
     #[pyo3(signature = (call, queued=false))]
     fn cancel(&self, call: u64, queued: bool) {
         match &mut *self.shared.stage() {
@@ -167,7 +167,7 @@ impl Pool {
                     }
                 }
             }
-            // What runs, as far as it is known, goes on.
+            // What is known to run goes on.
             Stage::Running(_) if queued && self.shared.watch.is_running(call) => {}
             Stage::Running(pool) if queued => pool.withdraw_raw(call),
             Stage::Running(pool) => pool.cancel_raw(call),

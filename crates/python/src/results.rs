@@ -239,6 +239,9 @@ impl Outcome {
                     }
                 },
             };
+            if !received.has(&place) {
+                return Outcome::lost("a result lies outside its memory".to_owned());
+            }
             known.push((place.inode, Arc::clone(&received)));
             parts.push(Part::Received(
                 received,

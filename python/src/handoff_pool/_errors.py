@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class DeathReport:
-    """How a worker died, as far as it is known."""
+    """How a worker died, as far as is known."""
 
     worker: str
     pid: int

@@ -120,7 +120,7 @@ class ProcessPoolExecutor(Executor):
                 name: value for name, value in prepare.items() if name.startswith("init_main")
             }
         if method == "fork":
-            # Workers are copies of this process as it is now.
+            # Workers are copies of this process, made now.
             self._settings["running"] = _start.snapshot({"initializer": (initializer, initargs)})
         weakref.finalize(self, State.request_shutdown, self._state).atexit = False
 
@@ -199,7 +199,7 @@ class ProcessPoolExecutor(Executor):
 
         chunksize: calls that are sent at once; chosen by itself where it is left out.
         buffersize: how many calls may be submitted ahead of the results that were taken.
-        ordered: with False, results come as they are there.
+        ordered: with False, results come in the order in which they are there.
         """
         return _map.map_(self, fn, iterables, timeout, chunksize, buffersize, ordered)
 

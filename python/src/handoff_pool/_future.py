@@ -1,6 +1,6 @@
 """A future that costs little until somebody waits for it.
 
-A condition, a lock and two lists for every future cost more than a small task does. Here they come to be
+A condition, a lock and two lists for every future cost more than a small task does. Here they are created
 when they are first looked at; ``concurrent.futures`` (``wait``, ``as_completed``) sees what it always sees.
 """
 
@@ -29,7 +29,7 @@ class _Lazy(Generic[T]):
         self._name = name
 
     def __get__(self, instance: Any, owner: type) -> T:
-        # Before the state is read: whoever gives the outcome after that finds this, and tells.
+        # Before the state is read: what gives the outcome after that finds this, and wakes waiters.
         instance._looked = True
         found: T = instance.__dict__.setdefault(self._name, self._make())
         return found
@@ -129,7 +129,7 @@ class Future(_Future[T]):
             self._result = result
         else:
             self._exception = exception
-        # From here on, whoever looks finds the future finished.
+        # From here on, a thread that looks finds the future finished.
         self._state = FINISHED
         if self._looked:
             self._tell()

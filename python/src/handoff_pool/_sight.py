@@ -1,7 +1,7 @@
 """What workers print, log and report, on its way to the parent.
 
-The worker's half sends notes; the parent's half hands them to ``sys.stdout``, to ``logging``, and to whoever
-asked for progress.
+The worker's half sends notes; the parent's half hands them to ``sys.stdout``, to ``logging``, and to the
+function that asked for progress.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def handle_log(text: str) -> None:
 def progress(iterable: Iterable[T], total: float | None = None, desc: str | None = None) -> Iterator[T]:
     """Iterate in a task, and let the parent know how far it is.
 
-    The parent finds it as ``future.progress``, and ``ProcessPoolExecutor(progress=...)`` is told of it.
+    The parent finds it as ``future.progress``, and ``ProcessPoolExecutor(progress=...)`` is called with it.
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)

@@ -1,4 +1,4 @@
-"""How workers come to be: what the native pool is told to start, and what they are told then."""
+"""How workers are started: the program, what is sent to them first, and snapshots of this process."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def serve_snapshot(fd: int, inherited: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """The life of a process started afresh: a worker, or a forkserver."""
+    """The life of a new process: a worker, or a forkserver."""
     config = json.loads(sys.argv[1])
     role, fd, _, parent = sys.argv[2:6]
     sys.argv[:] = sys.argv[:1]
