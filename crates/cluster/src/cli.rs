@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use clap::{Args, Parser, Subcommand};
-use coordinator::cli::{Format, count, seconds};
+use coordinator::cli::{Format, count, duration};
 use report::{StartMethod, Transport};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Sum one field of one or many datasets, NaN values left out
+    /// Sum a column of one or many .npy files, ignoring NaN
     Sum(SumArgs),
 }
 
@@ -39,30 +39,31 @@ pub(crate) struct SumArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     pub(crate) list: Option<PathBuf>,
     /// The field to sum [default: val]; none for datasets without named fields
-    #[arg(long)]
+    #[arg(long, short)]
     pub(crate) field: Option<String>,
     /// Workers of each rank [default: the rank's share of the processors that it may use]
-    #[arg(long, value_name = "W", value_parser = count)]
+    #[arg(long, short, value_name = "N", value_parser = count)]
     pub(crate) workers: Option<u64>,
     /// How to start workers: spawn or forkserver
-    #[arg(long, value_name = "METHOD", default_value = "spawn")]
+    #[arg(long, short = 'm', value_name = "METHOD", default_value = "spawn")]
     pub(crate) start_method: StartMethod,
     /// How a batch's bytes reach a worker: mmap, shm or bytes
-    #[arg(long, default_value = "mmap")]
+    #[arg(long, short, default_value = "mmap")]
     pub(crate) transport: Transport,
     /// Number of records after which a rank reports its progress and writes its checkpoint
     #[arg(long, value_name = "N", default_value = "250M", value_parser = count)]
     pub(crate) step: u64,
     /// Batches of a step [default: the number of workers]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, short, value_name = "N", value_parser = count)]
     pub(crate) batches: Option<u64>,
-    /// Keep what is done in this directory, which all ranks share, and do only what is missing there
+    /// Checkpoint directory, which all ranks share; resumes from it
     #[arg(long, value_name = "DIR")]
     pub(crate) checkpoint: Option<PathBuf>,
-    /// Seconds that a batch may take before its worker is ended and the run fails
-    #[arg(long, value_name = "S", value_parser = seconds)]
+    /// How long a batch may take before its worker is killed and the run fails: 500ms, 30s, 2m, or a
+    /// number of seconds [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
-    /// How often a batch is retried after a worker died while running it
+    /// Retries of a batch after its worker died
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) retries: u32,
     /// The worker program [default: the one beside this program]
@@ -74,7 +75,7 @@ pub(crate) struct SumArgs {
     /// Write the timeline as a trace for Perfetto or chrome://tracing
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
-    /// No timeline
+    /// Print only the result and errors: no timeline
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }

@@ -314,9 +314,9 @@ impl Comm {
         } = trouble;
         match message {
             Some(message) if self.size > 1 => {
-                eprintln!("cluster: rank {rank} on {host}: {message}")
+                eprintln!("error: rank {rank} on {host}: {message}")
             }
-            Some(message) => eprintln!("cluster: {message}"),
+            Some(message) => eprintln!("error: {message}"),
             None => {}
         }
     }

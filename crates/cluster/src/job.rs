@@ -64,14 +64,7 @@ pub(crate) fn run(args: SumArgs, clock: Clock, comm: &Comm) -> Result<(), Stoppe
         seconds: seconds(began.elapsed().as_secs_f64()),
     };
     if comm.rank() == 0 {
-        let (ranks, records) = (comm.size(), format_count(orders.records));
-        let line = match orders.done {
-            0 => format!("{ranks} ranks will sum {records} records."),
-            done => format!(
-                "{ranks} ranks will sum {records} records, {} of which are done.",
-                format_count(done)
-            ),
-        };
+        let line = announcement(comm.size(), orders.records, orders.done);
         lock(&timeline).say(&line);
     }
 
@@ -120,13 +113,25 @@ pub(crate) fn run(args: SumArgs, clock: Clock, comm: &Comm) -> Result<(), Stoppe
     comm.agree(printed).map(|_| ())
 }
 
+/// The first line of the timeline.
+fn announcement(ranks: u32, records: u64, done: u64) -> String {
+    let records = format_count(records);
+    match done {
+        0 => format!("{ranks} ranks will sum {records} records."),
+        done => format!(
+            "{ranks} ranks will sum {records} records, {} of which are done.",
+            format_count(done)
+        ),
+    }
+}
+
 /// The job as rank 0 knows it.
 struct Job {
     shards: Shards,
     done: Done,
 }
 
-/// What every rank can tell from the command line alone.
+/// What every rank can check by the command line alone.
 fn check(args: &SumArgs) -> Result<(), Failure> {
     if args.start_method == StartMethod::Fork {
         return Err(Failure::usage(
@@ -159,7 +164,7 @@ fn settle(clock: Clock, comm: &Comm, args: &SumArgs) -> (Place, Vec<Place>, Ahea
     let clock = Clock::at(ahead.there(start_ns));
     let tight = bound_too_tight(&facts, &place).filter(|_| args.workers.is_none() && !args.quiet);
     if let (0, Some(line)) = (comm.rank(), tight) {
-        eprintln!("cluster: {line}");
+        eprintln!("warning: {line}");
     }
     (place, places, ahead, clock)
 }
@@ -202,13 +207,6 @@ fn on_rank_0<T>(comm: &Comm, f: impl FnOnce() -> Result<T, Failure>) -> Result<O
 fn seconds(load: f64) -> Seconds {
     Seconds {
         load,
-        share: 0.0,
-        start: 0.0,
-        run: 0.0,
-        total: 0.0,
-        gather: None,
-        end_to_end: 0.0,
-        repeats: Vec::new(),
-        void: false,
+        ..Seconds::default()
     }
 }

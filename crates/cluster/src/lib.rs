@@ -39,7 +39,7 @@ pub fn run() -> ExitCode {
     let (_guardian, comm) = match joined {
         Ok(joined) => joined,
         Err(error) => {
-            eprintln!("cluster: {error:#}");
+            eprintln!("error: {error:#}");
             return ExitCode::from(exit::FAILED);
         }
     };

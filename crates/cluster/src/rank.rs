@@ -176,7 +176,7 @@ impl Work<'_> {
             self.progress.add(records);
             sum.merge(&partial);
         }
-        handover.let_go(pool);
+        handover.release(pool);
         self.seconds.run += (began.elapsed() - shared).as_secs_f64();
         Ok(sum)
     }

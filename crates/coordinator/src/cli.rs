@@ -14,17 +14,17 @@ pub use experiments::{
 pub use manual::{CompletionsArgs, ManArgs};
 pub(crate) use manual::{completions, man};
 pub use sum::SumArgs;
-pub use values::{Carrier, Format, count, seconds};
+pub use values::{Carrier, Format, count, duration};
 
 use clap::{Parser, Subcommand};
 
-/// Starts worker processes, hands them data, and tells what both cost
+/// Starts worker processes, gives them data, and reports what both cost
 #[derive(Debug, Parser)]
 #[command(name = "coordinator", version = pool::VERSION, max_term_width = 100, after_help = "\
 Examples:
   coordinator sum data/records.npy                 # fork, mmap, as many workers as processors
   coordinator sum data/records.npy --start-method spawn --transport shm --workers 4
-  coordinator doctor data/records.npy              # what holds this machine back, and what mends it
+  coordinator doctor data/records.npy              # diagnose this machine
   coordinator traits --only copy-on-write          # one claim about start methods, measured
 
 A dataset to begin with: datagen --records 10M --out data/records.npy
@@ -38,15 +38,15 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Sum one field of a dataset with worker processes, NaN values left out
+    /// Sum a column of an .npy file with worker processes, ignoring NaN
     Sum(SumArgs),
-    /// Show what becomes of a value at module scope in two workers
+    /// Show which value at module scope two workers see
     ModuleScope(ModuleScopeArgs),
-    /// Show what becomes of the log lines of two workers
+    /// Show which log lines of two workers are written
     Logger(LoggerArgs),
-    /// Measure what people say of start methods, claim by claim
+    /// Check common claims about fork, spawn and forkserver
     Traits(TraitsArgs),
-    /// Tell what this machine will do well or badly, and the command that mends it
+    /// Diagnose this machine and suggest fixes
     Doctor(DoctorArgs),
     /// Print a shell's completions for this program
     Completions(CompletionsArgs),

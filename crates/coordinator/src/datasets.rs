@@ -1,4 +1,4 @@
-//! Opening the dataset that was named, with the way out where it cannot be.
+//! Opens the dataset that the user named; where it cannot, the error says what to do.
 
 use crate::exit::Failure;
 use dataset::{Dataset, OpenError};

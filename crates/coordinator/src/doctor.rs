@@ -1,6 +1,6 @@
-//! `coordinator doctor`: what this machine will do well or badly, and the command that mends it.
+//! `coordinator doctor`: what works well on this machine, what does not, and the command that fixes it.
 //!
-//! One file a subject. Each reads what the kernel tells, and judges it by functions of that text or
+//! One file a subject. Each reads what the kernel reports, and judges it by functions of that text or
 //! number alone, which are what the tests call. No setting is ever changed.
 
 mod dataset;
@@ -19,7 +19,7 @@ use crate::exit::Failure;
 use crate::machine::machine;
 use ::dataset::Dataset;
 use anyhow::Context;
-use report::{Doctor, Finding};
+use report::{Doctor, Finding, Grade};
 
 /// Looks, and prints what was found.
 pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
@@ -47,8 +47,15 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         trial: trial.ok().flatten(),
     };
     let text = match args.format {
-        Format::Text => print::text(&doctor),
+        Format::Text => print::text(&doctor, args.all),
         Format::Json => format!("{}\n", serde_json::to_string(&doctor)?),
     };
-    Ok(output::print(&text).context("cannot print the findings")?)
+    output::print(&text).context("cannot print the findings")?;
+    let failed = doctor.findings.iter().filter(|f| f.grade == Grade::Bad);
+    match failed.count() {
+        failed if failed > 0 && args.strict => {
+            Err(anyhow::anyhow!("{failed} of the checks failed").into())
+        }
+        _ => Ok(()),
+    }
 }

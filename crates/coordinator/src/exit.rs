@@ -1,15 +1,7 @@
 //! Exit codes, and the failures that lead to them.
 
+pub use output::exit::{DONE, FAILED, SIGNAL, USAGE};
 use std::fmt;
-
-/// Everything went well.
-pub const DONE: u8 = 0;
-/// Something failed, a worker that was killed by a signal included.
-pub const FAILED: u8 = 1;
-/// The command line asks for something that cannot be.
-pub const USAGE: u8 = 2;
-/// Added to the number of the signal that ended the coordinator itself.
-pub const SIGNAL: u8 = 128;
 
 /// Why a subcommand did not end well.
 #[derive(Debug)]
@@ -32,7 +24,7 @@ impl Failure {
         }
     }
 
-    /// What to say on stderr; of a signal, nothing: who sent it knows.
+    /// What to say on stderr; of a signal, nothing.
     pub fn message(&self) -> Option<String> {
         match self {
             Failure::Usage(message) => Some(message.clone()),

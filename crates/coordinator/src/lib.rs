@@ -71,7 +71,7 @@ pub fn run() -> ExitCode {
         Err(failure) => {
             if let Some(message) = failure.message() {
                 // A reader that has gone away is no reason for a panic.
-                let _ = writeln!(std::io::stderr(), "coordinator: {message}");
+                let _ = writeln!(std::io::stderr(), "error: {message}");
             }
             ExitCode::from(failure.code())
         }

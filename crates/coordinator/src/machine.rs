@@ -4,7 +4,7 @@ use report::{HugePages, Machine};
 use std::fs;
 use std::path::Path;
 
-/// Gathers them; what cannot be told is empty or 0.
+/// Gathers them; what cannot be read is empty or 0.
 pub fn machine() -> Machine {
     let page_size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
     Machine {
@@ -36,10 +36,14 @@ fn cpu_model() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// The word in brackets of a setting such as `always [madvise] never`.
+/// The chosen word of a setting of transparent huge pages.
 fn chosen(setting: &str) -> Option<String> {
     let path = Path::new("/sys/kernel/mm/transparent_hugepage").join(setting);
-    let text = fs::read_to_string(path).ok()?;
-    let (_, rest) = text.split_once('[')?;
+    in_brackets(&fs::read_to_string(path).ok()?)
+}
+
+/// The word in brackets of a setting such as `always [madvise] never`.
+pub(crate) fn in_brackets(setting: &str) -> Option<String> {
+    let (_, rest) = setting.split_once('[')?;
     Some(rest.split_once(']')?.0.to_owned())
 }

@@ -102,7 +102,7 @@ impl Signals {
         let stop = move || {
             let _held = &heard;
             drain(&mut noted);
-            // As in the kernel, a request to go on cancels one to stop that was not yet heeded:
+            // As in the kernel, a request to go on cancels one to stop that was not handled yet:
             // nobody would send a second.
             if stop_or_go.load(Ordering::Relaxed) == SIGCONT as usize {
                 return;

@@ -4,11 +4,13 @@ mod gauge;
 mod plan;
 mod print;
 mod source;
+mod step;
 mod transport;
 
 pub use print::print;
 pub use source::{Source, default_field};
-pub use transport::{Handover, Progress};
+pub use step::Progress;
+pub use transport::Handover;
 
 use crate::cli::{Carrier, Format, SumArgs};
 use crate::exit::Failure;
@@ -69,14 +71,7 @@ impl<'a> Run<'a> {
         let gauge = Arc::new(Gauge::of(&plan));
         let seconds = report::Seconds {
             load,
-            share: 0.0,
-            start: 0.0,
-            run: 0.0,
-            total: 0.0,
-            gather: None,
-            end_to_end: 0.0,
-            repeats: Vec::new(),
-            void: false,
+            ..report::Seconds::default()
         };
         Ok(Run {
             plan,
@@ -91,12 +86,12 @@ impl<'a> Run<'a> {
     }
 
     fn go(mut self) -> Result<(), Failure> {
-        let handover = self.load().map_err(|failure| self.blame_dataset(failure))?;
-        let mut pool = self.start(&handover)?;
+        let mut handover = self.load().map_err(|failure| self.blame_dataset(failure))?;
+        let mut pool = self.start(&mut handover)?;
         let ran = self.share(handover, &mut pool).and_then(|handover| {
             let merged = self.repeat(&handover, &mut pool)?;
             self.plan.source.dataset.check_unchanged()?;
-            handover.let_go(&mut pool);
+            handover.release(&mut pool);
             pool.memory()?;
             Ok(merged)
         });
@@ -138,7 +133,7 @@ impl<'a> Run<'a> {
         Ok(handover)
     }
 
-    fn start(&mut self, handover: &Handover) -> Result<Pool, Failure> {
+    fn start(&mut self, handover: &mut Handover) -> Result<Pool, Failure> {
         if let pool::StartMethod::Listen(path) = &self.plan.start_method {
             let (workers, path) = (self.plan.workers, path.display());
             self.say(&format!(
@@ -202,7 +197,10 @@ impl<'a> Run<'a> {
         for repetition in 0..self.plan.repeat {
             let (source, batches) = (&self.plan.source, self.plan.batches);
             lock(&self.timeline).batches_from(pool.next_task_id(), batches);
-            self.say(&format!("Hands out. {}", megabytes(&runtime::memory())));
+            self.say(&format!(
+                "Dispatches batches. {}",
+                megabytes(&runtime::memory())
+            ));
             let began = Instant::now();
             let merged = handover
                 .reduce(source, source.records.clone(), batches, pool)

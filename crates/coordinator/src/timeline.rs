@@ -199,7 +199,7 @@ impl Timeline {
         }
     }
 
-    /// Batches that were handed out again.
+    /// Batches that were dispatched again.
     pub fn retries(&self) -> u64 {
         self.retries
     }
@@ -214,7 +214,7 @@ impl Timeline {
     }
 
     /// Every worker that ever was ready. An answer is noted when it arrives, by when its worker may
-    /// have told of later batches: here they are in order.
+    /// have reported later batches: here they are in order.
     pub fn workers(&self) -> Vec<report::Worker> {
         let mut workers: Vec<_> = self.ready().map(|life| life.worker.clone()).collect();
         for worker in &mut workers {
@@ -225,7 +225,7 @@ impl Timeline {
         workers
     }
 
-    /// The memory of those that told it.
+    /// The memory of those that reported it.
     pub fn memory(&self) -> Vec<report::Memory> {
         self.ready()
             .filter_map(|life| life.memory.as_ref().map(as_report))

@@ -8,14 +8,14 @@
 use anyhow::Context;
 use guardian::Guardian;
 use nix::unistd::{AccessFlags, access};
-use report::{Coordinator, Event, Seconds, Sum, What, Worker};
+use report::{Activity, Coordinator, Event, Phase, Seconds, Span, Sum, What, Worker};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Checks that a trace could be written to `path`, and leaves what is there as it is: to be known
-/// before a run that would end without it.
+/// Checks that a trace could be written to `path`, and leaves what is there unchanged: called before a
+/// run that would end without it.
 ///
 /// # Errors
 /// Where it could not.
@@ -158,8 +158,9 @@ fn pool(
 ) -> Vec<Value> {
     let main = track(coordinator.pid);
     let mut events = vec![main.span("sum", "process", 0.0, seconds.end_to_end, None)];
-    let phases = phases(seconds, workers, started).into_iter();
-    events.extend(phases.map(|(name, from, to)| main.span(name, "phase", from, to, None)));
+    let phases = report::phases(seconds, workers, started).into_iter();
+    events
+        .extend(phases.map(|span| main.span(phase(span.what), "phase", span.from, span.to, None)));
     events.extend(coordinator.events.iter().map(|event| main.instant(event)));
     for worker in workers {
         let track = track(worker.pid);
@@ -222,71 +223,39 @@ fn args(batch: Option<u64>) -> Value {
 }
 
 /// What a worker was busy with: name, from, to, batch. Spans of a track may not cross each other, so
-/// an answer that is still on its way when the worker goes on ends there; its instant tells when it
+/// an answer that is still on its way when the worker goes on ends there; its instant is when it
 /// arrived.
 fn spans(worker: &Worker) -> Vec<(&'static str, f64, f64, Option<u64>)> {
-    let mut spans = Vec::new();
-    for (index, event) in worker.events.iter().enumerate() {
-        let (name, ends_with) = match event.what {
-            What::Started => ("start", What::Ready),
-            What::Received => ("compute", What::Computed),
-            What::Computed => ("answer", What::Sent),
-            What::Ready | What::Sent | What::Ended => continue,
-        };
-        let later = &worker.events[index + 1..];
-        let end = later
-            .iter()
-            .find(|other| other.what == ends_with && other.batch == event.batch);
-        let goes_on = later.iter().find(|other| other.what == What::Received);
-        if let Some(end) = end {
-            let to = goes_on.map_or(end.t, |next| end.t.min(next.t));
-            spans.push((name, event.t, to, event.batch));
+    let goes_on = |from: f64| {
+        let mut received = worker.events.iter().filter(|e| e.what == What::Received);
+        received.find(|next| next.t > from).map(|next| next.t)
+    };
+    let named = report::activities(worker).into_iter().map(|span| {
+        let Span {
+            what,
+            from,
+            to,
+            batch,
+        } = span;
+        match what {
+            Activity::Start => ("start", from, to, batch),
+            Activity::Compute => ("compute", from, to, batch),
+            Activity::Answer => {
+                let to = goes_on(from).map_or(to, |next| to.min(next));
+                ("answer", from, to, batch)
+            }
         }
-    }
-    spans
+    });
+    named.collect()
 }
 
-/// The coordinator's phases: name, from, to. Only their lengths are measured; their places are those
-/// of the workers' events: `start` ends with the last handshake, `run` with the last result.
-fn phases(seconds: &Seconds, workers: &[&Worker], started: u32) -> Vec<(&'static str, f64, f64)> {
-    let times = |what: What| -> Vec<f64> {
-        let events = workers.iter().flat_map(|worker| &worker.events);
-        let of_it = events.filter(|event| event.what == what);
-        let mut times: Vec<f64> = of_it.map(|event| event.t).collect();
-        times.sort_by(f64::total_cmp);
-        times
-    };
-    let Seconds {
-        load, share, start, ..
-    } = *seconds;
-    let run = match seconds.repeats.as_slice() {
-        [] => seconds.run,
-        repeats => repeats.iter().sum(),
-    };
-    // A worker in place of one that died gets ready during the run.
-    let handshakes = times(What::Ready);
-    let mut first = handshakes.iter().take(started as usize);
-    let ready = first.next_back().copied().unwrap_or(start);
-    let done = times(What::Sent).last().copied().unwrap_or(ready + run);
-    let start_from = (ready - start).max(0.0);
-    let run_from = (done - run).max(0.0);
-    let share_from = (run_from - share).max(0.0);
-    // `inherit` reads the dataset before its workers start, the others open it after.
-    let loaded = if share_from - load >= ready {
-        share_from
-    } else {
-        start_from
-    };
-    let places = [
-        ("load", (loaded - load).max(0.0), loaded),
-        ("start", start_from, ready),
-        ("share", share_from, run_from),
-        ("run", run_from, done),
-    ];
-    places
-        .into_iter()
-        .filter(|(_, from, to)| to > from)
-        .collect()
+fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Load => "load",
+        Phase::Start => "start",
+        Phase::Share => "share",
+        Phase::Run => "run",
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The logger experiment as anybody outside reads it: the study's five runs and the forkserver's,
+//! The logger experiment as its users read it: the original study's five runs and the forkserver's,
 //! from the real program's stdout.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,10 +153,10 @@ impl Run {
         assert_eq!(names, expected, "{}", self.text);
     }
 
-    /// Observations that agree with the study's; none may differ.
+    /// Observations that agree with the original study's; none may differ.
     fn agreeing(&self) -> usize {
         assert!(!self.text.contains("differs"), "{}", self.text);
-        self.text.matches("agrees with the study").count()
+        self.text.matches("agrees with the original study").count()
     }
 }
 

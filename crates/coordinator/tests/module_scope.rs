@@ -1,4 +1,4 @@
-//! The module-scope experiment as anybody outside reads it: from the real program's stdout.
+//! The module-scope experiment as its users read it: from the real program's stdout.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
@@ -123,10 +123,10 @@ impl Listing {
         assert_eq!(addresses, self.text.matches("id: 0x").count());
     }
 
-    /// Observations that agree with the study's; none may differ.
+    /// Observations that agree with the original study's; none may differ.
     fn agreeing(&self) -> usize {
         assert!(!self.text.contains("differs"), "{}", self.text);
-        self.lines_with("agrees with the study").len()
+        self.lines_with("agrees with the original study").len()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The table of claims as anybody outside reads it, with probes that are told to do otherwise: a
+//! The table of claims as its readers see it, with changed settings of the probes: a
 //! cell that was not measured would not follow.
 
 use nix::sys::signal::{Signal, kill};
@@ -270,7 +270,7 @@ fn named<'a>(traits: &'a Traits<Value>, claim: &str) -> &'a TraitRow<Value> {
     rows.find(|row| row.claim == claim).expect(claim)
 }
 
-/// Waits for what must come; how long is the machine's business, but not for ever.
+/// Waits for what must come; how long depends on the machine, but not indefinitely.
 fn wait_until(mut is_so: impl FnMut() -> bool) {
     for _ in 0..3000 {
         if is_so() {

@@ -18,7 +18,7 @@ use crate::exit;
 use crate::records::RECORD_LEN;
 use crate::write::{Plan, WriteError, Written, write};
 
-/// Write a dataset of the study's records: index, timestamp and val (0, 1 or NaN), 24 bytes each
+/// Write a dataset of records with index, timestamp and val (0, 1 or NaN), 24 bytes each
 ///
 /// The same seed gives the same bytes on any machine. The file appears under its name only when it
 /// is whole.
@@ -37,18 +37,18 @@ Exit codes: 0 written, 1 not written, 2 usage, 128+n stopped by signal n."
 )]
 struct Args {
     /// How many records; takes _ and the suffixes k, M and G (200M)
-    #[arg(long, value_name = "N", default_value = "10_000_000", value_parser = report::parse_count)]
+    #[arg(long, short = 'n', value_name = "N", default_value = "10_000_000", value_parser = report::parse_count)]
     records: u64,
-    /// The number that the values are drawn from
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    /// Random seed of the values
+    #[arg(long, short, value_name = "N", default_value_t = 42)]
     seed: u64,
     /// The file to write; its directory is created if need be
-    #[arg(long, value_name = "FILE", default_value = "data/records.npy")]
+    #[arg(long, short, value_name = "FILE", default_value = "data/records.npy")]
     out: PathBuf,
     /// Replace the file if it exists
-    #[arg(long)]
+    #[arg(long, short)]
     force: bool,
-    /// Neither progress nor summary; errors alone
+    /// Print only errors: no progress, no summary
     #[arg(long, short)]
     quiet: bool,
     /// Print this shell's completions, and write nothing
@@ -131,7 +131,7 @@ fn man(directory: &Path) -> ExitCode {
 }
 
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {
-    let _ = writeln!(io::stderr(), "datagen: {error}");
+    let _ = writeln!(io::stderr(), "error: {error}");
     ExitCode::from(exit::FAILED)
 }
 
@@ -142,7 +142,7 @@ fn catch_signals() -> io::Result<Arc<AtomicUsize>> {
     for number in signals::to_catch([SIGINT, SIGTERM, SIGHUP]) {
         flag::register_usize(number, Arc::clone(&signal), number as usize)?;
     }
-    // Caught, it makes a write beyond `ulimit -f` an error that can be told, instead of the end.
+    // Caught, it makes a write beyond `ulimit -f` an error that can be reported, instead of the end.
     flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     Ok(signal)
 }

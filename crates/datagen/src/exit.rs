@@ -1,10 +1,3 @@
-//! The exit codes of `datagen`.
+//! The exit codes of `datagen`: 0 the dataset was written, 1 it was not, 2 usage, 128+n stopped by signal n.
 
-/// The dataset was written.
-pub const DONE: u8 = 0;
-/// It was not, for the reason given on stderr.
-pub const FAILED: u8 = 1;
-/// The command line was not understood. (Given by the argument parser.)
-pub const USAGE: u8 = 2;
-/// Added to the number of the signal that stopped the run.
-pub const SIGNAL: u8 = 128;
+pub use output::exit::{DONE, FAILED, SIGNAL, USAGE};

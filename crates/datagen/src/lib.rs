@@ -1,4 +1,4 @@
-//! Writes a dataset of the study's records, the same bytes for the same seed on any machine.
+//! Writes a dataset of the original study's records, the same bytes for the same seed on any machine.
 //!
 //! ```
 //! use std::ops::ControlFlow;

@@ -87,7 +87,7 @@ impl<'a> Pieces<'a> {
         {
             self.begun -= block.len();
             let (block, home) = self.waiting.pop_front().expect("a first block");
-            // Whoever has made its last block has hung up.
+            // A thread that has made its last block has hung up.
             let _ = home.send(block);
         }
     }

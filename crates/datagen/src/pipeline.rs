@@ -22,7 +22,7 @@ const HELD: usize = PIECE.div_ceil((BLOCK_RECORDS * RECORD_LEN) as u64) as usize
 pub(crate) enum Halt {
     /// The progress function asked for it.
     Stopped,
-    /// A write failed, with so many bytes of records written before it.
+    /// A write failed, with `written` bytes of records written before it.
     Failed { written: u64, error: io::Error },
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Job {
     pub(crate) generators: usize,
 }
 
-/// Writes the records of `job` to `file`, and tells `progress` after every piece how many bytes of
+/// Writes the records of `job` to `file`, and reports to `progress` after every piece how many bytes of
 /// them were written.
 pub(crate) fn run(
     file: &File,

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Bytes of one record.
-pub const RECORD_LEN: usize = 24;
+pub const RECORD_LEN: usize = dataset::STUDY_RECORD_LEN;
 
 /// Records of one block. Changing it changes every dataset.
 pub const BLOCK_RECORDS: usize = 16_384;

@@ -26,7 +26,7 @@ const GENERATORS_MAX: usize = 4;
 pub struct Plan {
     /// How many records.
     pub records: u64,
-    /// What tells this dataset's values from another's.
+    /// Random seed of the values.
     pub seed: u64,
     /// The file; directories that it lies in are created.
     pub out: PathBuf,
@@ -69,7 +69,7 @@ pub enum WriteError {
         /// Its path.
         path: PathBuf,
     },
-    /// The timestamps of so many records do not fit 64 bits.
+    /// The timestamps of this number of records do not fit 64 bits.
     #[error("{records} records are too many; the most is {RECORDS_MAX}")]
     TooMany {
         /// How many were asked for.

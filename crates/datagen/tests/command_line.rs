@@ -98,8 +98,8 @@ fn drawn(stderr: Stderr, arguments: &[&str]) -> (Option<i32>, String) {
 
 /// Bytes that a program has written so far, to whatever.
 fn written(run: &Watched) -> u64 {
-    let told = fs::read_to_string(format!("/proc/{}/io", run.pid())).unwrap();
-    let bytes = told.lines().find_map(|line| line.strip_prefix("wchar: "));
+    let io = fs::read_to_string(format!("/proc/{}/io", run.pid())).unwrap();
+    let bytes = io.lines().find_map(|line| line.strip_prefix("wchar: "));
     bytes.unwrap().parse().unwrap()
 }
 
@@ -110,7 +110,7 @@ fn a_terminal_shows_rate_and_time_left() {
     assert!(seen.contains("writing") && seen.contains("B/s"), "{seen:?}");
     // What was drawn is gone in the end, and the reason stands alone.
     let last = seen.trim_end().rsplit(['\r', 'K', 'J']).next().unwrap();
-    assert!(last.starts_with("datagen: stopped"), "{seen:?}");
+    assert!(last.starts_with("error: stopped"), "{seen:?}");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_pipe_a_dumb_terminal_and_quiet_show_none() {
         assert_eq!(code, Some(130), "{stderr:?}");
         assert_eq!(
             seen.trim(),
-            "datagen: stopped; nothing was left behind",
+            "error: stopped; nothing was left behind",
             "{stderr:?}"
         );
     }

@@ -260,7 +260,7 @@ fn a_summary_or_completions_that_cannot_be_printed_are_a_failure() {
             let output = shell.current_dir(dir.path()).output().unwrap();
             let said = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{arguments:?} {said}");
-            assert!(said.starts_with("datagen: "), "{said}");
+            assert!(said.starts_with("error: "), "{said}");
             assert!(
                 said.contains("be printed: ") || said.contains("cannot print"),
                 "{said}"

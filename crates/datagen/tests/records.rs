@@ -1,4 +1,4 @@
-//! The records: the same for ever, and what they are said to be.
+//! The records: the same in every version, and with the documented content.
 
 use std::fs;
 use std::ops::ControlFlow;

@@ -41,7 +41,7 @@ pub enum DescrError {
     /// Records without any bytes.
     #[error("records of 0 bytes hold nothing to sum")]
     NoBytes,
-    /// Records of more bytes than an address can tell apart.
+    /// Records of more bytes than addresses can count.
     #[error("a record is too large for this machine")]
     TooLarge,
 }

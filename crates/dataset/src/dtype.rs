@@ -129,7 +129,7 @@ impl Dtype {
         self.descr.clone().unwrap_or_else(quoted)
     }
 
-    /// `<M8[ns]`, the study's timestamps.
+    /// `<M8[ns]`, the original study's timestamps.
     pub(crate) fn nanoseconds() -> Dtype {
         Dtype {
             code: "<M8[ns]".to_owned(),

@@ -11,10 +11,10 @@ use crate::literal::{self, Literal, SyntaxError};
 /// The first bytes of every `.npy` file.
 pub(crate) const MAGIC: [u8; 6] = *b"\x93NUMPY";
 
-/// The bytes that tell how long the header is: magic, version and length.
+/// The bytes that say how long the header is: magic, version and length.
 pub(crate) const PREFIX_LEN: usize = 12;
 
-/// The longest header that is read. NumPy itself stops at 10,000 bytes unless told otherwise.
+/// The longest header that is read. NumPy itself stops at 10,000 bytes by default.
 pub(crate) const HEADER_LEN_MAX: usize = 1 << 20;
 
 /// What a header says.

@@ -29,7 +29,7 @@ pub struct Field {
 }
 
 /// Where the values of one numeric field lie within records. It travels to workers as a task's
-/// argument, so whoever receives one calls [`Column::validate`] before trusting it.
+/// argument, so the receiver of one calls [`Column::validate`] before trusting it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Column {
     /// Bytes from the start of a record to the value.
@@ -130,8 +130,14 @@ impl Column {
     }
 }
 
+/// Bytes of a record of [`Layout::study`].
+pub const STUDY_RECORD_LEN: usize = 24;
+
+/// The field of [`Layout::study`] that holds the values.
+pub const STUDY_FIELD: &str = "val";
+
 impl Layout {
-    /// The study's records, as `DataFrame.to_records()` lays them out: `index` `<i8`, `timestamp`
+    /// The original study's records, as `DataFrame.to_records()` lays them out: `index` `<i8`, `timestamp`
     /// `<M8[ns]`, `val` `<f8`, packed into 24 bytes.
     pub fn study() -> Layout {
         let field = |name: &str, offset, dtype| Field {
@@ -143,10 +149,10 @@ impl Layout {
         let fields = vec![
             field("index", 0, number(Kind::I8)),
             field("timestamp", 8, Dtype::nanoseconds()),
-            field("val", 16, number(Kind::F8)),
+            field(STUDY_FIELD, 16, number(Kind::F8)),
         ];
         Layout {
-            itemsize: 24,
+            itemsize: STUDY_RECORD_LEN,
             fields,
             structured: true,
         }

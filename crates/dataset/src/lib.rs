@@ -1,7 +1,7 @@
 //! Datasets: one-dimensional arrays of fixed-size records in NumPy `.npy` files.
 //!
 //! This crate knows the file format: headers, record layouts, fields, and how records divide into
-//! batches. It reads the header alone and leaves the data to whoever maps or reads the file.
+//! batches. It reads the header alone; its users map or read the data.
 //!
 //! ```text
 //! \x93NUMPY 1.0 {'descr': [('index', '<i8'), …, ('val', '<f8')], 'shape': (3,), …}   a Header
@@ -42,6 +42,6 @@ pub use descr::DescrError;
 pub use dtype::{Class, Dtype};
 pub use header::{Header, HeaderError};
 pub use identity::Identity;
-pub use layout::{Column, ColumnError, Field, FieldError, Layout};
+pub use layout::{Column, ColumnError, Field, FieldError, Layout, STUDY_FIELD, STUDY_RECORD_LEN};
 pub use open::{ChangedError, ColumnInError, Dataset, MapError, OpenError};
 pub use scalar::{Kind, Order, Scalar};

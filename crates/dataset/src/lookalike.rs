@@ -1,6 +1,6 @@
 //! Recognises the files that are mistaken for datasets, to say what would make one of them.
 
-/// How much of a file's start tells what it is.
+/// How much of a file's start is examined to find out what it is.
 pub(crate) const SAMPLE_LEN: usize = 512;
 
 /// What a file that is not `.npy` seems to be, by its first [`SAMPLE_LEN`] bytes.

@@ -1,4 +1,4 @@
-//! Opens a `.npy` file, and tells in plain words why one cannot be opened.
+//! Opens a `.npy` file, and says in plain words why one cannot be opened.
 
 use std::fs::{self, File, FileType};
 use std::io;
@@ -266,8 +266,8 @@ impl Dataset {
     /// Maps the file read-only, from its start to its last record: the first lies at
     /// [`Dataset::data_offset`].
     ///
-    /// Whoever reads the mapping ends by SIGBUS if another program truncates the file meanwhile.
-    /// That is a worker's risk to take, never the coordinator's.
+    /// A process that reads the mapping ends by SIGBUS if another program truncates the file meanwhile.
+    /// Workers may take that risk; the coordinator does not.
     ///
     /// # Errors
     ///
@@ -281,8 +281,8 @@ impl Dataset {
         })
     }
 
-    /// Remembers a small part of the content, so that [`Dataset::check_unchanged`] can tell a write that
-    /// sets the modification time back from a change of metadata. It costs 16 reads of 4 KiB.
+    /// Remembers a small part of the content, so that [`Dataset::check_unchanged`] can distinguish a write that
+    /// restores the modification time from a change of metadata. It costs 16 reads of 4 KiB.
     pub fn sample_content(&mut self) {
         // What cannot be read fails where it is summed, with a better message.
         self.sample = sample::hash(&self.file, self.identity.size).ok();

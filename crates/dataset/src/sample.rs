@@ -1,4 +1,4 @@
-//! A small part of a file's content, to tell a write that sets the times back from a change of metadata
+//! A small part of a file's content, to distinguish a write that restores the times from a change of metadata
 //! alone (a new hard link, another mode, another name), which moves ctime just the same.
 //!
 //! A sample cannot prove that nothing changed. It is compared only where size and mtime agree.

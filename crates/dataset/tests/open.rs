@@ -15,7 +15,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// A directory with one small dataset of the study's layout in it.
+/// A directory with one small dataset of the original study's layout in it.
 fn small(records: u64) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("small.npy");

@@ -18,14 +18,14 @@ const DEFAULT_RECORDS: u64 = 10_000_000;
 #[derive(Debug, Clone, Args)]
 pub struct DatasetArgs {
     /// Records of the dataset to use, generated as data/records-N.npy if it is missing
-    /// [default: data/records.npy as it is, generated with 10M if it is missing]
-    #[arg(long, value_name = "N", value_parser = report::parse_count, conflicts_with = "data")]
+    /// [default: data/records.npy, generated with 10M if it is missing]
+    #[arg(long, short = 'n', value_name = "N", value_parser = report::parse_count, conflicts_with = "data")]
     pub records: Option<u64>,
     /// A dataset of your own
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE")]
     pub data: Option<PathBuf>,
     /// The field to sum [default: val, or all of a dataset of your own that has no fields]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, short, value_name = "NAME")]
     pub field: Option<String>,
     /// No progress
     #[arg(long, short)]
@@ -68,7 +68,7 @@ impl DatasetArgs {
     ///
     /// # Errors
     ///
-    /// Where a file of the user's own is missing, or datagen fails; it has told why on stderr.
+    /// Where a file of the user's own is missing, or datagen fails; it has said why on stderr.
     pub fn prepare(&self, binaries: &Binaries, interrupt: &Interrupt) -> anyhow::Result<PathBuf> {
         let path = self.path();
         if workspace::root().join(&path).exists() {
@@ -133,7 +133,7 @@ impl DatasetArgs {
 /// One call of `coordinator sum`.
 #[derive(Debug, Clone, Copy)]
 pub struct Job {
-    /// How workers come to be.
+    /// How workers are started.
     pub start_method: StartMethod,
     /// How batches reach them.
     pub transport: Transport,

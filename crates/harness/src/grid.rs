@@ -109,7 +109,7 @@ pub fn megabytes(bytes: f64) -> String {
     format!("{} MB", three_digits(bytes / 1e6))
 }
 
-/// A parent's or dataset's size in powers of two, as it was asked for: `64 MiB`, `4 GiB`.
+/// A parent's or dataset's size in powers of two, as a user types it: `64 MiB`, `4 GiB`.
 pub fn binary_size(bytes: u64) -> String {
     match bytes >> 20 {
         0 => "0".to_owned(),

@@ -1,7 +1,7 @@
 //! Ctrl-C, Ctrl-Z and their kin, as flags that loops look at.
 //!
-//! Children run in process groups of their own, so the terminal's signals reach xtask alone; whoever
-//! waits for a child looks here and ends or stops the child's whole group.
+//! Children run in process groups of their own, so the terminal's signals reach this program alone; the
+//! code that waits for a child looks here and ends or stops the child's whole group.
 
 use std::io;
 use std::sync::Arc;

@@ -29,6 +29,7 @@ macro_rules! eprintln {
 
 pub mod dataset;
 pub mod exit;
+pub mod format;
 pub mod grid;
 pub mod interrupt;
 pub mod process;

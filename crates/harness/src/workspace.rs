@@ -58,7 +58,7 @@ impl Binaries {
     ///
     /// # Errors
     ///
-    /// Where cargo fails; it has told why on stderr.
+    /// Where cargo fails; it has said why on stderr.
     pub fn build(packages: &[&str], interrupt: &Interrupt) -> anyhow::Result<Binaries> {
         Binaries::build_with_examples(packages, &[], interrupt)
     }

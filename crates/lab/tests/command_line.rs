@@ -36,7 +36,7 @@ fn the_commonest_errors_name_the_fix() {
             ],
             1,
         ),
-        ("no-such-probe", &["limits", "--probes", "nonsense"], 2),
+        ("no-such-probe", &["limits", "--probes", "unknown"], 2),
         ("no-matrix", &["page", "/nowhere"], 1),
     ];
     for (name, arguments, code) in cases {

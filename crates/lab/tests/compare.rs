@@ -230,3 +230,19 @@ fn markdown_is_markdown() {
     );
     assert!(text.contains("\n## Significant changes\n\n- none\n"));
 }
+
+#[test]
+fn json_has_every_figure_that_was_compared() {
+    let same = folder(with_many_runs);
+    let text = printed(&same, &same, &["--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let figures = json["figures"].as_array().unwrap();
+    assert_eq!(json["same_machine"], true);
+    assert!(json["cells"].as_u64().unwrap() > 0 && !figures.is_empty());
+    for figure in figures {
+        assert_eq!(
+            (&figure["ratio"], &figure["changed"]),
+            (&1.0.into(), &false.into())
+        );
+    }
+}

@@ -1,4 +1,4 @@
-//! The matrix over a coordinator that is played by a shell script: what becomes of cells that fail,
+//! The matrix over a coordinator that is played by a shell script: how cells are reported that fail,
 //! hang or lie, and of results when the run is stopped.
 
 use std::fs;
@@ -185,12 +185,12 @@ fn a_wrong_sum_voids_its_cell_alone() {
 fn a_run_that_hangs_is_killed() {
     let stage = Stage::new();
     let methods = [
-        "--start-methods",
+        "--start-method",
         "fork",
-        "--transports",
+        "-t",
         "bytes,mmap",
         "--timeout",
-        "1",
+        "1000ms",
     ];
     let output = stage.run("hang", &methods);
     assert_eq!(output.status.code(), Some(1));

@@ -1,5 +1,5 @@
 //! Prints results on stdout: whole, or with an error, also where stdout was closed before the program
-//! started (`>&-`). What is printed, and which exit code follows, is left to each program.
+//! started (`>&-`). What is printed is left to each program. The exit codes are in [`exit`].
 //!
 //! Rust's runtime opens `/dev/null` in place of a closed stdout before `main`, so that a result that is
 //! printed there is lost without an error. This crate looks before the runtime does.
@@ -8,6 +8,8 @@
 //! output::print("sum 3\n")?;
 //! # Ok::<(), std::io::Error>(())
 //! ```
+
+pub mod exit;
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};

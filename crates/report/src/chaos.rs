@@ -1,4 +1,4 @@
-//! What `cargo xtask chaos` saves: what was done to the programs, and what became of their answers.
+//! What `cargo xtask chaos` saves: which faults were injected into the programs, and how they ended.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct Chaos {
     pub date: String,
     /// Where.
     pub machine: Machine,
-    /// What every round follows from, with its number.
+    /// Random seed; with its number it determines a round.
     pub seed: u64,
     /// Records of the dataset.
     pub records: u64,
@@ -21,26 +21,27 @@ pub struct Chaos {
     pub seconds: f64,
     /// How the rounds ended.
     pub rounds: ChaosRounds,
-    /// What was done, by kind, sorted by name.
-    pub harms: Vec<ChaosHarm>,
-    /// Promises that were broken.
+    /// Faults, by kind, sorted by name.
+    #[serde(rename = "harms")]
+    pub faults: Vec<ChaosFault>,
+    /// Guarantees that were violated.
     pub failures: Vec<ChaosFailure>,
 }
 
-/// How rounds ended. A round that broke a promise is in `failed` alone.
+/// How rounds ended. A round that violated a guarantee is in `failed` alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ChaosRounds {
     /// All of them.
     pub all: u64,
-    /// Answered, right to the bit.
+    /// Answered, bit-identical to the right answer.
     pub right: u64,
-    /// Of those, the ones to which something had been done.
+    /// Of those, the ones with faults.
     pub right_under_harm: u64,
     /// Ended with one clear error and a documented exit code.
     pub clear_error: u64,
     /// Ended by the signal that they were sent.
     pub signalled: u64,
-    /// Broke a promise.
+    /// Violated a guarantee.
     pub failed: u64,
     /// The longest, in seconds.
     pub slowest_seconds: f64,
@@ -48,31 +49,31 @@ pub struct ChaosRounds {
     pub slowest_cleanup_seconds: f64,
 }
 
-/// One kind of harm.
+/// One kind of fault.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChaosHarm {
+pub struct ChaosFault {
     /// Its name: `kill-worker`.
     pub kind: String,
     /// How often it was due.
     pub planned: u64,
-    /// How often it was done: a round may be over before.
+    /// How often it was injected: a round may be over before.
     pub done: u64,
-    /// Rounds in which it was done that answered, right to the bit.
+    /// Rounds with it whose answer was right.
     pub right: u64,
     /// Those that ended with one clear error.
     pub clear_error: u64,
     /// Those that ended by their signal.
     pub signalled: u64,
-    /// Those that broke a promise.
+    /// Those that violated a guarantee.
     pub failed: u64,
 }
 
-/// A promise that was broken.
+/// A guarantee that was violated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChaosFailure {
     /// The round.
     pub round: u64,
-    /// Which promise: `wrong-answer`, `hang`, `panic`, `unclear-error`, `unprovoked-error`,
+    /// Which guarantee: `wrong-answer`, `hang`, `panic`, `unclear-error`, `unprovoked-error`,
     /// `left-process`, `left-segment`, `left-file`.
     pub kind: String,
     /// What was seen.

@@ -34,7 +34,10 @@ pub struct Finding {
     pub found: String,
     /// What that costs or brings here, in a sentence.
     pub means: String,
-    /// The command that mends it, where there is one.
+    /// The command that fixes it, where there is one.
+    #[serde(default)]
+    pub fix: Option<String>,
+    /// The same, under the name that it had first.
     pub mend: Option<String>,
 }
 

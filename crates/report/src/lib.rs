@@ -1,7 +1,7 @@
 //! The types of everything Handoff prints as JSON, and the one way it reads and writes counts.
 //!
-//! They stand apart from the programs so that whoever reads the output (xtask, a test, another
-//! program) shares the writer's types and nothing else of it. There is no logic here: gathering the
+//! They are a crate of their own so that readers of the output (xtask, a test, another program) share
+//! the writer's types and nothing else of it. There is no logic here: gathering the
 //! figures, and deciding what they mean, belongs to the programs.
 //!
 //! | type | printed or saved by |
@@ -28,19 +28,24 @@ mod axes;
 mod chaos;
 mod count;
 mod doctor;
+mod duration;
 mod limits;
 mod machine;
 mod matrix;
 mod peers;
+mod process;
 mod rank;
+mod seconds;
+mod spans;
 mod spread;
 mod sum;
 mod traits;
 
 pub use axes::{ParseAxisError, StartMethod, Transport};
-pub use chaos::{Chaos, ChaosFailure, ChaosHarm, ChaosRounds};
+pub use chaos::{Chaos, ChaosFailure, ChaosFault, ChaosRounds};
 pub use count::{ParseCountError, format_count, parse_count};
 pub use doctor::{Doctor, Finding, Grade, PerPages, Trial};
+pub use duration::{ParseDurationError, parse_duration};
 pub use limits::{Limit, LimitData, Limits, Pages, Touch, Unit, Width};
 pub use machine::{HugePages, Machine};
 pub use matrix::{
@@ -51,12 +56,12 @@ pub use peers::{
     AloneLine, AloneRow, ForkedLine, ForkedRound, ForkedRow, PeerLine, PeerPair, PeerRow,
     PeerSeconds, Peers, PoolLine, RateLine, RateRow, SkippedPeer,
 };
+pub use process::{Coordinator, Ended, Event, Memory, What};
 pub use rank::{ClockOffset, Rank};
+pub use seconds::Seconds;
+pub use spans::{Activity, Phase, Span, activities, phases};
 pub use spread::Spread;
-pub use sum::{
-    Coordinator, Dataset, Ended, Event, Memory, MemoryReport, Plan, Seconds, Sum, SumResult, What,
-    Worker,
-};
+pub use sum::{Dataset, MemoryReport, Plan, Sum, SumResult, Worker};
 pub use traits::{StartLatency, TraitCell, TraitCells, TraitRow, TraitStatement, Traits, Verdict};
 
 /// The number that stands as `schema` in every report of this version.

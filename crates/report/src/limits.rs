@@ -22,7 +22,7 @@ pub struct Limits {
 /// The file that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitData {
-    /// Its path as it was given.
+    /// Its path, as given by the user.
     pub path: String,
     /// Its size.
     pub bytes: u64,

@@ -22,7 +22,7 @@ pub struct Matrix {
     pub dataset: Dataset,
     /// What the order of the runs was drawn with.
     pub seed: u64,
-    /// Measured runs of each cell, its warm-up not counted; the greatest number where it is adaptive.
+    /// Measured runs of each cell, its warm-up not counted; the maximum where the number is adaptive.
     pub runs: u32,
     /// The terms of an adaptive number of runs; left out where the number was fixed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ pub struct CellReport {
     pub cell: Cell,
     /// Every measured run, in the order in which they were made.
     pub runs: Vec<CellRun>,
-    /// What the runs come to; null while there are none, and where the cell failed or is void.
+    /// What the runs come to; null while there are none, and where the cell failed or is invalid.
     pub summary: Option<CellSummary>,
     /// Why it failed, with the last lines that the program wrote to stderr.
     pub failed: Option<String>,
@@ -111,7 +111,7 @@ pub struct CellRun {
     pub count: u64,
     /// NaN values.
     pub nan_count: u64,
-    /// Batches that were handed out again.
+    /// Batches that were dispatched again.
     pub retries: u64,
     /// What the coordinator measured.
     pub seconds: Seconds,
@@ -196,14 +196,14 @@ pub struct CellSummary {
     pub limit: Option<String>,
     /// `share` as a multiple of the fastest way to fill a segment, the median over runs.
     pub share_multiple: Option<f64>,
-    /// Greatest bytes of the coordinator's allocator, the median over runs.
+    /// Peak bytes of the coordinator's allocator, the median over runs.
     pub coordinator_heap_peak: f64,
     /// Private anonymous bytes of the coordinator, the median over runs.
     pub coordinator_private: f64,
-    /// Greatest bytes of the allocator of the worker that held most, the median over runs.
+    /// Peak bytes of the allocator of the worker that held most, the median over runs.
     pub worker_heap_peak: f64,
     /// Private anonymous bytes of the worker that held most, the median over runs.
     pub worker_private: f64,
-    /// Greatest resident bytes of the worker that held most, the median over runs.
+    /// Peak resident bytes of the worker that held most, the median over runs.
     pub worker_rss_peak: f64,
 }

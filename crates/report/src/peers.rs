@@ -104,7 +104,7 @@ pub struct PeerSeconds {
     pub share: f64,
     /// Starting workers; 0 where the peer starts them on demand, inside `run`.
     pub start: f64,
-    /// From the first batch handed out to the last result in.
+    /// From the first batch dispatched to the last result received.
     pub run: f64,
     /// `start` + `run`.
     pub total: f64,
@@ -153,7 +153,7 @@ pub struct RateLine {
     pub name: String,
     /// Tasks that were run.
     pub tasks: u64,
-    /// Seconds from the first task handed out to the last result in, workers being ready.
+    /// Seconds from the first task dispatched to the last result received, workers being ready.
     pub seconds: f64,
 }
 
@@ -187,7 +187,7 @@ pub struct AloneLine {
 pub struct RateRow {
     /// The peer's name.
     pub peer: String,
-    /// How our workers came to be.
+    /// How our workers were started.
     pub start_method: StartMethod,
     /// Tasks of one of our runs, all queued at once.
     pub our_tasks: u64,
@@ -206,7 +206,7 @@ pub struct RateRow {
 /// One tiny task there and back, nothing else being under way, beside the bare socket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AloneRow {
-    /// How our workers came to be.
+    /// How our workers were started.
     pub start_method: StartMethod,
     /// Processors that the two processes shared: 1, or 2 with one for each.
     pub cores: u32,

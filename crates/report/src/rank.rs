@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Coordinator, Memory, Seconds};
+use crate::process::{Coordinator, Memory};
+use crate::seconds::Seconds;
 
 /// One rank: a process that MPI has started, with a pool of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -35,7 +35,7 @@ pub struct TraitRow<Seen> {
     pub title: String,
     /// What was seen, start method by start method.
     pub cells: TraitCells<Seen>,
-    /// What became of it.
+    /// The verdict on it.
     pub verdict: Verdict,
     /// What it says, sentence by sentence, each with whether it held here.
     pub statements: Vec<TraitStatement>,
@@ -83,14 +83,14 @@ pub struct StartLatency {
 pub struct TraitStatement {
     /// What.
     pub says: String,
-    /// Whether the study says so. Where a claim has statements of the study, they alone make its
+    /// Whether the original study says so. Where a claim has statements of that study, they alone make its
     /// verdict.
     pub study: bool,
     /// Whether it held.
     pub holds: bool,
 }
 
-/// What became of a claim.
+/// The verdict on a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// All of it held.

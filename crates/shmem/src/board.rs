@@ -1,4 +1,4 @@
-//! A few words of memory that processes share to tell each other where they are: atomics behind a
+//! A few words of memory in which processes publish what they are doing: atomics behind a
 //! descriptor, no name, nothing to clean up.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::room::CgroupRoom;
+use crate::limit::CgroupRoom;
 use crate::sys;
 
 /// The interface, whose files have different names.
@@ -223,7 +223,7 @@ mod tests {
             Some("/user/1")
         );
         assert_eq!(parse_own_group("0::/\n", Version::V1, "memory"), None);
-        assert_eq!(parse_own_group("nonsense\n", Version::V2, "memory"), None);
+        assert_eq!(parse_own_group("unparsable\n", Version::V2, "memory"), None);
     }
 
     #[test]
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_is_none_is_told_from_one() {
+    fn no_limit_is_distinguished_from_a_limit() {
         assert_eq!(parse_limit(Version::V1, "1000\n"), Some(1000));
         assert_eq!(parse_limit(Version::V1, "9223372036854771712\n"), None);
         assert_eq!(parse_limit(Version::V2, "1000\n"), Some(1000));

@@ -11,17 +11,20 @@
 
 mod copied;
 mod mapped;
+mod way;
 mod written;
 
 use std::fs::File;
 use std::io;
 use std::ops::{ControlFlow, Range};
-use std::os::fd::BorrowedFd;
 
 use thiserror::Error;
 
 use self::copied::Copied;
 use self::mapped::Mapped;
+pub(crate) use self::way::Target;
+use self::way::{Cause, Source, Way};
+pub use self::way::{FillWay, Filled};
 use self::written::Written;
 use crate::chunks::{self, Unfinished};
 use crate::residency;
@@ -31,38 +34,6 @@ const CHUNK: u64 = 4 << 20;
 
 /// Below this size, bytes, setting a mapping up costs more than it saves.
 const SMALL: u64 = 1 << 20;
-
-/// What is to be filled: all `len` bytes of a segment or memfd.
-#[derive(Clone, Copy)]
-pub(crate) struct Target<'a> {
-    pub(crate) fd: BorrowedFd<'a>,
-    pub(crate) name: &'a str,
-    pub(crate) len: u64,
-}
-
-/// Which pages a filled region got.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Filled {
-    /// Bytes filled.
-    pub bytes: u64,
-    /// How many of them lie in huge pages.
-    pub huge_bytes: u64,
-    /// How they got there.
-    pub way: FillWay,
-}
-
-/// How bytes get from a file into shared memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FillWay {
-    /// Read into a mapping: where the kernel gives huge pages, or the pages are there already.
-    Mapped,
-    /// Copied from page to new page by userfaultfd(2).
-    Copied,
-    /// Written from a buffer: small or uncached content, or no userfaultfd to be had.
-    #[default]
-    Written,
-}
 
 /// Why a segment or memfd could not be filled.
 #[derive(Debug, Error)]
@@ -131,26 +102,13 @@ pub(crate) fn fill(
             wanted: u64::MAX,
         });
     }
-    let way = choose(into, source).map_err(|cause| cause.told(into, source))?;
+    let way = choose(into, source).map_err(|cause| failed(cause, into, source))?;
     let copy = |range: Range<u64>| way.copy(range);
     match chunks::run(into.len, CHUNK, threads, progress, &copy) {
         Ok(()) => Ok(way.filled(into.len)),
-        Err(Unfinished::Failed(cause)) => Err(cause.told(into, source)),
+        Err(Unfinished::Failed(cause)) => Err(failed(cause, into, source)),
         Err(Unfinished::Stopped { done }) => Err(FillError::Stopped { name: name(), done }),
     }
-}
-
-/// The bytes of a file from `offset` on.
-#[derive(Clone, Copy)]
-struct Source<'a> {
-    file: &'a File,
-    offset: u64,
-}
-
-/// One way: called from several threads, with ranges (of the target) that do not overlap.
-trait Way: Sync {
-    fn copy(&self, range: Range<u64>) -> Result<(), Cause>;
-    fn filled(&self, bytes: u64) -> Filled;
 }
 
 fn choose<'a>(into: Target<'a>, source: Source<'a>) -> Result<Box<dyn Way + 'a>, Cause> {
@@ -178,34 +136,25 @@ fn choose<'a>(into: Target<'a>, source: Source<'a>) -> Result<Box<dyn Way + 'a>,
     }
 }
 
-/// What ended a copy, before it is told with names.
-#[derive(Debug)]
-enum Cause {
-    Full { at: u64 },
-    Truncated { found: u64 },
-    Failed { at: u64, source: io::Error },
-}
-
-impl Cause {
-    fn told(self, into: Target<'_>, source: Source<'_>) -> FillError {
-        let name = into.name.to_owned();
-        match self {
-            Cause::Full { at } => FillError::NoRoom {
-                name,
-                at,
-                len: into.len,
-            },
-            Cause::Truncated { found } => FillError::Truncated {
-                name,
-                found,
-                wanted: source.offset + into.len,
-            },
-            Cause::Failed { at, source: error } => FillError::Copy {
-                name,
-                offset: source.offset + at,
-                source: error,
-            },
-        }
+/// The error of a copy that `cause` ended.
+fn failed(cause: Cause, into: Target<'_>, source: Source<'_>) -> FillError {
+    let name = into.name.to_owned();
+    match cause {
+        Cause::Full { at } => FillError::NoRoom {
+            name,
+            at,
+            len: into.len,
+        },
+        Cause::Truncated { found } => FillError::Truncated {
+            name,
+            found,
+            wanted: source.offset + into.len,
+        },
+        Cause::Failed { at, source: error } => FillError::Copy {
+            name,
+            offset: source.offset + at,
+            source: error,
+        },
     }
 }
 

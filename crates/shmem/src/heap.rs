@@ -72,7 +72,7 @@ pub fn sub(bytes: u64) {
 unsafe impl GlobalAlloc for CountingAllocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the caller's guarantee, passed on.
         let at = unsafe { System.alloc(layout) };
         if !at.is_null() {
             add(layout.size() as u64);
@@ -82,7 +82,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the caller's guarantee, passed on.
         let at = unsafe { System.alloc_zeroed(layout) };
         if !at.is_null() {
             add(layout.size() as u64);
@@ -92,14 +92,14 @@ unsafe impl GlobalAlloc for CountingAllocator {
 
     #[inline]
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the caller's guarantee, passed on.
         unsafe { System.dealloc(at, layout) };
         sub(layout.size() as u64);
     }
 
     #[inline]
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: the caller's guarantee, passed on.
         let new = unsafe { System.realloc(at, layout, new_size) };
         if !new.is_null() {
             // The difference alone: old and new are never counted together, as a block that grows

@@ -1,5 +1,5 @@
-//! Which file a descriptor stands for, so that a process that opens a path can tell whether it got
-//! the very file, unchanged, that another process meant.
+//! Which file a descriptor stands for, so that a process that opens a path can check whether it got
+//! the same file, unchanged, that another process meant.
 
 use std::fs::File;
 use std::io;

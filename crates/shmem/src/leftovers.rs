@@ -9,12 +9,12 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::name::SegmentName;
-use crate::segment::{Place, SHM_DIRECTORY, is_locked};
+use crate::place::{Place, SHM_DIRECTORY, is_locked};
 
 /// The segments in `/dev/shm` that belong to this user and whose owner is gone, sorted.
 ///
 /// Gone means that no process has the owner's pid and start time, and that nobody holds the lock
-/// that an owner keeps on its segment: the lock tells of owners that this pid namespace cannot see.
+/// that an owner keeps on its segment: the lock shows owners that this pid namespace cannot see.
 pub fn leftovers() -> io::Result<impl Iterator<Item = SegmentName>> {
     Ok(found(&Place::Shm, Path::new(SHM_DIRECTORY))?.into_iter())
 }
@@ -71,7 +71,7 @@ fn found(place: &Place, directory: &Path) -> io::Result<Vec<SegmentName>> {
     Ok(names)
 }
 
-/// Whether someone holds an owner's lock; also where that cannot be told.
+/// Whether someone holds an owner's lock; also where that is unknown.
 fn in_use(place: &Place, name: &SegmentName) -> bool {
     place.open(name).and_then(is_locked).unwrap_or(true)
 }

@@ -3,8 +3,8 @@
 //!
 //! | what | who can have it | made by |
 //! | --- | --- | --- |
-//! | [`Segment`] | whoever knows its name | a copy of a file, by all processors |
-//! | [`SealedMemfd`] | whoever was handed its descriptor, read-only for ever | bytes, or a file |
+//! | [`Segment`] | every process that knows its name | a copy of a file, by all processors |
+//! | [`SealedMemfd`] | every process that got its descriptor, permanently read-only | bytes, or a file |
 //! | [`Mapping`] | this process: a segment, a memfd or a file, read-only | [`Mapping::attach`], [`Mapping::map_fd`], [`Mapping::map_file`] |
 //! | [`PrivateMemory`] | this process, and children that it forks | reading a file into huge pages |
 //! | [`Words`], [`Board`] | this process and those it hands the memfd to | a word for each, written by one and read by all |
@@ -14,17 +14,17 @@
 //!
 //! let segment = Segment::create(5)?;
 //! segment.write_all_at(b"hello", 0)?;
-//! // Another process does this, with the name and the length that it was told:
+//! // Another process does this, with the name and the length that it received:
 //! let mapping = Mapping::attach(segment.name(), segment.len())?;
 //! assert_eq!(mapping.slice(1, 3)?, b"ell");
-//! // Whoever made the segment takes the name away; mappings stay.
+//! // The segment's creator removes the name; mappings stay.
 //! drop(segment);
 //! assert_eq!(mapping.slice(0, 5)?, b"hello");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`room()`] tells before how much there is room for, and [`resident`] how much of a file is in the
-//! page cache; [`CountingAllocator`], [`ProcessMemory`] and [`ResidentMemory`] tell what was taken.
+//! [`room()`] reports how much there is room for, and [`resident`] how much of a file is in the page
+//! cache; [`CountingAllocator`], [`ProcessMemory`] and [`ResidentMemory`] report what was taken.
 //!
 //! All mapping `unsafe` of the project lives in this crate. It knows no records and no messages:
 //! a region is bytes, addressed by offset and length, and every offset is checked before it is
@@ -35,6 +35,7 @@ compile_error!("shmem needs Linux on a 64-bit processor: it rests on /proc, tmpf
 
 mod address_space;
 mod board;
+mod bounds;
 mod cgroup;
 mod chunks;
 mod fill;
@@ -45,6 +46,7 @@ mod limit;
 mod mapping;
 mod memfd;
 mod name;
+mod place;
 mod private;
 mod reopen;
 mod residency;
@@ -56,18 +58,19 @@ mod words;
 
 pub use address_space::AddressSpace;
 pub use board::{Board, BoardError};
+pub use bounds::OutOfBounds;
 pub use fill::{FillError, FillWay, Filled};
 pub use heap::{CountingAllocator, Heap, add as heap_add, heap, sub as heap_sub};
 pub use identity::Identity;
 pub use leftovers::{leftovers, leftovers_in, remove_leftovers, remove_leftovers_in};
-pub use limit::Limit;
-pub use mapping::{AttachError, MapError, Mapping, OutOfBounds};
+pub use limit::{CgroupRoom, FileSystem, Limit};
+pub use mapping::{AttachError, MapError, Mapping};
 pub use memfd::{MemfdError, SealedMemfd};
 pub use name::{NameError, SegmentName};
 pub use private::{PrivateError, PrivateMemory};
 pub use reopen::reopen_sequential;
 pub use residency::{Residency, resident};
-pub use room::{CgroupRoom, FileSystem, Room, cgroup_tasks, room};
+pub use room::{Room, cgroup_tasks, room};
 pub use segment::{CreateError, Segment};
 pub use smaps::{Accounts, ProcessMemory, ResidentMemory};
 pub use words::{Words, WordsError};

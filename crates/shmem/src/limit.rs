@@ -1,10 +1,10 @@
-//! The limit that stands in the way of a piece of memory, in words that name it, its value and a
+//! The limit that a piece of memory would exceed, in words that name it, its value and a
 //! command that would do.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::address_space::AddressSpace;
-use crate::room::{CgroupRoom, FileSystem};
 
 /// The limit that binds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,14 +43,37 @@ impl Limit {
         }
     }
 
-    /// The limit in words, for whoever wants `wanted` bytes and does not get them: its value, what
-    /// is left of it, and what would do.
+    /// The limit in words, where `wanted` bytes were requested and are not available: its value, what
+    /// is left of it, and which command would do.
     pub fn for_bytes(&self, wanted: u64) -> impl fmt::Display {
         Shortage {
             limit: self.clone(),
             wanted,
         }
     }
+}
+
+/// A mounted file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSystem {
+    /// A path in it.
+    pub path: PathBuf,
+    /// Bytes in all.
+    pub total: u64,
+    /// Bytes free.
+    pub available: u64,
+}
+
+/// What a control group leaves: its limit less its usage. Of memory it counts bytes, and file pages
+/// that can be dropped are not used; of tasks it counts processes and threads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CgroupRoom {
+    /// The file that holds the limit.
+    pub file: PathBuf,
+    /// What that file says.
+    pub limit: u64,
+    /// What is left.
+    pub available: u64,
 }
 
 /// Added to what a command is to ask for, since a program goes on taking a little.

@@ -9,17 +9,18 @@ use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
 use thiserror::Error;
 
 use crate::address_space::AddressSpace;
+use crate::bounds::{OutOfBounds, check};
 use crate::limit::Limit;
 use crate::name::SegmentName;
-use crate::segment::Place;
+use crate::place::Place;
 use crate::sys;
 
 /// A read-only shared mapping, left out of core dumps and unmapped on drop.
 ///
-/// Pages are taken lazily, at the first read. The memory belongs to another owner: whoever maps a
+/// Pages are taken lazily, at the first read. The memory belongs to another owner: the caller that maps a
 /// file accepts that a writer's changes show through, and that reading past the new end of a file
 /// that was truncated meanwhile ends the process with SIGBUS. Segments and memfds of this crate are
-/// never shrunk, so map files of strangers only in a process that may be lost.
+/// never shrunk, so map files that other users can write only in a process that may be lost.
 #[derive(Debug)]
 pub struct Mapping {
     raw: MmapRaw,
@@ -34,7 +35,7 @@ pub enum MapError {
     #[error("cannot read the size of the file to map: {0}")]
     Stat(#[source] io::Error),
     /// The object is smaller than the part of it that was asked for.
-    #[error("the object to map holds {found} bytes, {wanted} were promised")]
+    #[error("the object to map holds {found} bytes, {wanted} were announced")]
     Short {
         /// Bytes it holds.
         found: u64,
@@ -68,7 +69,7 @@ pub enum AttachError {
     Gone {
         /// The name looked for.
         name: SegmentName,
-        /// The owner, as the name tells.
+        /// The owner's process, read from the name.
         pid: u32,
         /// Whether that owner still runs.
         alive: bool,
@@ -91,20 +92,8 @@ pub enum AttachError {
     },
 }
 
-/// A part of a region was asked for that is not inside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{len} bytes at offset {offset} are outside a region of {region} bytes")]
-pub struct OutOfBounds {
-    /// Where the part would start, bytes.
-    pub offset: u64,
-    /// How long it would be, bytes.
-    pub len: u64,
-    /// How long the region is, bytes.
-    pub region: u64,
-}
-
 impl Mapping {
-    /// Maps a whole file, as long as it is now.
+    /// Maps a whole file, at its present length.
     pub fn map_file(file: &File) -> Result<Mapping, MapError> {
         let len = sys::size_of(file.as_fd()).map_err(MapError::Stat)?;
         map(file.as_fd(), len)
@@ -171,13 +160,13 @@ impl Mapping {
         check(offset, len, self.len)?;
         // SAFETY: the mapping covers `self.len` readable bytes for as long as `self` lives, and
         // `check` has shown the range to be inside them. That nobody writes meanwhile is the
-        // contract of whoever maps, told at the type.
+        // contract of the caller that maps, documented at the type.
         Ok(unsafe {
             std::slice::from_raw_parts(self.raw.as_ptr().add(offset as usize), len as usize)
         })
     }
 
-    /// Tells the kernel that the whole will be read in order (read-ahead doubles, pages age early).
+    /// Advises the kernel that the whole will be read in order (read-ahead doubles, pages age early).
     pub fn advise_sequential(&self) -> io::Result<()> {
         if self.is_empty() {
             Ok(())
@@ -214,17 +203,6 @@ impl Mapping {
                 len as usize,
             )
         }
-    }
-}
-
-pub(crate) fn check(offset: u64, len: u64, region: u64) -> Result<(), OutOfBounds> {
-    match offset.checked_add(len) {
-        Some(end) if end <= region => Ok(()),
-        _ => Err(OutOfBounds {
-            offset,
-            len,
-            region,
-        }),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Segment names. A name tells who owns the segment, so that a leftover can be told from a segment
-//! in use, and cannot be guessed. Names arrive on sockets, so parsing distrusts them.
+//! Segment names. A name says who owns the segment, so that a leftover can be distinguished from a
+//! segment in use, and cannot be guessed. Names arrive on sockets, so parsing distrusts them.
 
 use std::fmt;
 use std::io;
@@ -37,7 +37,7 @@ impl SegmentName {
             io::Error::new(error.kind(), format!("{why}: {error}"))
         };
         let start_time = sys::start_time(pid).map_err(unreadable)?.ok_or_else(|| {
-            io::Error::other("/proc/self/stat does not tell when this process started")
+            io::Error::other("/proc/self/stat does not say when this process started")
         })?;
         Ok(SegmentName::from_parts(pid, start_time, sys::random()?))
     }
@@ -66,7 +66,7 @@ impl SegmentName {
         (self.pid, self.start_time)
     }
 
-    /// Whether the process that the name tells of still runs: same pid, same start time.
+    /// Whether the process that the name refers to still runs: same pid, same start time.
     ///
     /// Where `/proc` cannot be read the answer is yes, the one that removes nothing.
     pub fn owner_alive(&self) -> bool {

@@ -9,9 +9,9 @@ use std::os::fd::AsFd;
 use memmap2::{Advice, MmapOptions, MmapRaw};
 use thiserror::Error;
 
+use crate::bounds::{OutOfBounds, check};
 use crate::chunks::{self, Unfinished};
 use crate::limit::Limit;
-use crate::mapping::{OutOfBounds, check};
 use crate::room::Room;
 use crate::{heap, smaps, sys};
 

@@ -12,8 +12,8 @@ use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use nix::sys::stat::{SFlag, fstat};
 
 /// The same file, however it is called by now, opened anew for a reader of its own who reads in order;
-/// `None` where that is refused, or it is no regular file, and whoever has the descriptor can only share
-/// it.
+/// `None` where that is refused, or it is no regular file, and readers can only share the
+/// descriptor.
 pub fn reopen_sequential(file: &impl AsFd) -> Option<OwnedFd> {
     // To open a pipe may be to wait.
     let is_regular = |mode| SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFREG;

@@ -14,9 +14,9 @@ const SYS_CACHESTAT: libc::c_long = 451;
 pub struct Residency {
     /// Pages that the range touches.
     pub total_pages: u64,
-    /// Those of them in the page cache; 0 where the kernel does not tell.
+    /// Those of them in the page cache; 0 where the kernel does not say.
     pub cached_pages: u64,
-    /// Whether the kernel told.
+    /// Whether the kernel said.
     pub known: bool,
 }
 
@@ -42,15 +42,15 @@ pub fn resident(file: &File, offset: u64, len: u64) -> Residency {
         _ => (offset.saturating_add(len) - 1) / page - offset / page + 1,
     };
     // To the call a length of 0 means "to the end of the file".
-    let told = if len == 0 {
+    let cached = if len == 0 {
         Some(0)
     } else {
         cachestat(file, offset, len)
     };
     Residency {
         total_pages,
-        cached_pages: told.unwrap_or(0).min(total_pages),
-        known: told.is_some(),
+        cached_pages: cached.unwrap_or(0).min(total_pages),
+        known: cached.is_some(),
     }
 }
 

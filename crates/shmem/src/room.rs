@@ -3,13 +3,13 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 
 use crate::address_space::AddressSpace;
-use crate::limit::Limit;
-use crate::segment::SHM_DIRECTORY;
+use crate::limit::{CgroupRoom, FileSystem, Limit};
+use crate::place::SHM_DIRECTORY;
 use crate::{cgroup, sys};
 
 /// Bytes that each limit leaves; `None` where that limit does not apply or cannot be read.
@@ -27,29 +27,6 @@ pub struct Room {
     pub address_space: Option<AddressSpace>,
 }
 
-/// A mounted file system.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSystem {
-    /// A path in it.
-    pub path: PathBuf,
-    /// Bytes in all.
-    pub total: u64,
-    /// Bytes free.
-    pub available: u64,
-}
-
-/// What a control group leaves: its limit less its usage. Of memory it counts bytes, and file pages
-/// that can be dropped are not used; of tasks it counts processes and threads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CgroupRoom {
-    /// The file that holds the limit.
-    pub file: PathBuf,
-    /// What that file says.
-    pub limit: u64,
-    /// What is left.
-    pub available: u64,
-}
-
 /// The processes and threads that the tightest control group above this process leaves; `None`
 /// where no group limits them.
 pub fn cgroup_tasks() -> Option<CgroupRoom> {
@@ -65,7 +42,7 @@ impl Room {
     /// The room for a segment in a directory of a tmpfs.
     pub fn of(directory: &Path) -> io::Result<Room> {
         let status = statvfs(directory)?;
-        // tmpfs without a size limit tells 0 blocks in all.
+        // tmpfs without a size limit reports 0 blocks in all.
         let unit = status.fragment_size();
         let file_system = (status.blocks() > 0).then(|| FileSystem {
             path: directory.to_owned(),

@@ -10,18 +10,16 @@ use std::path::{Path, PathBuf};
 
 use guardian::{GuardedPath, Guardian, GuardianError};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use thiserror::Error;
 
+use crate::bounds;
 use crate::fill::{FillError, Filled, Target, fill};
 use crate::limit::Limit;
 use crate::name::SegmentName;
+use crate::place::{Place, SHM_DIRECTORY};
 use crate::room::Room;
 use crate::sys::{self, Lock};
-
-pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
 
 /// A shared-memory segment that this process owns: created exclusively, readable by this user
 /// alone, unlinked when it is dropped.
@@ -30,8 +28,8 @@ pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
 /// segment unlinks it. Where that is killed, its guardian does.
 #[derive(Debug)]
 pub struct Segment {
-    /// Locked for as long as a descriptor of it is open here or in a forked child: the lock tells
-    /// whoever looks for leftovers that it is none.
+    /// Locked for as long as a descriptor of it is open here or in a forked child: the lock
+    /// says to those who look for leftovers that it is none.
     file: File,
     name: SegmentName,
     place: Place,
@@ -59,7 +57,7 @@ pub enum CreateError {
         limit: Limit,
     },
     /// The place cannot be looked at.
-    #[error("cannot tell how much room {place} has: {source}", place = .place.display())]
+    #[error("cannot determine how much room {place} has: {source}", place = .place.display())]
     Room {
         /// The file system that would hold it.
         place: PathBuf,
@@ -137,8 +135,8 @@ impl Segment {
         self.file.as_fd()
     }
 
-    /// A descriptor of it that can only be read and mapped for reading; for whoever is not to
-    /// write, and may not open the name itself.
+    /// A descriptor of it that can only be read and mapped for reading: for processes that must not
+    /// write, and may not open the name themselves.
     ///
     /// # Errors
     /// Where its name has been taken away, or descriptors have run out.
@@ -169,12 +167,12 @@ impl Segment {
 
     /// Writes all of `bytes` at `offset`; a range outside the segment is an error (it never grows).
     pub fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        crate::mapping::check(offset, bytes.len() as u64, self.len)
+        bounds::check(offset, bytes.len() as u64, self.len)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         self.file.write_all_at(bytes, offset)
     }
 
-    /// Takes the name away. Whoever has mapped the segment keeps it; nobody can attach any more.
+    /// Removes the name. Processes that have mapped the segment keep it; none can attach any more.
     pub fn unlink(&mut self) -> io::Result<()> {
         if !self.linked || std::process::id() != self.owner_pid {
             return Ok(());
@@ -190,7 +188,7 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        // There is nobody to tell; a name that stays is found as a leftover.
+        // The error cannot be reported; a name that stays is found as a leftover.
         let _ = self.unlink();
     }
 }
@@ -241,7 +239,7 @@ fn create(
     let failed = |what| failed(directory, len, what);
     check_room(directory, len)?;
     let name = name().map_err(failed("name"))?;
-    // Told of the name before there is a segment of that name.
+    // The guardian knows the name before there is a segment of that name.
     let guarded = Guardian::join()?.path(&directory.join(name.file_name()))?;
     let file = File::from(place.create(&name).map_err(failed("create"))?);
     // From here on dropping it unlinks it.
@@ -260,56 +258,4 @@ fn create(
     }
     segment.file.set_len(len).map_err(failed("size"))?;
     Ok(segment)
-}
-
-/// Where segments live: the system's place for them, or a directory of the caller's.
-#[derive(Debug)]
-pub(crate) enum Place {
-    Shm,
-    Directory(OwnedFd),
-}
-
-impl Place {
-    pub(crate) fn directory(path: &Path) -> io::Result<Place> {
-        let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_RDONLY;
-        Ok(Place::Directory(nix::fcntl::open(
-            path,
-            flags,
-            Mode::empty(),
-        )?))
-    }
-
-    /// Makes a new object of that name; one that is there already is the error `EEXIST`.
-    fn create(&self, name: &SegmentName) -> io::Result<OwnedFd> {
-        let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDWR;
-        self.open_with(name, flags, Mode::S_IRUSR | Mode::S_IWUSR)
-    }
-
-    /// Opens an object for reading.
-    pub(crate) fn open(&self, name: &SegmentName) -> io::Result<OwnedFd> {
-        self.open_with(name, OFlag::O_RDONLY, Mode::empty())
-    }
-
-    fn open_with(&self, name: &SegmentName, flags: OFlag, mode: Mode) -> io::Result<OwnedFd> {
-        let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-        Ok(match self {
-            Place::Shm => nix::sys::mman::shm_open(name.as_str(), flags, mode)?,
-            Place::Directory(fd) => nix::fcntl::openat(fd, name.file_name(), flags, mode)?,
-        })
-    }
-
-    pub(crate) fn unlink(&self, name: &SegmentName) -> Result<(), Errno> {
-        match self {
-            Place::Shm => nix::sys::mman::shm_unlink(name.as_str()),
-            Place::Directory(fd) => {
-                let flags = nix::unistd::UnlinkatFlags::NoRemoveDir;
-                nix::unistd::unlinkat(fd, name.file_name(), flags)
-            }
-        }
-    }
-}
-
-/// Whether an owner's lock is held on an object, by anyone in any pid namespace.
-pub(crate) fn is_locked(fd: OwnedFd) -> io::Result<bool> {
-    Ok(!sys::try_lock(fd.as_fd(), Lock::Exclusive)?)
 }

@@ -29,7 +29,7 @@ pub struct ProcessMemory {
     ///
     /// Taken from `/proc/<pid>/smaps`, mapping by mapping: `Private_Clean + Private_Dirty` where
     /// the mapping has no file, and where it has one `Private_Dirty`, at most `Anonymous` (a dirty
-    /// page of a private file mapping is the process's own copy). `smaps_rollup` cannot tell it: its
+    /// page of a private file mapping is the process's own copy). `smaps_rollup` does not have it: its
     /// `Private_*` hold a file's pages too, its `Anonymous` shared ones.
     pub private: u64,
 }
@@ -99,7 +99,7 @@ impl Accounts {
     }
 }
 
-/// A file of /proc from its start, as it is now.
+/// The present content of a file of /proc, from its start.
 fn read_again(mut file: &File) -> io::Result<String> {
     file.rewind()?;
     let mut text = String::new();

@@ -10,8 +10,8 @@ pub(crate) fn size_of(fd: BorrowedFd<'_>) -> io::Result<u64> {
     // Not by the C library, which may ask by newfstatat(2): that one takes a path as well, and so
     // is refused to a confined worker.
     // SAFETY: the buffer is as large as the kernel's own on 64-bit machines.
-    let told = unsafe { libc::syscall(libc::SYS_fstat, fd.as_raw_fd(), stat.as_mut_ptr()) };
-    nix::errno::Errno::result(told)?;
+    let result = unsafe { libc::syscall(libc::SYS_fstat, fd.as_raw_fd(), stat.as_mut_ptr()) };
+    nix::errno::Errno::result(result)?;
     // SAFETY: all zeros are a valid value, and so is what the kernel has written.
     Ok(unsafe { stat.assume_init() }.st_size.max(0) as u64)
 }
@@ -59,7 +59,7 @@ pub(crate) fn start_time(pid: u32) -> io::Result<Option<u64>> {
     match fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(text) => Ok(parse_start_time(&text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Tell "no such process" from "no /proc".
+            // Distinguish "no such process" from "no /proc".
             fs::metadata("/proc/self/stat").map(|_| None)
         }
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
@@ -126,7 +126,7 @@ pub(crate) unsafe fn read_at(
     offset: u64,
 ) -> io::Result<usize> {
     loop {
-        // SAFETY: as the caller promises; the kernel checks every page that it writes.
+        // SAFETY: as the caller guarantees; the kernel checks every page that it writes.
         let got =
             unsafe { libc::pread64(file.as_raw_fd(), to.cast(), len, offset as libc::off64_t) };
         if got >= 0 {
@@ -175,7 +175,7 @@ mod tests {
             parse_start_time(&format!("7 (cat) {}", fields.replace('S', "Z"))),
             None
         );
-        assert_eq!(parse_start_time("nonsense"), None);
+        assert_eq!(parse_start_time("unparsable"), None);
         assert_eq!(parse_start_time("7 (cat) S 1"), None);
     }
 }

@@ -120,7 +120,7 @@ impl Words {
         map(fd, words)
     }
 
-    /// From now on, a child that is forked does not inherit the mapping: whoever is to share it gets the
+    /// From now on, a child that is forked does not inherit the mapping: a process that shares it gets the
     /// descriptor.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 //! Segments, mappings, memfds and boards as other crates use them, and what happens when there is no
-//! room, no segment or no truth in what was promised.
+//! room, no segment, or a false length.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,9 +1,9 @@
-//! Measures the ways in which several processes can sum a dataset that lies in a file, so that the
+//! Measures how several processes can sum a dataset that lies in a file, so that the
 //! choices in `task/src/input.rs` and `runtime/src/regions.rs` can be made again on another machine.
 //!
 //! `cargo run --release -p worker --example read_ways -- FILE [PROCESSES] [ROUNDS]`
 //!
-//! The ways of `warm` find the file in the page cache: copy it to `/dev/shm` to see a segment's small
+//! The methods of `warm` find the file in the page cache: copy it to `/dev/shm` to see a segment's small
 //! pages. Those of `cold` put it out of the page cache first, which a file system in memory ignores.
 //! Ways take turns, and each time is that of whole processes, from exec to exit.
 
@@ -31,8 +31,8 @@ enum Way {
     Faults,
     /// From a mapping whose pages are entered by `MADV_POPULATE_READ` before.
     Populated,
-    /// From a mapping, as tasks are given it: a block is in reach before.
-    InReach,
+    /// From a mapping, as tasks receive it: prefaulted one block ahead.
+    Prefaulted,
     /// By calls, in order.
     Reads {
         /// From an open file of its own, not one that all share.
@@ -57,7 +57,7 @@ const ASKED: Way = Way::Reads {
 const WARM: &[(&str, Way)] = &[
     ("mapped, by faults", Way::Faults),
     ("mapped, populated", Way::Populated),
-    ("mapped, in reach before", Way::InReach),
+    ("mapped, prefaulted", Way::Prefaulted),
     ("read", OWN),
 ];
 const COLD: &[(&str, Way)] = &[
@@ -186,7 +186,7 @@ fn part(args: &[String]) -> Outcome<()> {
                 summer.add(mapping.slice(at, len)?);
             }
         }
-        Way::InReach => {
+        Way::Prefaulted => {
             let mapping = Mapping::map_file(dataset.file())?;
             let input = Input::from_bytes(mapping.slice(start, end - start)?);
             input.for_each_block(column.stride, |records| summer.add(records))?;

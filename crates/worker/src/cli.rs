@@ -13,7 +13,7 @@ use std::process::ExitCode;
     override_usage = "worker --fd <N>\n       worker --connect <PATH>", after_help = "\
 Examples:
   coordinator sum data/records.npy --start-method spawn    # starts its workers itself
-  worker --connect /run/user/1000/handoff.sock             # serves whoever listens there
+  worker --connect /run/user/1000/handoff.sock             # serves the program that listens there
 
 The protocol is described in crates/wire/PROTOCOL.md. Exit codes: 0 the coordinator closed the
 socket, 1 failed, 2 usage.")]
@@ -32,7 +32,7 @@ struct Where {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     fd: Option<i32>,
     /// Connect to the Unix-domain socket at this path and serve there
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, short, value_name = "PATH")]
     connect: Option<PathBuf>,
     /// Fork workers on request, asked over this inherited descriptor
     #[arg(long, value_name = "N", hide = true, value_parser = clap::value_parser!(i32).range(0..))]
@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // A reader that has gone away is no reason for a panic.
-            let _ = writeln!(std::io::stderr(), "worker: {error}");
+            let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }

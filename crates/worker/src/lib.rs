@@ -8,7 +8,7 @@
 //! | [`Nansum`] | sums a column of raw records, NaN values left out |
 //! | [`NansumRecords`] | the same of records that come encoded one by one |
 //! | [`sum`] | the arithmetic: exact whatever the order and the number of parts, in vector registers |
-//! | [`records`] | the study's record, and its encoding |
+//! | [`records`] | the original study's record, and its encoding |
 //! | [`cli`] | the standalone program |
 //!
 //! A partial sum merges exactly, so the bits of an answer do not depend on how records were divided:

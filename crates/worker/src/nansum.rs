@@ -38,7 +38,7 @@ impl Reduce for Nansum {
     }
 }
 
-/// Sums one field of records of the study's layout that arrive encoded one by one.
+/// Sums one field of records of the original study's layout that arrive encoded one by one.
 pub struct NansumRecords;
 
 /// Arguments of [`NansumRecords`].

@@ -1,11 +1,11 @@
-//! The study's records as values of a Rust type, encoded with serde and postcard one by one: what
+//! The original study's records as values of a Rust type, encoded with serde and postcard one by one: what
 //! a program pays that sends a `Vec` of its records rather than bytes.
 
 use dataset::{Column, Kind, Order, Scalar};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// One record of the study's layout.
+/// One record of the original study's layout.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// Counts from 0.
@@ -16,13 +16,13 @@ pub struct Record {
     pub val: f64,
 }
 
-/// Bytes of a record in a dataset of the study's layout.
-pub const RECORD_LEN: usize = 24;
+/// Bytes of a record in a dataset of the original study's layout.
+pub const RECORD_LEN: usize = dataset::STUDY_RECORD_LEN;
 
 /// The longest encoding of a record: two varints of 64 bits and a float.
 pub const MAX_ENCODED: usize = 10 + 10 + 8;
 
-/// A field of the study's records that can be summed.
+/// A field of the original study's records that can be summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StudyField {
     /// `index`.
@@ -63,7 +63,7 @@ impl StudyField {
 }
 
 impl Record {
-    /// From the bytes of a dataset of the study's layout.
+    /// From the bytes of a dataset of the original study's layout.
     pub fn from_bytes(bytes: &[u8; RECORD_LEN]) -> Record {
         let word = |at: usize| {
             let bytes: [u8; 8] = bytes[at..at + 8].try_into().expect("eight bytes");

@@ -1,7 +1,7 @@
 //! What `crates/wire/PROTOCOL.md` says of the built-in tasks, held against the worker itself: a
 //! client in another language has nothing else.
 
-#[path = "../../wire/tests/markdown/mod.rs"]
+#[path = "../../wire/tests/protocol_page/markdown.rs"]
 mod markdown;
 
 use dataset::{Column, Kind, Order, Scalar};
@@ -29,7 +29,7 @@ fn every_argument_and_answer_on_the_page_is_the_real_encoding() {
     let inf = f64::INFINITY;
     let real = [
         example(
-            "Column of val in the study's records",
+            "Column of val in datagen's records",
             &column(16, 24, Kind::F8, Order::Little),
         ),
         example(
@@ -99,7 +99,7 @@ fn the_worker_answers_the_session_on_the_page_as_the_page_says() {
             "< failed 2" => due.bytes.len(),
             other => panic!("{other} is new in the session"),
         };
-        // Without the length, which tells of what follows.
+        // Without the length, which depends on what follows.
         assert_eq!(said[4..same], due.bytes[4..same], "{}", due.title);
         if same == due.bytes.len() {
             assert_eq!(said, &due.bytes, "{}", due.title);

@@ -1,12 +1,12 @@
 //! The client in `scripts/clients` against the real worker: the protocol can be spoken from another
-//! language, and gives the same bits there. Where there is no python3, it says so and passes.
+//! language, with bit-identical results. Where there is no python3, it says so and passes.
 
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The ways by which every dataset is summed.
+/// The transports by which every dataset is summed.
 const WAYS: [&str; 6] = ["bytes", "inline", "shm", "memfd", "mmap", "path"];
 
 /// 0 + 1 + … + 9999, as Python writes it.

@@ -35,7 +35,9 @@ Examples:
   cargo xtask chaos --seed 7 --round 1234              # that round again, in every detail
   cargo xtask chaos --rounds 200 --only kill-worker,forkserver
 
-A round ends with the right bits or one clear error, and leaves nothing; else the code is 1.")]
+A round ends with the right result or one clear error, and leaves nothing.
+
+Exit codes: 0 all rounds did, 1 one did not, 2 usage, 128+n stopped by signal n.")]
     Chaos(rounds::ChaosArgs),
     /// Kill the coordinator at random instants, and check that nothing of it is left
     #[command(after_help = "\

@@ -18,6 +18,7 @@ use report::{StartMethod, Sum, Transport};
 use crate::rounds::census;
 use harness::dataset::{DatasetArgs, Job};
 use harness::exit;
+use harness::format::Format;
 use harness::interrupt::Interrupt;
 use harness::process;
 use harness::workspace::{self, Binaries};
@@ -35,14 +36,17 @@ pub(crate) struct KillsArgs {
     /// How many times the coordinator is killed
     #[arg(long, value_name = "N", default_value = "130", value_parser = report::parse_count)]
     times: u64,
-    /// What the instants are drawn from
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    /// Random seed of the instants
+    #[arg(long, short, value_name = "N", default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
     dataset: DatasetArgs,
     /// Use the binaries in this directory instead of building them
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
+    /// How to print the summary: text or json
+    #[arg(long, default_value = "text", hide_possible_values = true)]
+    format: Format,
 }
 
 /// What has been found so far.
@@ -59,11 +63,11 @@ struct Tally {
     took: Vec<Duration>,
 }
 
-/// Kills, looks, and runs again, so many times.
+/// Kills, looks for leftovers, and runs again, as often as was requested.
 ///
 /// # Errors
 ///
-/// Where a program cannot be built or started at all; what is left or fails is told by the code.
+/// Where a program cannot be built or started at all; leftovers and failures are reported by the exit code.
 pub(crate) fn main(args: &KillsArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let needed = ["coordinator", "worker", "datagen"];
     let binaries = match &args.bin_dir {
@@ -116,7 +120,8 @@ pub(crate) fn main(args: &KillsArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
             eprintln!("{killed} of {} kills, {failures} failures", args.times);
         }
     }
-    println!("{}", tally.summary(args.seed));
+    let text = || tally.summary(args.seed) + "\n";
+    print!("{}", args.format.of(&tally.as_json(args.seed), text)?);
     Ok(ExitCode::from(match tally.failures() {
         0 => exit::DONE,
         _ => exit::FAILED,
@@ -247,13 +252,34 @@ impl Tally {
         self.orphans + self.segments + self.files + self.next_failed
     }
 
-    fn summary(&self, seed: u64) -> String {
+    fn as_json(&self, seed: u64) -> serde_json::Value {
+        serde_json::json!({
+            "schema": report::SCHEMA,
+            "seed": seed,
+            "killed": self.killed,
+            "ended_before": self.ended_before,
+            "orphans": self.orphans,
+            "segments": self.segments,
+            "files": self.files,
+            "next_failed": self.next_failed,
+            "cleanup_seconds": {
+                "median": self.quantile_ms(0.5) / 1e3,
+                "p99": self.quantile_ms(0.99) / 1e3,
+                "max": self.quantile_ms(1.0) / 1e3,
+            },
+        })
+    }
+
+    /// A quantile of the times from a kill until nothing was left, in milliseconds.
+    fn quantile_ms(&self, at: f64) -> f64 {
         let mut took = self.took.clone();
         took.sort_unstable();
-        let ms = |at: f64| {
-            let index = (took.len().saturating_sub(1) as f64 * at) as usize;
-            took.get(index).map_or(0.0, |took| took.as_secs_f64() * 1e3)
-        };
+        let index = (took.len().saturating_sub(1) as f64 * at) as usize;
+        took.get(index).map_or(0.0, |took| took.as_secs_f64() * 1e3)
+    }
+
+    fn summary(&self, seed: u64) -> String {
+        let ms = |at| self.quantile_ms(at);
         format!(
             "{} SIGKILLs of the coordinator (seed {seed}; {} more runs had ended by their instant): \
              {} orphans, {} segments and {} temporary files left after {} s, {} next runs failed; \
@@ -303,5 +329,6 @@ mod tests {
         };
         assert_eq!(tally.failures(), 2);
         assert!(tally.summary(7).contains("2 temporary files"));
+        assert_eq!(tally.as_json(7)["files"], 2);
     }
 }

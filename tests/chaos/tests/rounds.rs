@@ -1,5 +1,5 @@
-//! Chaos over programs that are played by a shell script: every promise that a program can break is
-//! seen when it is broken, and none is where it is kept.
+//! Chaos over programs that a shell script simulates: every violation of a guarantee is detected, and
+//! none is reported where all are kept.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,8 +9,7 @@ use std::process::Command;
 
 use report::Chaos;
 
-/// In peace, when the stage is set, every program does as it should. In a round it does what the
-/// test is about.
+/// While the stage is set up, every program works. In a round it does what the test is about.
 const PROGRAM: &str = r#"#!/bin/sh
 json() { sed "s/0x1.0000000000000p+1/$1/; s/\"sum\": *2\.0/\"sum\": $2/" "$ANSWER"; }
 case "$*" in
@@ -23,7 +22,7 @@ case "$PLAY" in
     orphan) sleep 600 >/dev/null 2>&1 & ;;
     segment) echo > "/dev/shm/handoff-$$-that-no-other-start-removes" ;;
     file) echo > left ;;
-    unprovoked) echo "coordinator: no luck today" >&2; exit 1 ;;
+    unprovoked) echo "error: no luck today" >&2; exit 1 ;;
     unclear) exit 7 ;;
     lie) json 0x1.4000000000000p+1 2.5; exit 0 ;;
 esac
@@ -34,7 +33,7 @@ case "$0 $*" in
 esac
 "#;
 
-/// Plays rounds that are nothing but calm or harmless; gives the kinds of promises broken.
+/// Plays rounds without effective faults; returns the kinds of guarantees that were violated.
 fn kinds(play: &str) -> BTreeSet<String> {
     let stage = tempfile::tempdir().unwrap();
     for name in [
@@ -55,10 +54,11 @@ fn kinds(play: &str) -> BTreeSet<String> {
     let out = stage.path().join("out");
     let output = Command::new(env!("CARGO_BIN_EXE_chaos"))
         .args(["chaos", "--only", "calm", "--rounds", "3", "--deadline"])
-        .args([if play == "hang" { "1" } else { "60" }, "--bin-dir"])
+        .args([if play == "hang" { "1000ms" } else { "60" }, "--bin-dir"])
         .arg(stage.path())
         .arg("--out")
         .arg(&out)
+        .args(["--format", "json"])
         .env("PLAY", play)
         .env("ANSWER", &answer)
         .env("COUNTS", counts)
@@ -66,6 +66,8 @@ fn kinds(play: &str) -> BTreeSet<String> {
         .unwrap();
     let text = fs::read_to_string(out.join("chaos.json")).unwrap_or_else(|_| panic!("{output:?}"));
     let chaos: Chaos = serde_json::from_str(&text).unwrap();
+    let printed: Chaos = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed, chaos, "what is printed is what is saved");
     assert_eq!(chaos.rounds.all, 3);
     let code = i32::from(!chaos.failures.is_empty());
     assert_eq!(output.status.code(), Some(code), "{output:?}");

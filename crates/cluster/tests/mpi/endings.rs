@@ -120,7 +120,7 @@ fn a_worker_that_is_killed_is_its_own_pools_affair() {
     let output = running.finish();
     let report = report(&output);
     assert_eq!(report.result, coordinator(&joined.whole).result);
-    // The one that was killed and the one in its place are both told of, with their rank.
+    // The one that was killed and the one in its place are both reported, with their rank.
     assert_eq!(report.workers.len(), 3);
     let killed = report
         .workers

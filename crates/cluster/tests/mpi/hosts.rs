@@ -86,7 +86,7 @@ fn a_shard_that_one_host_does_not_have_is_told_once_by_that_rank() {
     let complaints = complaints(&output);
     assert_eq!(complaints.len(), 1, "{}", words(&output));
     assert!(
-        complaints[0].starts_with("cluster: rank 2 on node2: cannot read"),
+        complaints[0].starts_with("error: rank 2 on node2: cannot read"),
         "{complaints:?}"
     );
 }

@@ -74,7 +74,7 @@ pub(crate) fn words(output: &Output) -> String {
 /// The lines that the program itself has printed about what went wrong.
 pub(crate) fn complaints(output: &Output) -> Vec<String> {
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let ours = stderr.lines().filter(|line| line.starts_with("cluster: "));
+    let ours = stderr.lines().filter(|line| line.starts_with("error: "));
     ours.map(str::to_owned).collect()
 }
 

@@ -1,7 +1,7 @@
-//! The experiments, as they are typed, and the hidden commands that they run themselves.
+//! The command lines of the experiments, and of the hidden commands that they run themselves.
 
 use super::values::{setting, start_method};
-use crate::experiments::image::Experiment;
+use crate::experiments::kind::Experiment;
 use clap::{Args, ValueEnum};
 use report::StartMethod;
 
@@ -11,8 +11,8 @@ use report::StartMethod;
   coordinator module-scope --start-method fork    # workers have the parent's value
   coordinator module-scope --start-method spawn   # each makes its own")]
 pub struct ModuleScopeArgs {
-    /// How workers come to be
-    #[arg(long, value_name = "METHOD", value_parser = start_method())]
+    /// How to start workers
+    #[arg(long, short = 'm', value_name = "METHOD", value_parser = start_method())]
     pub start_method: StartMethod,
 }
 
@@ -23,8 +23,8 @@ pub struct ModuleScopeArgs {
   coordinator logger --start-method spawn --initializer
   coordinator logger --all")]
 pub struct LoggerArgs {
-    /// How workers come to be
-    #[arg(long, value_name = "METHOD", required_unless_present = "all",
+    /// How to start workers
+    #[arg(long, short = 'm', value_name = "METHOD", required_unless_present = "all",
           value_parser = start_method())]
     pub start_method: Option<StartMethod>,
     /// Let the function that logs live in a module with a logger of its own
@@ -56,7 +56,7 @@ pub struct TraitsArgs {
     /// No progress
     #[arg(long, short)]
     pub quiet: bool,
-    /// Tell the probes to do something else than they do by themselves
+    /// Change a setting of the probes
     #[arg(long, value_name = "NAME=N", value_parser = setting, hide = true)]
     pub set: Vec<(String, u64)>,
 }
@@ -79,7 +79,7 @@ pub struct TraitProbeArgs {
     pub claim: String,
     /// How its children are started.
     pub start_method: StartMethod,
-    /// What the probe is told.
+    /// Settings of the probe.
     #[arg(long, value_parser = setting)]
     pub set: Vec<(String, u64)>,
 }

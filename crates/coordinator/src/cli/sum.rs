@@ -1,6 +1,6 @@
-//! `coordinator sum`, as it is typed.
+//! The command line of `coordinator sum`.
 
-use super::values::{Carrier, Format, count, seconds, start_method, transport};
+use super::values::{Carrier, Format, count, duration, start_method, transport};
 use clap::Args;
 use report::{StartMethod, Transport};
 use std::path::PathBuf;
@@ -22,39 +22,40 @@ pub struct SumArgs {
     #[arg(value_name = "DATA")]
     pub data: PathBuf,
     /// The field to sum [default: val]; none for a dataset without named fields
-    #[arg(long)]
+    #[arg(long, short)]
     pub field: Option<String>,
-    /// How workers come to be
-    #[arg(long, value_name = "METHOD", default_value = "fork", value_parser = start_method())]
+    /// How to start workers
+    #[arg(long, short = 'm', value_name = "METHOD", default_value = "fork", value_parser = start_method())]
     pub start_method: StartMethod,
     /// Start no workers: wait at this socket for those that are started by hand with
     /// `worker --connect PATH`; its directory has to be yours alone
     #[arg(long, value_name = "PATH", conflicts_with = "start_method")]
     pub listen: Option<PathBuf>,
-    /// With --listen, seconds to wait until all workers are there, and for another one once all have
-    /// left
-    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds, requires = "listen")]
+    /// With --listen, how long to wait until all workers are connected, and for another one once all
+    /// have left: 500ms, 30s, 2m, or a number of seconds
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, requires = "listen")]
     pub wait: Duration,
     /// How a batch's bytes reach a worker
-    #[arg(long, default_value = "mmap", value_parser = transport())]
+    #[arg(long, short, default_value = "mmap", value_parser = transport())]
     pub transport: Transport,
-    /// How calls reach the workers that are started; those that come to --listen have sockets
+    /// How calls reach the workers that are started; external workers (--listen) always have sockets
     #[arg(long, default_value = "socket", conflicts_with = "listen")]
     pub carrier: Carrier,
     /// Number of workers [default: the processors that this process may use]; takes _ and the
     /// suffixes k, M and G, as every count does
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, short, value_name = "N", value_parser = count)]
     pub workers: Option<u64>,
     /// Number of batches [default: the number of workers]
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, short, value_name = "N", value_parser = count)]
     pub batches: Option<u64>,
-    /// Do the same job so many times on the same workers and segment
-    #[arg(long, value_name = "N", default_value = "1", value_parser = count)]
+    /// Repeat the job N times on the same workers and segment
+    #[arg(long, short, value_name = "N", default_value = "1", value_parser = count)]
     pub repeat: u64,
-    /// Seconds that a batch may take before its worker is ended and the run fails [default: no limit]
-    #[arg(long, value_name = "S", value_parser = seconds)]
+    /// How long a batch may take before its worker is killed and the run fails: 500ms, 30s, 2m, or a
+    /// number of seconds [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
-    /// How often a batch is handed out again after a worker died of it
+    /// Retries of a batch after its worker died
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub retries: u32,
     /// Confine the workers to their sockets and inputs, by landlock and seccomp
@@ -69,7 +70,7 @@ pub struct SumArgs {
     /// Write the timeline as a trace for Perfetto or chrome://tracing
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Neither timeline nor progress; the result and errors alone
+    /// Print only the result and errors: no timeline, no progress
     #[arg(long, short)]
     pub quiet: bool,
 }

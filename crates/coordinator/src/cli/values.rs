@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use report::{StartMethod, Transport, parse_count};
+use report::{StartMethod, Transport, parse_count, parse_duration};
 use std::time::Duration;
 
 /// How to print a result.
@@ -36,9 +36,9 @@ impl From<Carrier> for pool::Carrier {
 pub(super) fn start_method() -> impl TypedValueParser<Value = StartMethod> {
     let explained = StartMethod::ALL.map(|method| {
         PossibleValue::new(method.as_str()).help(match method {
-            StartMethod::Fork => "This process again, with its memory as it is: starts fastest",
-            StartMethod::Spawn => "The worker program, started afresh: nothing is inherited",
-            StartMethod::ForkServer => "Forked by a small process that was started early",
+            StartMethod::Fork => "fork() of this process, with its memory: starts fastest",
+            StartMethod::Spawn => "The worker program, started by exec: nothing is inherited",
+            StartMethod::ForkServer => "Forked by a small server process that is started first",
         })
     });
     PossibleValuesParser::new(explained).try_map(|word| word.parse())
@@ -78,16 +78,12 @@ pub(super) fn setting(text: &str) -> Result<(String, u64), String> {
     Ok((name.to_owned(), value))
 }
 
-/// A time that is not zero, in seconds.
+/// A time that is not zero: with a unit, or in seconds.
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "a positive number of seconds is needed, such as 2.5".to_owned())
+pub fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -95,12 +91,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_and_seconds() {
+    fn a_count_is_at_least_1() {
         assert_eq!(count("1_000k"), Ok(1_000_000));
         assert!(count("0").unwrap_err().contains("at least 1"));
-        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        for bad in ["0", "-1", "nan", "inf", "soon"] {
-            assert!(seconds(bad).is_err(), "{bad}");
-        }
     }
 }

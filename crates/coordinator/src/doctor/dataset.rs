@@ -1,6 +1,6 @@
 //! A dataset: how much of it lies in the page cache.
 
-use super::finding::{Mend, bad, better, good, size};
+use super::finding::{Fix, bad, better, good, size};
 use ::dataset::Dataset;
 use report::Finding;
 use shmem::{Residency, Room};
@@ -17,10 +17,10 @@ fn cached(residency: Residency, bytes: u64, available: u64, path: &str) -> Findi
     if !residency.known {
         return better(
             topic,
-            "the kernel does not tell",
+            "the kernel does not say",
             "what is not cached is read from the disk while workers wait",
         )
-        .mend(read_it(path));
+        .fix(read_it(path));
     }
     let fraction = residency.fraction();
     let found = format!("{:.0} % of {}", (fraction * 100.0).floor(), size(bytes));
@@ -42,7 +42,7 @@ fn cached(residency: Residency, bytes: u64, available: u64, path: &str) -> Findi
             found,
             "the first run reads the rest from the disk: its figures are the disk's",
         )
-        .mend(read_it(path))
+        .fix(read_it(path))
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
         let half = cached(500, 1 << 30);
         assert_eq!(half.grade, Grade::CouldBeBetter);
         assert!(half.found.starts_with("50 %"), "{}", half.found);
-        assert_eq!(half.mend.unwrap(), r"cat 'it'\''s.npy' > /dev/null");
+        assert_eq!(half.fix.unwrap(), r"cat 'it'\''s.npy' > /dev/null");
         assert_eq!(cached(500, 1000).grade, Grade::Bad);
         let unknown = Residency {
             total_pages: 1,

@@ -25,18 +25,20 @@ fn new(grade: Grade, topic: &str, found: String, means: String) -> Finding {
         grade,
         found,
         means,
+        fix: None,
         mend: None,
     }
 }
 
-/// Adds the command that mends a finding.
-pub(super) trait Mend {
-    fn mend(self, command: impl Into<String>) -> Self;
+/// Adds the command that fixes a finding.
+pub(super) trait Fix {
+    fn fix(self, command: impl Into<String>) -> Self;
 }
 
-impl Mend for Finding {
-    fn mend(mut self, command: impl Into<String>) -> Finding {
-        self.mend = Some(command.into());
+impl Fix for Finding {
+    fn fix(mut self, command: impl Into<String>) -> Finding {
+        self.fix = Some(command.into());
+        self.mend.clone_from(&self.fix);
         self
     }
 }

@@ -1,6 +1,6 @@
-//! The kernel: what it can do is tried where that is cheap, since sandboxes refuse what versions promise.
+//! The kernel: what it can do is tried where that is cheap, since sandboxes refuse what versions provide.
 
-use super::finding::{Mend, bad, better, good, read};
+use super::finding::{Fix, bad, better, good, read};
 use report::Finding;
 use shmem::{FillWay, Segment};
 use std::fs::File;
@@ -18,8 +18,8 @@ pub(super) fn findings() -> Vec<Finding> {
     let program = File::open("/proc/self/exe").ok();
     let mut findings = vec![version(&release)];
     if let Some(program) = &program {
-        let told = shmem::resident(program, 0, 4096).known;
-        findings.push(page_cache(told));
+        let known = shmem::resident(program, 0, 4096).known;
+        findings.push(page_cache(known));
         findings.extend(filling(tried_filling(program)));
     }
     findings.push(sandbox(runtime::sandbox_available().err()));
@@ -44,14 +44,14 @@ fn version(release: &str) -> Finding {
         _ => good(
             topic,
             release,
-            "has pidfds, by which a worker's death is told at once",
+            "has pidfds, by which a worker's death is detected at once",
         ),
     }
 }
 
-fn page_cache(told: bool) -> Finding {
+fn page_cache(known: bool) -> Finding {
     let topic = "asking what the page cache holds";
-    if told {
+    if known {
         good(
             topic,
             "cachestat",
@@ -92,7 +92,7 @@ fn filling(way: Option<FillWay>) -> Option<Finding> {
                  its lock (transport shm, the phase share)",
             );
             match read("/proc/sys/vm/unprivileged_userfaultfd") {
-                Some(_) => slower.mend("sudo sysctl vm.unprivileged_userfaultfd=1"),
+                Some(_) => slower.fix("sudo sysctl vm.unprivileged_userfaultfd=1"),
                 None => slower,
             }
         }
@@ -120,7 +120,7 @@ fn clock_source(source: &str) -> Finding {
             source,
             "every reading of the clock is a system call, several for each batch",
         )
-        .mend("cat /sys/devices/system/clocksource/clocksource0/available_clocksource; \
+        .fix("cat /sys/devices/system/clocksource/clocksource0/available_clocksource; \
                echo tsc | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource"),
         _ => good(topic, source, "the time is read without a system call"),
     }

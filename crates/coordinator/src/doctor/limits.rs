@@ -1,6 +1,6 @@
 //! What this process may take: the limits that `ulimit` shows.
 
-use super::finding::{Mend, bad, better, good, size};
+use super::finding::{Fix, bad, better, good, size};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use report::Finding;
 
@@ -8,7 +8,7 @@ use report::Finding;
 const DESCRIPTORS_PER_WORKER: u64 = 3;
 /// Those that it has open besides, and a few to spare.
 const OTHER_DESCRIPTORS: u64 = 32;
-/// As many workers as anybody would start by accident.
+/// As many workers as a user would start by accident.
 const MANY_WORKERS: u64 = 256;
 
 pub(super) fn findings(dataset: Option<u64>) -> Vec<Finding> {
@@ -83,9 +83,9 @@ fn descriptors(limit: Limit, cores: u64) -> Finding {
             limit.number(),
             format!("{means}, fewer than the {cores} processors"),
         )
-        .mend(limit.raised("n", "nofile", enough.next_power_of_two()))
+        .fix(limit.raised("n", "nofile", enough.next_power_of_two()))
     } else if limit.soft < enough {
-        better(topic, limit.number(), means).mend(limit.raised(
+        better(topic, limit.number(), means).fix(limit.raised(
             "n",
             "nofile",
             enough.next_power_of_two(),
@@ -106,9 +106,9 @@ fn processes(limit: Limit, cores: u64) -> Finding {
             limit.number(),
             format!("too few for a worker on each processor; {means}"),
         )
-        .mend(limit.raised("u", "nproc", 4096))
+        .fix(limit.raised("u", "nproc", 4096))
     } else if limit.soft < MANY_WORKERS {
-        better(topic, limit.number(), means).mend(limit.raised("u", "nproc", 4096))
+        better(topic, limit.number(), means).fix(limit.raised("u", "nproc", 4096))
     } else {
         good(topic, limit.number(), "enough for many workers")
     }
@@ -129,13 +129,13 @@ fn address_space(limit: Limit, dataset: Option<u64>) -> Finding {
                 size(needed)
             ),
         )
-        .mend(limit.lifted("v", "as")),
+        .fix(limit.lifted("v", "as")),
         _ => better(
             topic,
             limit.bytes(),
             "larger datasets cannot be mapped (mmap, shm, inherit)",
         )
-        .mend(limit.lifted("v", "as")),
+        .fix(limit.lifted("v", "as")),
     }
 }
 
@@ -153,13 +153,13 @@ fn file_size(limit: Limit, dataset: Option<u64>) -> Finding {
                 size(needed)
             ),
         )
-        .mend(limit.lifted("f", "fsize")),
+        .fix(limit.lifted("f", "fsize")),
         _ => better(
             topic,
             limit.bytes(),
             "datagen and segments (transport shm) stop there",
         )
-        .mend(limit.lifted("f", "fsize")),
+        .fix(limit.lifted("f", "fsize")),
     }
 }
 
@@ -182,7 +182,7 @@ fn core(limit: Limit) -> Finding {
             "a worker that crashes writes its memory to the disk before it is replaced (datasets and segments \
              are left out of that)",
         )
-        .mend("ulimit -c 0"),
+        .fix("ulimit -c 0"),
     }
 }
 
@@ -204,7 +204,7 @@ mod tests {
         let few = descriptors(limit(256), 8);
         assert_eq!(few.grade, Grade::CouldBeBetter);
         assert!(few.means.contains("74 workers"), "{}", few.means);
-        assert_eq!(few.mend.unwrap(), "ulimit -n 1024");
+        assert_eq!(few.fix.unwrap(), "ulimit -n 1024");
         assert_eq!(descriptors(limit(1024), 8).grade, Grade::Good);
         assert_eq!(descriptors(limit(RLIM_INFINITY), 8).grade, Grade::Good);
         let fixed = Limit {
@@ -213,7 +213,7 @@ mod tests {
         };
         assert!(
             descriptors(fixed, 8)
-                .mend
+                .fix
                 .unwrap()
                 .starts_with("sudo prlimit --pid $$ --nofile=")
         );

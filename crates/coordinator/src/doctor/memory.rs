@@ -1,8 +1,9 @@
-//! Memory: huge pages, the room for segments, the promises the kernel makes, swap.
+//! Memory: huge pages, the room for segments, overcommit, swap.
 
-use super::finding::{Mend, bad, better, good, read, size};
+use super::finding::{Fix, bad, better, good, read, size};
 use super::trial;
 use crate::exit::Failure;
+use crate::machine::in_brackets;
 use nix::sys::statvfs::FsFlags;
 use report::{Finding, Machine, Trial};
 
@@ -15,7 +16,7 @@ pub(super) fn findings(
 ) -> Vec<Finding> {
     let settings = &machine.huge_pages;
     let mut segments = huge_segments(settings.shmem_enabled.as_deref(), of_one_size().as_deref());
-    segments.means = format!("{}; {}", segments.means, trial::told(trial));
+    segments.means = format!("{}; {}", segments.means, trial::in_words(trial));
     let switched_off = read("/proc/self/status").is_some_and(|text| is_switched_off(&text));
     let mut findings = vec![
         segments,
@@ -38,13 +39,7 @@ fn of_one_size() -> Option<String> {
         "{HUGE_PAGES}/hugepages-{}kB/shmem_enabled",
         bytes / 1024
     ))?;
-    chosen(&text)
-}
-
-/// The word in brackets of a setting such as `always [madvise] never`.
-fn chosen(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once('[')?;
-    Some(rest.split_once(']')?.0.to_owned())
+    in_brackets(&text)
 }
 
 fn huge_segments(all: Option<&str>, one_size: Option<&str>) -> Finding {
@@ -71,7 +66,7 @@ fn huge_segments(all: Option<&str>, one_size: Option<&str>) -> Finding {
             format!("{costs}; this kernel was built without huge pages"),
         ),
         Some(_) => better(topic, found, costs)
-            .mend(format!("echo advise | sudo tee {HUGE_PAGES}/shmem_enabled")),
+            .fix(format!("echo advise | sudo tee {HUGE_PAGES}/shmem_enabled")),
     }
 }
 
@@ -83,15 +78,16 @@ fn huge_private(setting: Option<&str>, switched_off: bool) -> Finding {
     match setting {
         Some("always" | "madvise") if switched_off => {
             better(topic, "switched off for this process", costs)
-                .mend("start it from a program that has not called prctl(PR_SET_THP_DISABLE)")
+                .fix("start it from a program that has not called prctl(PR_SET_THP_DISABLE)")
         }
         Some("always" | "madvise") => good(
             topic,
             found,
             "what the coordinator loads (transport inherit) is cheap to fork",
         ),
-        Some(_) => better(topic, found, costs)
-            .mend(format!("echo madvise | sudo tee {HUGE_PAGES}/enabled")),
+        Some(_) => {
+            better(topic, found, costs).fix(format!("echo madvise | sudo tee {HUGE_PAGES}/enabled"))
+        }
         None => better(
             topic,
             found,
@@ -114,7 +110,7 @@ fn dev_shm(machine: &Machine, dataset: Option<u64>) -> Option<Finding> {
     if status.is_some_and(|status| status.flags().contains(FsFlags::ST_RDONLY)) {
         let means = "segments (transport shm) cannot be made; mmap needs none";
         let finding = bad("room in /dev/shm", "mounted read-only", means);
-        return Some(finding.mend("sudo mount -o remount,rw /dev/shm"));
+        return Some(finding.fix("sudo mount -o remount,rw /dev/shm"));
     }
     let free = status.map(|status| status.blocks_available() * status.fragment_size());
     Some(dev_shm_of(
@@ -133,7 +129,7 @@ fn dev_shm_of(len: Option<u64>, free: Option<u64>, memory: u64, dataset: Option<
             "not there",
             "segments (transport shm) cannot be made; mmap needs none",
         )
-        .mend("sudo mount -t tmpfs -o mode=1777 tmpfs /dev/shm");
+        .fix("sudo mount -t tmpfs -o mode=1777 tmpfs /dev/shm");
     };
     if len == 0 {
         return good(topic, "no limit", "segments may take what memory there is");
@@ -146,7 +142,7 @@ fn dev_shm_of(len: Option<u64>, free: Option<u64>, memory: u64, dataset: Option<
             found,
             format!("the dataset's {} do not fit a segment (transport shm); mmap needs none", size(needed)),
         )
-        .mend(enlarge(len - free + needed + needed / 16)),
+        .fix(enlarge(len - free + needed + needed / 16)),
         Some(needed) => good(topic, found, format!("a segment for the dataset's {} fits", size(needed))),
         None if len < memory / 4 => better(
             topic,
@@ -154,7 +150,7 @@ fn dev_shm_of(len: Option<u64>, free: Option<u64>, memory: u64, dataset: Option<
             "larger datasets do not fit a segment (transport shm), although they would fit the memory; \
              for a container the size is set from outside (--shm-size)",
         )
-        .mend(enlarge(memory / 2)),
+        .fix(enlarge(memory / 2)),
         None => good(topic, found, "segments (transport shm) may take a good part of the memory"),
     }
 }
@@ -199,13 +195,13 @@ fn leftovers() -> Finding {
             count.to_string(),
             "their owners are gone and their memory is held; the next run with transport shm removes them",
         )
-        .mend("coordinator sum DATA --transport shm"),
+        .fix("coordinator sum DATA --transport shm"),
         Err(error) => good(topic, error.to_string(), "segments cannot be made here, so none is left"),
     }
 }
 
 fn overcommit(mode: &str) -> Finding {
-    let topic = "memory promised beyond what there is";
+    let topic = "memory overcommit";
     match mode {
         "2" => better(
             topic,
@@ -213,7 +209,7 @@ fn overcommit(mode: &str) -> Finding {
             "a fork reserves the coordinator's private memory once for each worker, so with transport inherit \
              it may be refused although nothing would be copied",
         )
-        .mend("sudo sysctl vm.overcommit_memory=0"),
+        .fix("sudo sysctl vm.overcommit_memory=0"),
         "1" => good(topic, "always", "a fork of a large coordinator is never refused"),
         _ => good(topic, "within reason", "a fork of a large coordinator is not refused"),
     }
@@ -239,7 +235,7 @@ fn swap(meminfo: &str) -> Option<Finding> {
             format!("{} of {} in use", size(used), size(total)),
             "what was swapped out is read back page by page, in the middle of a measurement",
         )
-        .mend("sudo swapoff -a && sudo swapon -a")
+        .fix("sudo swapoff -a && sudo swapon -a")
     } else {
         good(
             topic,
@@ -264,7 +260,7 @@ mod tests {
             assert_eq!(finding.found, off);
             assert!(
                 finding
-                    .mend
+                    .fix
                     .unwrap()
                     .ends_with("transparent_hugepage/shmem_enabled")
             );
@@ -285,8 +281,11 @@ mod tests {
             huge_segments(Some("always"), Some("never")).grade,
             Grade::CouldBeBetter
         );
-        assert_eq!(huge_segments(None, None).mend, None);
-        assert_eq!(chosen("always inherit [never]").as_deref(), Some("never"));
+        assert_eq!(huge_segments(None, None).fix, None);
+        assert_eq!(
+            in_brackets("always inherit [never]").as_deref(),
+            Some("never")
+        );
         assert_eq!(
             huge_private(Some("never"), false).grade,
             Grade::CouldBeBetter
@@ -317,7 +316,7 @@ mod tests {
         let full = dev_shm_of(Some(4 * GIB), Some(GIB), 24 * GIB, Some(2 * GIB));
         assert_eq!(full.grade, Grade::Bad);
         assert_eq!(
-            full.mend.unwrap(),
+            full.fix.unwrap(),
             "sudo mount -o remount,size=5248M /dev/shm"
         );
     }

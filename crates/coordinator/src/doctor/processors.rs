@@ -1,6 +1,6 @@
 //! Processors: how many this process may use of those there are, and how fast they are let run.
 
-use super::finding::{Mend, better, good, read};
+use super::finding::{Fix, better, good, read};
 use report::Finding;
 
 pub(super) fn findings() -> Vec<Finding> {
@@ -36,14 +36,14 @@ fn processors(usable: u64, chosen: u64, online: u64) -> Finding {
             "a control group's quota allows no more, and takes the processors away for the rest of each period \
              once it is spent: times vary",
         )
-        .mend("raise cpu.max (cpu.cfs_quota_us) of the control group, or --cpus of the container")
+        .fix("raise cpu.max (cpu.cfs_quota_us) of the control group, or --cpus of the container")
     } else if chosen < online {
         better(
             topic,
             format!("{usable} of {online}"),
             "this process is bound to some of them, and --workers defaults to their number",
         )
-        .mend(format!("taskset -cp 0-{} $$", online - 1))
+        .fix(format!("taskset -cp 0-{} $$", online - 1))
     } else {
         good(
             topic,
@@ -62,7 +62,7 @@ fn clock_rate(governor: &str) -> Finding {
             governor,
             "processors speed up only once they are busy, which a run of some milliseconds hardly sees",
         )
-        .mend("sudo cpupower frequency-set -g performance"),
+        .fix("sudo cpupower frequency-set -g performance"),
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(processors(8, 8, 8).grade, Grade::Good);
         let bound = processors(2, 2, 8);
         assert_eq!(
-            (bound.grade, &bound.mend.unwrap()[..]),
+            (bound.grade, &bound.fix.unwrap()[..]),
             (Grade::CouldBeBetter, "taskset -cp 0-7 $$")
         );
         assert!(processors(2, 8, 8).means.contains("quota"));

@@ -1,6 +1,6 @@
 //! The worker program: is it there, and does it speak this coordinator's protocol?
 
-use super::finding::{Mend, bad, better, good};
+use super::finding::{Fix, bad, better, good};
 use crate::exit::Failure;
 use crate::programs;
 use report::Finding;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A program that takes longer to tell its version is no worker.
+/// A program that takes longer to print its version is no worker.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// More than any version is long.
 const VERSION_MAX: u64 = 4096;
@@ -25,7 +25,7 @@ pub(super) fn findings(named: Option<&Path>) -> Vec<Finding> {
                 said(&failure)
             ),
         )
-        .mend("cargo build --release -p worker"),
+        .fix("cargo build --release -p worker"),
         Ok(path) => judge(&path, version(&path).as_deref()),
     }]
 }
@@ -34,26 +34,26 @@ fn said(failure: &Failure) -> String {
     failure.message().unwrap_or_default()
 }
 
-fn judge(path: &Path, told: Result<&str, &io::Error>) -> Finding {
+fn judge(path: &Path, version: Result<&str, &io::Error>) -> Finding {
     let (topic, path) = ("worker program", path.display());
     let ours = format!("worker {}", pool::VERSION);
-    match told {
+    match version {
         Ok(theirs) if theirs == ours => good(topic, theirs, format!("{path} is of this coordinator's version")),
         Ok(theirs) if protocol(theirs) == protocol(&ours) => better(
             topic,
             theirs,
             format!("{path} is of another version than this coordinator ({}), with the same protocol", pool::VERSION),
         )
-        .mend("cargo build --release"),
+        .fix("cargo build --release"),
         Ok(theirs) => bad(
             topic,
             if theirs.is_empty() { "no version" } else { theirs },
             format!("{path} does not speak this coordinator's protocol ({}): spawn and forkserver are refused",
                 pool::VERSION),
         )
-        .mend("cargo build --release"),
+        .fix("cargo build --release"),
         Err(error) => bad(topic, error.to_string(), format!("{path} cannot be run: spawn and forkserver fail"))
-            .mend("cargo build --release -p worker"),
+            .fix("cargo build --release -p worker"),
     }
 }
 
@@ -78,17 +78,17 @@ fn version(worker: &Path) -> io::Result<String> {
             child.wait()?;
             return Err(io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("does not tell its version within {} s", PATIENCE.as_secs()),
+                format!("does not print its version within {} s", PATIENCE.as_secs()),
             ));
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    let mut told = Vec::new();
+    let mut printed = Vec::new();
     if let Some(stdout) = child.stdout.take() {
-        stdout.take(VERSION_MAX).read_to_end(&mut told)?;
+        stdout.take(VERSION_MAX).read_to_end(&mut printed)?;
     }
-    let told = String::from_utf8_lossy(&told);
-    Ok(told.lines().next().unwrap_or_default().trim().to_owned())
+    let printed = String::from_utf8_lossy(&printed);
+    Ok(printed.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 #[cfg(test)]
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn versions_are_compared_and_protocols_count_more() {
-        let grade = |told: &str| judge(Path::new("/x/worker"), Ok(told)).grade;
+        let grade = |version: &str| judge(Path::new("/x/worker"), Ok(version)).grade;
         assert_eq!(grade(&format!("worker {}", pool::VERSION)), Grade::Good);
         let same_protocol = format!("worker 9.9.9 (protocol {})", pool::PROTOCOL);
         assert_eq!(grade(&same_protocol), Grade::CouldBeBetter);

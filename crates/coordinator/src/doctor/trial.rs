@@ -37,8 +37,8 @@ pub(super) fn run() -> Result<Trial, Failure> {
     })
 }
 
-/// What came of it, as the end of a sentence about segments.
-pub(super) fn told(trial: &Result<Option<Trial>, Failure>) -> String {
+/// Its result, as the end of a sentence about segments.
+pub(super) fn in_words(trial: &Result<Option<Trial>, Failure>) -> String {
     match trial {
         Ok(None) => "`coordinator doctor --try` measures what huge pages bring here".to_owned(),
         Err(failure) => format!("what they bring could not be tried ({})", failure.message().unwrap_or_default()),
@@ -101,15 +101,15 @@ mod tests {
             fill: rates,
             read: rates,
         };
-        let said = told(&Ok(Some(trial.clone())));
+        let said = in_words(&Ok(Some(trial.clone())));
         for word in ["private memory", "stand-in", "2.5 times", "256 MiB"] {
             assert!(said.contains(word), "{said}");
         }
-        assert!(told(&Ok(None)).contains("--try"));
+        assert!(in_words(&Ok(None)).contains("--try"));
         let none = Trial {
             huge_bytes: 0,
             ..trial
         };
-        assert!(told(&Ok(Some(none))).contains("could not be tried"));
+        assert!(in_words(&Ok(Some(none))).contains("could not be tried"));
     }
 }

@@ -1,17 +1,20 @@
-//! The workers' loggers: whose handlers they have, and what becomes of their lines.
+//! The workers' loggers: whose handlers they have, and which of their lines are written.
 //!
 //! The logging library is `tracing`; a handler is a layer of its subscriber. The pool's own
 //! forwarding of log records is off, since it would hide what is shown.
 
 mod all;
 mod handlers;
+mod identity;
 mod main_module;
 mod separate;
+mod variant;
 
-use super::image::Experiment;
+use self::variant::Run;
+use super::kind::Experiment;
 use super::observe::{self, Observation, relation};
 use super::process::{self, say};
-use super::{WORKERS, builder, with_signals};
+use super::workers::{WORKERS, builder, with_signals};
 use crate::cli::LoggerArgs;
 use crate::exit::Failure;
 use pool::Shutdown;
@@ -21,36 +24,6 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 use task::{Input, Registry, Task, TaskError};
-
-/// One run of the experiment.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    method: StartMethod,
-    /// The function that logs lives in a module with a logger of its own.
-    own_module: bool,
-    /// Every worker begins with what the coordinator did to get its handler.
-    initializer: bool,
-}
-
-/// A module's logger. Its id is where it is.
-struct Logger {
-    /// A static of no size would have no place of its own.
-    _name: &'static str,
-}
-
-impl Logger {
-    const fn new(name: &'static str) -> Logger {
-        Logger { _name: name }
-    }
-
-    fn address(&self) -> u64 {
-        std::ptr::from_ref(self).addr() as u64
-    }
-
-    fn id(&self) -> String {
-        format!("id: {:#x}", self.address())
-    }
-}
 
 /// The module-scope code of the process image; holds the process that ran it.
 static MODULE: LazyLock<u32> = LazyLock::new(|| {
@@ -92,7 +65,7 @@ fn run_once(run: Run) -> Result<(), Failure> {
         handlers::add()?;
         main_module::log_start(run.method);
 
-        let mut builder = builder(Experiment::Logger, run.method, signals)?;
+        let mut builder = builder(Experiment::Logger, registry(), run.method, signals)?;
         if run.initializer {
             builder = builder.initializer::<AddHandler>(&())?;
         }
@@ -110,7 +83,7 @@ fn run_once(run: Run) -> Result<(), Failure> {
     })
 }
 
-/// The study's function: waits and logs a line, from the one module or the other.
+/// The original study's function: waits and logs a line, from the one module or the other.
 struct CallLogger;
 
 impl Task for CallLogger {
@@ -161,10 +134,10 @@ struct Said {
     printed_by: u32,
 }
 
-/// What the study draws from its listings, and what they show besides, from the workers' answers.
+/// What the original study draws from its listings, and what they show besides, from the workers' answers.
 fn observations(run: Run, workers: &[Said]) -> Vec<Observation> {
     use StartMethod::{Fork, Spawn};
-    // What the study's listings show: ids, lines, handlers and module-scope lines. Without a line
+    // What the original study's listings show: ids, lines, handlers and module-scope lines. Without a line
     // there is no id to be seen; it counts handlers where they are two.
     const SHARED: Option<&str> = Some("one for the workers, another for the coordinator");
     let study = match (run.method, run.own_module, run.initializer) {

@@ -3,10 +3,10 @@
 //! The value is a static that is set up when its process image first runs its module-scope code,
 //! and that code prints a line. A forked child finds both done.
 
-use super::image::Experiment;
+use super::kind::Experiment;
 use super::observe::{self, Observation, relation};
 use super::process::{self, say};
-use super::{WORKERS, builder, with_signals};
+use super::workers::{WORKERS, builder, with_signals};
 use crate::exit::Failure;
 use pool::Shutdown;
 use report::StartMethod;
@@ -53,7 +53,7 @@ pub(crate) fn run(method: StartMethod) -> Result<(), Failure> {
         list().push(COORDINATOR_UPDATE.to_owned());
         say(&format!("Updated List({}): {:?}", id(), list()));
 
-        let mut pool = builder(Experiment::ModuleScope, method, signals)?.start()?;
+        let mut pool = builder(Experiment::ModuleScope, registry(), method, signals)?.start()?;
         let handles: Vec<_> = (1..=WORKERS)
             .map(|count| pool.submit::<Append>(&count, ()))
             .collect::<Result<_, _>>()?;
@@ -120,7 +120,7 @@ fn id() -> String {
     format!("id: {:#x}", address())
 }
 
-/// What the study draws from its listings, and what it shows besides, from the workers' answers.
+/// What the original study draws from its listings, and what it shows besides, from the workers' answers.
 fn observations(method: StartMethod, workers: &[Seen], finally: &[String]) -> Vec<Observation> {
     let study = |fork, spawn| match method {
         StartMethod::Fork => Some(fork),

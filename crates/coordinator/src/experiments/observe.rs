@@ -1,4 +1,4 @@
-//! What an experiment saw, beside what the study saw.
+//! What an experiment saw, beside what the original study saw.
 
 use super::process::write_whole;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ pub(super) struct Observation {
     what: &'static str,
     /// What was seen, worked out from the processes' answers.
     seen: String,
-    /// What the study saw; none where it has no such run or does not show it.
+    /// What the original study saw; none where it has no such run or does not show it.
     study: Option<&'static str>,
 }
 
@@ -29,9 +29,11 @@ impl Observation {
     fn line(&self) -> String {
         let Observation { what, seen, study } = self;
         match study {
-            Some(study) if study == seen => format!("  {what}: {seen} (agrees with the study)"),
-            Some(study) => format!("  {what}: {seen} (the study saw {study}: differs)"),
-            None => format!("  {what}: {seen} (not in the study)"),
+            Some(study) if study == seen => {
+                format!("  {what}: {seen} (agrees with the original study)")
+            }
+            Some(study) => format!("  {what}: {seen} (the original study saw {study}: differs)"),
+            None => format!("  {what}: {seen} (not in the original study)"),
         }
     }
 }
@@ -72,11 +74,14 @@ mod tests {
     #[test]
     fn agreement_is_worked_out() {
         let line = |seen, study| Observation::new("lines", seen, study).line();
-        assert_eq!(line("1", Some("1")), "  lines: 1 (agrees with the study)");
+        assert_eq!(
+            line("1", Some("1")),
+            "  lines: 1 (agrees with the original study)"
+        );
         assert_eq!(
             line("2", Some("1")),
-            "  lines: 2 (the study saw 1: differs)"
+            "  lines: 2 (the original study saw 1: differs)"
         );
-        assert_eq!(line("2", None), "  lines: 2 (not in the study)");
+        assert_eq!(line("2", None), "  lines: 2 (not in the original study)");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// When the coordinator began, on the clock of all processes of the machine.
 static BEGAN_NS: AtomicU64 = AtomicU64::new(0);
-/// What this process is called; a forked child is called as its parent until it is told.
+/// What this process is called; a forked child is called as its parent until it is renamed.
 static NAME: Mutex<String> = Mutex::new(String::new());
 
 /// Why something could not be written to stdout, the first time.

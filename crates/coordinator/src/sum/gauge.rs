@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Between two looks.
 pub(super) const EVERY: Duration = Duration::from_millis(100);
 
-/// Tells it from what the pool counts.
+/// Computes it from what the pool counts.
 pub(super) struct Gauge {
     /// Bytes of one repetition.
     len: u64,

@@ -1,6 +1,7 @@
 //! What a `sum` command line means: everything checked that can be before a process starts.
 
 use super::source::{Source, default_field};
+use super::transport::Handover;
 use crate::cli::{Carrier, Format, SumArgs};
 use crate::datasets;
 use crate::exit::Failure;
@@ -19,7 +20,7 @@ pub(super) struct Plan {
     pub(super) source: Source,
     pub(super) field: Option<String>,
     pub(super) start_method: StartMethod,
-    /// None where workers come by themselves.
+    /// None for external workers.
     pub(super) start_word: Option<report::StartMethod>,
     /// How long a worker may take to be ready.
     pub(super) start_timeout: Duration,
@@ -109,7 +110,7 @@ impl Plan {
             .workers(self.workers)
             .sandbox(self.sandbox)
             .check()?;
-        Ok(self.source.reserve()?)
+        Ok(Handover::reserve(&self.source)?)
     }
 }
 

@@ -1,16 +1,11 @@
 //! What is summed: the values of one field of some records of a dataset.
 
-use super::transport::shm;
-use dataset::{Column, ColumnInError, Dataset};
+use dataset::{Column, ColumnInError, Dataset, STUDY_FIELD};
 use report::Transport;
-use shmem::PrivateMemory;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use worker::records::StudyField;
-
-/// The field that datagen's records, and the study's, hold their values in.
-const FIELD: &str = "val";
 
 /// Records of an open dataset, which of their values are wanted, and how they get to the workers.
 pub struct Source {
@@ -53,16 +48,6 @@ impl Source {
         })
     }
 
-    /// Checks that there is room for what the transport takes.
-    pub(super) fn reserve(&self) -> anyhow::Result<()> {
-        match self.transport {
-            Transport::Shm => Ok(shm::reserve(self.len())?),
-            Transport::Inherit => Ok(PrivateMemory::check_room(self.len())?),
-            // Two take a batch's part at a time, the third reads what it cannot map.
-            Transport::Bytes | Transport::Serde | Transport::Mmap => Ok(()),
-        }
-    }
-
     /// Bytes from the start of the file to the first of the records.
     pub(super) fn offset(&self) -> u64 {
         self.dataset.data_offset() + self.records.start * self.itemsize()
@@ -82,6 +67,7 @@ impl Source {
 /// The field that is summed where none is named, if there is such a field.
 pub fn default_field(dataset: &Dataset) -> Option<String> {
     let fields = &dataset.layout().fields;
-    let is_there = dataset.layout().structured && fields.iter().any(|field| field.name == FIELD);
-    is_there.then(|| FIELD.to_owned())
+    let is_there =
+        dataset.layout().structured && fields.iter().any(|field| field.name == STUDY_FIELD);
+    is_there.then(|| STUDY_FIELD.to_owned())
 }

@@ -1,24 +1,23 @@
 //! Transports: how the dataset's bytes reach the workers. One transport, one file.
 //!
 //! The pool knows inputs and regions; here a transport becomes those. Each goes through the same
-//! steps: load (before workers start), share (before batches are handed out), inputs.
+//! steps: load (before workers start), share (before batches are dispatched), inputs.
 
 mod bytes;
 mod inherit;
 mod mmap;
 mod serde;
-pub(super) mod shm;
+mod shm;
 
 use super::source::Source;
+use super::step::Progress;
 use crate::exit::Failure;
 use pool::{Builder, Input, Pool, ReduceError, RegionId};
 use report::Transport;
-use std::ops::{ControlFlow, Range};
+use shmem::PrivateMemory;
+use std::ops::Range;
 use worker::sum::Partial;
 use worker::{Nansum, NansumRecords, NansumRecordsArgs};
-
-/// Told of bytes done so far; may break the step off.
-pub type Progress<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
 
 /// Records on their way to the workers.
 pub struct Handover(Stage);
@@ -28,7 +27,7 @@ enum Stage {
     Planned,
     /// Read into memory that forked workers will inherit.
     Loaded(inherit::Loaded),
-    /// In reach of the workers as a region that begins so many bytes before the first of them.
+    /// Accessible to the workers as a region that begins `before` bytes before the first of them.
     Region { region: RegionId, before: u64 },
     /// To be streamed.
     Stream(pool::Stream),
@@ -37,6 +36,16 @@ enum Stage {
 }
 
 impl Handover {
+    /// Checks that there is room for what the transport needs.
+    pub(super) fn reserve(source: &Source) -> anyhow::Result<()> {
+        match source.transport {
+            Transport::Shm => shm::reserve(source.len()),
+            Transport::Inherit => Ok(PrivateMemory::check_room(source.len())?),
+            // Two take a batch's part at a time, the third reads what it cannot map.
+            Transport::Bytes | Transport::Serde | Transport::Mmap => Ok(()),
+        }
+    }
+
     /// What has to happen before workers start.
     ///
     /// # Errors
@@ -48,16 +57,17 @@ impl Handover {
         }))
     }
 
-    /// Gives the pool what its workers are to be born with.
-    pub(super) fn attach_first(&self, builder: Builder) -> Builder {
-        match &self.0 {
-            // The first region of a pool is number 1.
-            Stage::Loaded(loaded) => builder.attach(loaded.region()).0,
-            _ => builder,
-        }
+    /// Gives the pool what its workers inherit.
+    pub(super) fn attach_first(&mut self, builder: Builder) -> Builder {
+        let Stage::Loaded(loaded) = &self.0 else {
+            return builder;
+        };
+        let (builder, region) = builder.attach(loaded.region());
+        self.0 = Stage::Region { region, before: 0 };
+        builder
     }
 
-    /// Puts the data in reach of the workers; says what was done if that took any work.
+    /// Makes the data accessible to the workers; says what was done if that took any work.
     ///
     /// # Errors
     /// Where a segment cannot be made or filled, or `progress` broke off.
@@ -78,18 +88,13 @@ impl Handover {
                 let (region, before) = mmap::attach(source, pool)?;
                 (Stage::Region { region, before }, None)
             }
-            Transport::Inherit => (
-                Stage::Region {
-                    region: inherit::REGION,
-                    before: 0,
-                },
-                None,
-            ),
+            // Workers have it since they were forked.
+            Transport::Inherit => (self.0, None),
         };
         Ok((Handover(stage), said))
     }
 
-    /// Hands `records`, all or some of the source's, out in so many batches, and merges their
+    /// Dispatches `records`, all or some of the source's, in `batches` batches, and merges their
     /// results.
     ///
     /// # Errors
@@ -130,13 +135,13 @@ impl Handover {
             Stage::Stream(stream) => Input::Stream(bytes::part(stream, offset, len)),
             Stage::Records(records) => Input::Stream(records.part(batch)),
             Stage::Planned | Stage::Loaded(_) => {
-                unreachable!("batches are handed out after the data was shared")
+                unreachable!("batches are dispatched after the data was shared")
             }
         }
     }
 
-    /// Lets go of the data.
-    pub fn let_go(self, pool: &mut Pool) {
+    /// Releases the data.
+    pub fn release(self, pool: &mut Pool) {
         if let Stage::Region { region, .. } = self.0 {
             pool.detach(region);
         }

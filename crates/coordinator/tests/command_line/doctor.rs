@@ -35,11 +35,11 @@ fn it_names_the_settings_that_are_off_and_the_commands() {
     let huge = about(&doctor, "huge pages for segments");
     match doctor.machine.huge_pages.shmem_enabled.as_deref() {
         Some("never" | "deny") if huge.grade == Grade::CouldBeBetter => {
-            assert!(huge.mend.as_deref().unwrap().contains("shmem_enabled"));
+            assert!(huge.fix.as_deref().unwrap().contains("shmem_enabled"));
             assert!(huge.means.contains("--try"));
         }
         Some(_) => assert_eq!(huge.grade, Grade::Good),
-        None => assert_eq!(huge.mend, None),
+        None => assert_eq!(huge.fix, None),
     }
     let cached = about(&doctor, "the dataset in the page cache");
     assert!(cached.found.contains("MiB"), "{cached:?}");
@@ -70,7 +70,7 @@ fn huge_pages_are_tried_where_that_is_asked_for() {
 }
 
 #[test]
-fn workers_of_another_version_are_told() {
+fn workers_of_another_version_are_reported() {
     let directory = tempfile::tempdir().unwrap();
     let worker = |text: &str| {
         let path = directory.path().join("worker");
@@ -90,9 +90,9 @@ fn workers_of_another_version_are_told() {
         newer.found,
         format!("worker 99.0.0 (protocol {})", pool::PROTOCOL)
     );
-    let stranger = worker("echo 'worker 99.0.0 (protocol 99)'");
-    assert_eq!(stranger.grade, Grade::Bad);
-    assert!(stranger.mend.is_some());
+    let unknown = worker("echo 'worker 99.0.0 (protocol 99)'");
+    assert_eq!(unknown.grade, Grade::Bad);
+    assert!(unknown.fix.is_some());
     assert_eq!(worker("exit 3").grade, Grade::Bad);
     let absent = doctor(&["--worker-bin", "/nowhere/worker"]);
     assert!(
@@ -115,16 +115,34 @@ fn limits_of_this_process_are_seen() {
 }
 
 #[test]
-fn people_read_the_worst_first() {
+fn people_read_problems_first() {
     let mut command = Command::new(COORDINATOR);
     command.args(["doctor", "--worker-bin", "/nowhere/worker"]);
-    let output = output(&mut command);
-    assert_eq!(output.status.code(), Some(0));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let short = output(&mut command);
+    assert_eq!(short.status.code(), Some(0));
+    let text = String::from_utf8(short.stdout).unwrap();
     let bad = text.find("\nBad\n").unwrap();
-    assert!(bad < text.find("\nGood\n").unwrap());
+    assert!(bad < text.find(" checks passed, 1 failed").unwrap());
+    assert!(!text.contains("  kernel: "), "{text}");
     assert!(
         text.contains("    $ cargo build --release -p worker\n"),
         "{text}"
     );
+    let all = output(command.arg("--all"));
+    let text = String::from_utf8(all.stdout).unwrap();
+    assert!(bad < text.find("\n  kernel: ").unwrap(), "{text}");
+}
+
+#[test]
+fn a_script_learns_by_the_exit_code_that_something_will_fail() {
+    let strict = |worker: &[&str]| {
+        let mut command = Command::new(COORDINATOR);
+        output(command.args(["doctor", "--strict"]).args(worker))
+    };
+    let failed = strict(&["--worker-bin", "/nowhere/worker"]);
+    assert_eq!(failed.status.code(), Some(1));
+    let text = String::from_utf8(failed.stdout).unwrap();
+    assert!(text.contains("/nowhere/worker"), "{text}");
+    let error = String::from_utf8(failed.stderr).unwrap();
+    assert!(error.contains("of the checks failed"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The commonest errors of a new user, word by word: each says the way out.
+//! The commonest errors of a new user, word by word: each says how to fix it.
 
 use crate::snapshots::{holds, output};
 use crate::{COORDINATOR, dataset, folder};
@@ -79,7 +79,7 @@ fn the_commonest_errors_say_the_way_out() {
     sum("misspelt-flag", 2, &["data.npy", "--worker", "4"]);
     refused("misspelt-command", 2, here, &["sun", "data.npy"]);
     refused("no-command", 2, here, &[]);
-    // Told before the run, not after it: there is no timeline yet.
+    // Reported before the run, not after it: there is no timeline yet.
     refused(
         "trace-nowhere",
         1,

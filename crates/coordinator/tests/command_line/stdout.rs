@@ -37,7 +37,7 @@ fn a_result_that_cannot_be_printed_is_a_failure() {
             let context = format!("{arguments:?} {redirection}: {said}");
             assert_eq!(output.status.code(), Some(1), "{context}");
             let last = said.lines().last().unwrap_or_default();
-            assert!(last.starts_with("coordinator: cannot print "), "{context}");
+            assert!(last.starts_with("error: cannot print "), "{context}");
             assert!(last.contains(reason), "{context}");
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// Every transport; and the methods again, where a file is in reach of the workers.
+/// Every transport; and the methods again, where the workers open or map the file.
 const PAIRS: &[(&str, &str)] = &[
     ("fork", "bytes"),
     ("fork", "serde"),
@@ -24,7 +24,7 @@ const PAIRS: &[(&str, &str)] = &[
 
 const RECORDS: usize = 500_000;
 
-/// So many records of datagen's layout whose val is 1, so that a part of them has another sum.
+/// Records of datagen's layout whose val is 1, so that a part of them has another sum.
 fn ones(path: &Path) {
     let descr = "[('index', '<i8'), ('timestamp', '<M8[ns]'), ('val', '<f8')]";
     let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': ({RECORDS},), }}");
@@ -78,7 +78,7 @@ fn for_all(words: &[&str], change: impl Fn(&Path)) {
         let data: PathBuf = directory.path().join("data.npy");
         ones(&data);
         let mut running = start(&data, method, transport, repeat(transport));
-        running.wait_for_line("Hands out");
+        running.wait_for_line("Dispatches batches");
         change(&data);
         assert_blamed(running, &data, words, &format!("{method} {transport}"));
     }
@@ -104,7 +104,7 @@ fn replaced_meanwhile() {
         let data = directory.path().join("data.npy");
         ones(&data);
         let mut running = start(&data, method, transport, "50");
-        running.wait_for_line("Hands out");
+        running.wait_for_line("Dispatches batches");
         let other = directory.path().join("other");
         fs::write(&other, "something else").unwrap();
         fs::rename(&other, &data).unwrap();
@@ -113,7 +113,7 @@ fn replaced_meanwhile() {
     }
 }
 
-/// Written to, with its length as it was: its times tell.
+/// Written to, with its length unchanged: its times differ.
 #[test]
 fn written_to_meanwhile() {
     let directory = tempfile::tempdir().unwrap();
@@ -121,7 +121,7 @@ fn written_to_meanwhile() {
         let data = directory.path().join("data.npy");
         ones(&data);
         let mut running = start(&data, method, transport, "50");
-        running.wait_for_line("Hands out");
+        running.wait_for_line("Dispatches batches");
         let mut file = File::options().append(true).open(&data).unwrap();
         let length = file.metadata().unwrap().len();
         file.write_all(b"x").unwrap();
@@ -140,7 +140,7 @@ fn a_link_another_mode_and_another_name_meanwhile_are_no_change() {
         let data = directory.path().join("data.npy");
         ones(&data);
         let mut running = start(&data, method, transport, "50");
-        running.wait_for_line("Hands out");
+        running.wait_for_line("Dispatches batches");
         let [link, renamed] = ["link.npy", "renamed.npy"].map(|name| directory.path().join(name));
         fs::hard_link(&data, &link).unwrap();
         fs::set_permissions(&data, fs::Permissions::from_mode(0o600)).unwrap();
@@ -163,7 +163,7 @@ fn written_to_meanwhile_with_the_time_set_back() {
     let data = directory.path().join("data.npy");
     ones(&data);
     let mut running = start(&data, "fork", "shm", "50");
-    running.wait_for_line("Hands out");
+    running.wait_for_line("Dispatches batches");
     let before = fs::metadata(&data).unwrap().modified().unwrap();
     let bytes: Vec<u8> = fs::read(&data).unwrap().iter().map(|byte| !byte).collect();
     let mut file = File::options().write(true).open(&data).unwrap();

@@ -4,7 +4,7 @@ use crate::fixtures::{assert_answer, facts};
 use crate::programs::{fixture, sum};
 use crate::soundness::{Asked, report_of};
 
-/// Every number of workers gives the same bits; so do more batches, and repetitions.
+/// Every number of workers gives a bit-identical result; so do more batches, and repetitions.
 fn conforms(start_method: &str, transport: &str) {
     let facts = facts();
     let name = "study_layout.npy";

@@ -19,7 +19,7 @@ pub(crate) fn endless(data: &Path, arguments: &[&str]) -> Running {
     Running::start(command.args(arguments))
 }
 
-/// Asserts that a signal ends a run with the exit code that tells of it.
+/// Asserts that a signal ends a run with the exit code of that signal.
 fn is_ended_by(mut running: Running, signal: Signal, line: &str) {
     running.wait_for_line(line);
     let workers = descendants(running.pid());
@@ -144,7 +144,7 @@ fn a_worker_that_is_killed_costs_no_answer() {
         command.args(["--repeat", "300", "--format", "json"]);
         command.args(["--start-method", method, "--transport", transport]);
         let mut running = Running::start(&mut command);
-        running.wait_for_line("Hands out.");
+        running.wait_for_line("Dispatches batches.");
         send(running.pid(), Signal::SIGSTOP);
         let children = descendants(running.pid());
         let leaf = children.iter().find(|&&pid| descendants(pid).is_empty());
@@ -181,7 +181,7 @@ fn a_forkserver_that_is_killed_costs_no_answer() {
     command.args(["--repeat", "300", "--format", "json"]);
     command.args(["--start-method", "forkserver"]);
     let mut running = Running::start(&mut command);
-    running.wait_for_line("Hands out.");
+    running.wait_for_line("Dispatches batches.");
     send(running.pid(), Signal::SIGSTOP);
     let children = descendants(running.pid());
     let server = children.iter().find(|&&pid| !descendants(pid).is_empty());

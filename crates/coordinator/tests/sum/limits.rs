@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 
 const METHODS: &[&str] = &["fork", "spawn", "forkserver"];
 
-/// Nobody's user, so that nobody else's processes count.
+/// A user without other processes, so that only the test's processes count.
 const UID: u32 = 54_321;
 
 /// Runs `sum` after the child has done `prepare` for itself.
@@ -185,7 +185,7 @@ fn an_address_space_too_small_for_the_dataset() {
     }
 }
 
-/// A plain array of so many zeros.
+/// A plain array of zeros.
 fn write_dataset(path: &Path, records: u64) {
     let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({records},), }}");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();

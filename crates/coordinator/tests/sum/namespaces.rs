@@ -1,5 +1,6 @@
 //! Containers that lack something: no /proc, or a /dev/shm that cannot be written. What needs it says so
-//! in one line, and the rest works. Each needs a mount namespace of its own, which only root gets.
+//! in one line, and the rest works. Containers also have process numbers of their own, with the
+//! coordinator as process 1. Each needs namespaces of its own, which only root gets.
 
 use crate::fixtures::{assert_answer, facts};
 use crate::programs::{Ended, Running, coordinator, fixture};
@@ -9,28 +10,45 @@ use std::process::Command;
 const NO_PROC: &str = "umount -l /proc";
 const READ_ONLY_SHM: &str = "mount --bind /dev/shm /dev/shm && mount -o remount,ro,bind /dev/shm";
 
-/// Whether `test` may have its own mounts; says that it is skipped where it may not.
-fn may_mount(test: &str) -> bool {
-    let script = [READ_ONLY_SHM, NO_PROC].join(" && ");
+/// Options of `unshare`: mounts of its own.
+const MOUNTS: &[&str] = &["--mount"];
+/// Process numbers of its own, with the /proc that belongs to them.
+const PIDS: &[&str] = &["--mount", "--pid", "--fork", "--mount-proc"];
+/// Process numbers of its own, with the /proc of the machine.
+const PIDS_WITH_OTHER_PROC: &[&str] = &["--mount", "--pid", "--fork"];
+
+/// Whether `test` may have these namespaces and do this; says that it is skipped where it may not.
+fn may(test: &str, namespaces: &[&str], script: &str) -> bool {
     let tried = Command::new("unshare")
-        .args(["--mount", "sh", "-c", &script])
+        .args(namespaces)
+        .args(["sh", "-c", script])
         .output();
     let may = tried.is_ok_and(|output| output.status.success());
     if !may {
-        eprintln!("skipped: {test} needs a mount namespace");
+        eprintln!("skipped: {test} needs unshare {}", namespaces.join(" "));
     }
     may
 }
 
+fn may_mount(test: &str) -> bool {
+    may(test, MOUNTS, &[READ_ONLY_SHM, NO_PROC].join(" && "))
+}
+
 /// The coordinator with other mounts, which `script` makes.
 fn within(script: &str, arguments: &[&str]) -> Ended {
+    let script = format!("{script} && exec \"$0\" \"$@\"");
+    unshared(MOUNTS, &script, arguments)
+}
+
+/// The coordinator in these namespaces; `script` starts it.
+fn unshared(namespaces: &[&str], script: &str, arguments: &[&str]) -> Ended {
     let coordinator = coordinator();
     let program = coordinator.get_program();
     let worker = Path::new(program).with_file_name("worker");
-    let script = format!("{script} && exec \"$0\" \"$@\"");
     let mut command = Command::new("unshare");
     command
-        .args(["--mount", "sh", "-c", &script])
+        .args(namespaces)
+        .args(["sh", "-c", script])
         .arg(program)
         .args(arguments);
     // The coordinator finds the worker program by /proc.
@@ -38,11 +56,18 @@ fn within(script: &str, arguments: &[&str]) -> Ended {
 }
 
 fn sum_within(script: &str, method: &str, transport: &str) -> Ended {
+    let arguments = sum_arguments(method, transport);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    within(script, &arguments)
+}
+
+fn sum_arguments(method: &str, transport: &str) -> Vec<String> {
     let data = fixture("study_layout.npy");
-    let data = data.to_str().unwrap();
     let how = ["--start-method", method, "--transport", transport];
-    let arguments = ["sum", data, "--quiet", "--workers", "2", "--format", "json"];
-    within(script, &[&arguments[..], &how].concat())
+    let arguments = ["--quiet", "--workers", "2", "--format", "json"];
+    let words = ["sum", data.to_str().unwrap()].into_iter();
+    let words = words.chain(arguments).chain(how);
+    words.map(str::to_owned).collect()
 }
 
 fn assert_right(ended: &Ended, context: &str) {
@@ -130,4 +155,33 @@ fn where_dev_shm_is_read_only_another_transport_is_named_and_works() {
         "{}",
         ended.stdout
     );
+}
+
+/// As process 1, which adopts orphans and ignores signals by default, and as a child of a shell.
+#[test]
+fn in_a_pid_namespace_every_start_method_works() {
+    let test = "in_a_pid_namespace_every_start_method_works";
+    for namespaces in [PIDS, PIDS_WITH_OTHER_PROC] {
+        if !may(test, namespaces, "true") {
+            continue;
+        }
+        for script in ["exec \"$0\" \"$@\"", "\"$0\" \"$@\"; exit $?"] {
+            for (method, transport) in [
+                ("fork", "mmap"),
+                ("fork", "inherit"),
+                ("spawn", "shm"),
+                ("spawn", "bytes"),
+                ("forkserver", "shm"),
+                ("forkserver", "mmap"),
+            ] {
+                let arguments = sum_arguments(method, transport);
+                let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+                let ended = unshared(namespaces, script, &arguments);
+                assert_right(
+                    &ended,
+                    &format!("{namespaces:?} {script} {method} {transport}"),
+                );
+            }
+        }
+    }
 }

@@ -22,7 +22,7 @@ pub(crate) fn descendants(of: u32) -> Vec<u32> {
     found.split_off(1)
 }
 
-/// A guardian is a child that tells nobody of its end, from its birth on; its name comes a moment
+/// A guardian is cloned with exit signal 0, so wait() does not see it; its name is set a moment
 /// later.
 fn is_guardian(pid: u32) -> bool {
     let exit_signal = fs::read_to_string(format!("/proc/{pid}/stat"))

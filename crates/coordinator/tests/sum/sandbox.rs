@@ -1,5 +1,5 @@
-//! `sum --sandbox`: the same bits from workers that hold their socket and their inputs alone, and
-//! a clear error where the kernel cannot confine them.
+//! `sum --sandbox`: bit-identical results from workers that hold their socket and their inputs alone,
+//! and a clear error where the kernel cannot confine them.
 
 use crate::fixtures::{assert_answer, facts};
 use crate::programs::{Running, coordinator, fixture, sum};

@@ -1,4 +1,4 @@
-//! Ctrl-Z and the second Ctrl-C, and SIGKILL: what becomes of the whole tree.
+//! Ctrl-Z, the second Ctrl-C, and SIGKILL: what the whole process tree does.
 
 use crate::endings::{endless, large, send};
 use crate::fixtures::{assert_answer, facts};
@@ -67,8 +67,8 @@ fn ctrl_z_while_a_segment_is_filled() {
     assert_gone(&tree);
 }
 
-/// Workers that are stopped do not hear that they are to end, so the coordinator gives them time:
-/// until it is told again.
+/// Workers that are stopped do not receive the request to end, so the coordinator gives them time:
+/// until a second request.
 #[test]
 fn a_second_ctrl_c_ends_it_at_once() {
     let mut running = endless(&fixture("study_layout.npy"), &["--transport", "shm"]);

@@ -43,8 +43,22 @@ fn counts_that_cannot_be() {
     with("--workers", "-1", &["-1"]);
     with("--batches", "0", &["at least 1"]);
     with("--repeat", "0", &["at least 1"]);
-    with("--timeout", "0", &["seconds"]);
+    with("--timeout", "0", &["500ms", "seconds"]);
+    with("--timeout", "3 days", &["3 days", "500ms"]);
     with("--retries", "some", &["some"]);
+}
+
+#[test]
+fn short_options_and_durations_with_units() {
+    let data = fixture("study_layout.npy");
+    let line = "-m spawn -t bytes -w 2 -b 4 -r 2 -f val --timeout 2m -q --format json";
+    let ended = sum(&data, &line.split(' ').collect::<Vec<_>>());
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr);
+    let report: report::Sum = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((report.plan.workers, report.plan.batches), (2, 4));
+    assert_eq!(report.plan.transport, report::Transport::Bytes);
+    assert_eq!(report.plan.start_method, Some(report::StartMethod::Spawn));
+    assert_eq!(report.seconds.repeats.len(), 2);
 }
 
 #[test]

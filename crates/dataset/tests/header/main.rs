@@ -1,5 +1,5 @@
-//! Headers: byte for byte as NumPy writes them, whatever NumPy can write read back, and nothing that
-//! a stranger writes able to harm.
+//! Headers: byte for byte as NumPy writes them, whatever NumPy can write read back, and no harmful
+//! effect of any other bytes.
 
 use dataset::{Class, DescrError, Field, Header, HeaderError, Kind, Layout, Order, Scalar};
 

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use report::{Cell, CellReport, CellRun, Matrix};
+use serde::Serialize;
 
 use crate::stats::{Shift, float, holm, shift};
 
@@ -55,7 +56,7 @@ const FAMILIES: [Family; 2] = [
 ];
 
 /// What the test says of one figure of one cell.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Judged {
     /// Of which cell.
     pub(crate) cell: Cell,
@@ -115,7 +116,7 @@ pub(crate) fn counting(cell: &CellReport) -> impl Iterator<Item = &CellRun> {
     cell.runs.iter().filter(|run| !run.seconds.void)
 }
 
-/// The smallest corrected probability that wall times of so many runs and cells can have, and what it has to
+/// The smallest corrected probability that wall times of this number of runs and cells can have, and what it has to
 /// be for a change.
 pub(crate) fn resolution(pairs: &[Pair<'_>]) -> (f64, f64) {
     let fewest = pairs.iter().map(|(a, b)| {

@@ -142,7 +142,7 @@ fn notes(comparison: &Comparison<'_>) -> Vec<(String, Vec<String>)> {
     notes
 }
 
-/// The changes, the greatest increase first.
+/// The changes, the largest increase first.
 fn changes(comparison: &Comparison<'_>) -> Vec<String> {
     let judged = comparison.judged.iter();
     let mut changed: Vec<&Judged> = judged.filter(|judged| judged.changed).collect();

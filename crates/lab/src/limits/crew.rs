@@ -69,8 +69,11 @@ struct Signals {
 
 impl Signals {
     fn new(phases: usize) -> std::io::Result<Signals> {
-        let go = (0..phases).map(|_| pipe()).collect::<Result<_, _>>()?;
-        Ok(Signals { done: pipe()?, go })
+        let start = (0..phases).map(|_| pipe()).collect::<Result<_, _>>()?;
+        Ok(Signals {
+            done: pipe()?,
+            go: start,
+        })
     }
 
     fn serve(&self, mut work: impl FnMut()) {

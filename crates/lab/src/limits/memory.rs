@@ -95,7 +95,7 @@ pub(crate) fn segment_read(
 }
 
 /// A new segment, filled with the dataset and read: both as a run of `shm` finds the machine, so that
-/// they can be set beside one.
+/// they can be compared with one.
 pub(crate) fn segment_fill_read(
     order: &Order,
     way: FillWay,

@@ -19,7 +19,7 @@ pub(crate) struct Plan {
     pub(crate) quiet: bool,
 }
 
-/// Every probe, for a machine of so many cores.
+/// Every probe, for a machine with `cores` cores.
 pub(crate) fn all(cores: u32) -> Vec<Probe> {
     // On a large machine each doubling shows as much as each core would, in less time.
     let threads = (1..=cores)
@@ -82,7 +82,7 @@ pub(crate) fn for_cells(cells: &[Cell], cores: u32) -> Vec<Probe> {
     probes
 }
 
-/// The ways to fill a segment.
+/// The methods of filling a segment.
 pub(crate) fn fills(cores: u32) -> Vec<Probe> {
     let mut widths = vec![Width::Threads(1), Width::Threads(cores)];
     widths.dedup();
@@ -103,7 +103,7 @@ pub(crate) fn fills(cores: u32) -> Vec<Probe> {
     .collect()
 }
 
-/// The ways to send through a socketpair; some send the dataset, others one buffer again and again.
+/// The methods of sending through a socketpair; some send the dataset, others one buffer again and again.
 pub(crate) fn streams() -> Vec<Probe> {
     [
         StreamWay::Write,

@@ -55,9 +55,9 @@ pub(crate) enum Probe {
     SocketStream(StreamWay, Depth),
     /// [`SOCKET_PING_PONG`].
     SocketPingPong,
-    /// [`FORK`] of a parent that holds so many bytes.
+    /// [`FORK`] of a parent that holds this number of bytes.
     Fork(u64, Pages),
-    /// [`SPAWN`] of so many at once.
+    /// [`SPAWN`] of this number of processes at once.
     Spawn(u32),
 }
 
@@ -128,7 +128,7 @@ pub(crate) struct Order {
 }
 
 impl Probe {
-    /// The probe's name, without the ways that differ only in how.
+    /// The probe's name, without its method and parameters.
     pub(crate) fn family(&self) -> &'static str {
         match self {
             Probe::MemoryRead(_) => MEMORY_READ,
@@ -201,7 +201,7 @@ impl Probe {
     }
 }
 
-/// A limit in GB/s, from seconds for so many bytes.
+/// A reference in GB/s, from the seconds for `bytes` bytes.
 pub(crate) fn rate(probe: &str, width: Width, bytes: usize, seconds: &[f64]) -> Limit {
     #[expect(clippy::cast_precision_loss, reason = "no memory has 2^53 bytes")]
     let bytes = bytes as f64;

@@ -16,7 +16,7 @@ use super::sampling::available_bytes;
 
 /// The hidden command of xtask that answers with one byte and ends.
 pub(crate) const ANSWER: &str = "answer";
-/// A start takes little time and varies much, so it is measured so many times as often.
+/// A start takes little time and varies much, so it is measured this many times as often.
 const OFTEN: u32 = 4;
 
 /// Forks a parent that holds `bytes` of touched private memory.

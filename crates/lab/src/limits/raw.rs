@@ -56,7 +56,7 @@ pub(crate) fn read_mapping(bytes: &[u8]) -> u64 {
 pub(crate) fn map(file: &impl AsFd, bytes: usize) -> std::io::Result<Mmap> {
     use std::os::fd::AsRawFd;
     // SAFETY: the probes' own segments never shrink; the dataset is only read, and a user who
-    // truncates it meanwhile loses the probe's process, which is told as a failed probe.
+    // truncates it meanwhile loses the probe's process, which is reported as a failed probe.
     unsafe { MmapOptions::new().len(bytes).map(file.as_fd().as_raw_fd()) }
 }
 

@@ -42,8 +42,8 @@ struct Copy {
     copied: i64,
 }
 
-/// Untouched shared memory, registered to be filled. Whoever touches a page that is not filled yet
-/// would wait for ever, so nothing but [`Fill::copy`] comes near it.
+/// Untouched shared memory, registered to be filled. A thread that touches a page that is not
+/// filled yet would wait indefinitely, so only [`Fill::copy`] accesses it.
 pub(crate) struct Fill {
     userfault: OwnedFd,
     start: u64,

@@ -42,7 +42,7 @@ pub(crate) fn probe(cell: Cell, limits: &Limits) -> Option<Probe> {
     }
 }
 
-/// What a probe found, for a run of `transport` that moved so many bytes.
+/// What a probe found, for a run of `transport` that moved `bytes` bytes.
 pub(crate) fn found(transport: Transport, bytes: u64, limits: &[Limit]) -> Vec<Beside> {
     limits
         .iter()
@@ -119,7 +119,7 @@ fn fastest(probes: impl IntoIterator<Item = Probe>, limits: &Limits) -> Option<P
         .map(|(_, probe)| probe)
 }
 
-/// Seconds for so many bytes.
+/// Seconds for `bytes` bytes.
 pub(crate) fn at_rate(bytes: u64, gigabytes_per_second: f64) -> f64 {
     float(bytes) / (gigabytes_per_second * 1e9)
 }

@@ -1,4 +1,4 @@
-//! Which cell is the fastest, and which cannot be told from it.
+//! Which cell is the fastest, and which are not significantly slower.
 //!
 //! The least of many medians is partly luck, so that it is never named alone: every cell whose interval
 //! meets that of the fastest is tied with it. A cell with two modes has no place in an order, since its

@@ -8,11 +8,11 @@ use crate::stats::{float, modes, spread};
 /// The answer of a run, as far as it has to be the same everywhere.
 type Answer = (String, u64, u64);
 
-/// Brings every cell's `void` and `summary` up to date with its runs.
+/// Computes the validity and the summary of every cell from its runs.
 pub(crate) fn summarise(matrix: &mut Matrix) {
     let agreed = agreed(&matrix.cells);
     for cell in &mut matrix.cells {
-        cell.void = void(cell, agreed.as_ref());
+        cell.void = invalid(cell, agreed.as_ref());
         cell.summary = match (&cell.failed, &cell.void) {
             (None, None) => medians(&cell.runs),
             _ => None,
@@ -58,7 +58,7 @@ fn answer(run: &CellRun) -> Answer {
     (run.sum_hex.clone(), run.count, run.nan_count)
 }
 
-fn void(cell: &CellReport, agreed: Option<&Answer>) -> Option<String> {
+fn invalid(cell: &CellReport, agreed: Option<&Answer>) -> Option<String> {
     if cell.runs.is_empty() {
         return None;
     }

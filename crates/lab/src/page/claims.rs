@@ -28,7 +28,7 @@ pub(crate) fn page(
     Page {
         title: format!("Handoff: start methods on {}", traits.machine.cpu),
         head: html! {
-            h1 { "What people say of start methods, measured" }
+            h1 { "Claims about start methods, measured" }
             p.facts {
                 (traits.machine.cpu) ", " (traits.machine.cores) " cores, Linux "
                 (traits.machine.kernel)
@@ -42,7 +42,7 @@ pub(crate) fn page(
                 h2 #claims { "The claims" }
                 p {
                     "Of what a claim says, a tick stands before what held here and a cross before \
-                     what did not. Where the study that Handoff grew from says something, that \
+                     what did not. Where the original study that Handoff grew from says something, that \
                      alone makes the verdict."
                 }
                 @for row in &traits.rows { (claim(row)) }
@@ -105,7 +105,7 @@ fn verdicts(traits: &Traits<Value>) -> String {
     format!("Of {}: {}.", traits.rows.len(), said.join(", "))
 }
 
-/// Every way of starting by its cost, the cheapest first.
+/// Every start method with its cost, the cheapest first.
 fn cheapest(cost: &StartCost, parent: u64) -> Option<String> {
     let mut ways: Vec<(&str, f64)> = cost
         .lines
@@ -131,8 +131,8 @@ fn start_cost(cost: &StartCost, figure: Option<&Figure>) -> Markup {
             p {
                 "From the start call to the first byte of the child's answer, by the memory that \
                  its parent holds: in base pages, and for fork in huge ones as well where the \
-                 kernel gave them. A mark is the median of 9 starts, its bar the least and the \
-                 greatest. Both scales are logarithmic, but for a parent that holds nothing, which \
+                 kernel gave them. A mark is the median of 9 starts, its bar the minimum and the \
+                 maximum. Both scales are logarithmic, but for a parent that holds nothing, which \
                  stands before the others."
             }
             div.pair {
@@ -173,7 +173,7 @@ fn said(statement: &TraitStatement) -> Markup {
     html! {
         li {
             span role="img" aria-label=(held) { (mark) } " " (statement.says)
-            @if !statement.study { " " small { "(besides the study)" } }
+            @if !statement.study { " " small { "(besides the original study)" } }
         }
     }
 }

@@ -119,8 +119,8 @@ fn memory(figures: &Figures) -> Markup {
         section {
             h2 { "Memory per process" }
             p {
-                "A mark for each process of each run: filled is the greatest heap that it ever \
-                 had, hollow the private memory that it had after the run. The scale is logarithmic."
+                "A mark for each process of each run: filled is the peak of its heap, \
+                 hollow the private memory that it had after the run. The scale is logarithmic."
             }
             (grid(&figures.memory))
         }

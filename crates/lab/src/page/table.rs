@@ -42,19 +42,21 @@ const COLUMNS: [Column; 14] = [
     column("fill of reference", "multiple of the fastest fill", |s| {
         multiple(s.share_multiple)
     }),
-    column("coordinator heap", "greatest heap", |s| {
+    column("coordinator heap", "peak heap", |s| {
         memory(s.coordinator_heap_peak)
     }),
     column("coordinator private", "private anonymous pages", |s| {
         memory(s.coordinator_private)
     }),
-    column("worker heap", "greatest heap of the greatest worker", |s| {
-        memory(s.worker_heap_peak)
-    }),
+    column(
+        "worker heap",
+        "peak heap of the worker that held most",
+        |s| memory(s.worker_heap_peak),
+    ),
     column("worker private", "private anonymous pages", |s| {
         memory(s.worker_private)
     }),
-    column("worker resident", "greatest, shared pages included", |s| {
+    column("worker resident", "peak, shared pages included", |s| {
         memory(s.worker_rss_peak)
     }),
 ];

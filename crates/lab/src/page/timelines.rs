@@ -1,6 +1,8 @@
-//! What every process of a run did and when, as it is kept beside the matrix.
+//! What every process of a run did and when, as saved with the matrix.
 
-use report::{Cell, CellReport, CellRun, Coordinator, Event, Rank, Seconds, Sum, What, Worker};
+use report::{
+    Activity, Cell, CellReport, CellRun, Coordinator, Phase, Rank, Seconds, Sum, What, Worker,
+};
 use serde::{Deserialize, Serialize};
 
 /// The processes of one measured run.
@@ -32,7 +34,7 @@ pub(crate) struct Span {
 pub(crate) enum Doing {
     /// A worker, from its start to its handshake.
     Starting,
-    /// A worker, from the handing out of a batch to having its data.
+    /// A worker, from the dispatch of a batch to having its data.
     Receiving,
     /// A worker, from having a batch's data to having its result.
     Computing,
@@ -44,12 +46,12 @@ pub(crate) enum Doing {
     Share,
     /// The coordinator: starting workers.
     Start,
-    /// The coordinator: handing out batches and collecting results.
+    /// The coordinator: dispatching batches and collecting results.
     Run,
 }
 
 impl Timeline {
-    /// What a run's own report tells of its processes.
+    /// What a run's own report says of its processes.
     pub(crate) fn new(cell: Cell, position: u64, sum: &Sum) -> Timeline {
         Timeline {
             cell,
@@ -59,7 +61,7 @@ impl Timeline {
         }
     }
 
-    /// What one rank of a run over several machines tells of its processes.
+    /// What one rank of a run over several machines reports of its processes.
     pub(crate) fn of_rank(sum: &Sum, rank: &Rank) -> Timeline {
         let workers = sum.workers.iter();
         let workers = workers.filter(|worker| worker.rank == Some(rank.rank));
@@ -85,46 +87,21 @@ impl Timeline {
             .fold(0.0, f64::max)
     }
 
-    /// The coordinator's phases. Only their lengths are measured; their places are those of the
-    /// workers' events: `start` ends with the last handshake, `run` with the last result, and
-    /// `load` and `share` come right before what they are for.
+    /// The coordinator's phases.
     pub(crate) fn phases(&self, seconds: &Seconds) -> Vec<Span> {
-        // A worker in place of one that died gets ready during the run.
-        let handshakes = self.times(What::Ready);
-        let mut first = handshakes.iter().take(self.cell.workers as usize);
-        let ready = first.next_back().copied().unwrap_or(seconds.start);
-        let results = self.times(What::Sent);
-        let done = results.last().copied().unwrap_or(ready + seconds.run);
-        let start = before(Doing::Start, ready, seconds.start);
-        let run = before(Doing::Run, done, seconds.run);
-        let share = before(Doing::Share, run.from, seconds.share);
-        // `inherit` reads the dataset before its workers start, the others open it after.
-        let loaded = if share.from - seconds.load >= start.to {
-            share.from
-        } else {
-            start.from
-        };
-        let load = before(Doing::Load, loaded, seconds.load);
-        [load, start, share, run]
-            .into_iter()
-            .filter(|span| span.to > span.from)
-            .collect()
-    }
-
-    fn times(&self, what: What) -> Vec<f64> {
-        let events = self.workers.iter().flat_map(|worker| &worker.events);
-        let of_it = events.filter(|event| event.what == what);
-        let mut times: Vec<f64> = of_it.map(|event| event.t).collect();
-        times.sort_by(f64::total_cmp);
-        times
-    }
-}
-
-fn before(doing: Doing, to: f64, length: f64) -> Span {
-    Span {
-        doing,
-        from: (to - length).max(0.0),
-        to,
+        let workers: Vec<&Worker> = self.workers.iter().collect();
+        let phases = report::phases(seconds, &workers, self.cell.workers).into_iter();
+        let named = phases.map(|span| Span {
+            doing: match span.what {
+                Phase::Load => Doing::Load,
+                Phase::Start => Doing::Start,
+                Phase::Share => Doing::Share,
+                Phase::Run => Doing::Run,
+            },
+            from: span.from,
+            to: span.to,
+        });
+        named.collect()
     }
 }
 
@@ -134,33 +111,27 @@ pub(crate) fn spans(worker: &Worker, coordinator: &Coordinator) -> Vec<Span> {
     let received = worker.events.iter().filter(|e| e.what == What::Received);
     let mut spans: Vec<Span> = received
         .filter_map(|event| {
-            // Handed out more than once where a worker died: the last time is this one's.
-            let handed_out = coordinator.events.iter().rfind(|sent| {
+            // Dispatched more than once where a worker died: the last time is this one's.
+            let dispatched = coordinator.events.iter().rfind(|sent| {
                 sent.what == What::Sent && sent.batch == event.batch && sent.t <= event.t
             })?;
             Some(Span {
                 doing: Doing::Receiving,
-                from: handed_out.t,
+                from: dispatched.t,
                 to: event.t,
             })
         })
         .collect();
-    for (index, event) in worker.events.iter().enumerate() {
-        let (doing, ends_with) = match event.what {
-            What::Started => (Doing::Starting, What::Ready),
-            What::Received => (Doing::Computing, What::Computed),
-            What::Computed => (Doing::Answering, What::Sent),
-            What::Ready | What::Sent | What::Ended => continue,
-        };
-        let ends = |later: &&Event| later.what == ends_with && later.batch == event.batch;
-        if let Some(end) = worker.events[index..].iter().find(ends) {
-            spans.push(Span {
-                doing,
-                from: event.t,
-                to: end.t,
-            });
-        }
-    }
+    let busy = report::activities(worker).into_iter().map(|span| Span {
+        doing: match span.what {
+            Activity::Start => Doing::Starting,
+            Activity::Compute => Doing::Computing,
+            Activity::Answer => Doing::Answering,
+        },
+        from: span.from,
+        to: span.to,
+    });
+    spans.extend(busy);
     spans
 }
 
@@ -193,6 +164,7 @@ pub(crate) fn as_json(timelines: &[Timeline]) -> serde_json::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use report::Event;
 
     fn worker(events: &[(f64, What, Option<u64>)]) -> Worker {
         Worker {
@@ -257,63 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_on_its_way_from_its_last_handing_out() {
+    fn a_batch_is_on_its_way_from_its_last_dispatch() {
         let worker = worker(&[(3.0, What::Received, Some(4))]);
-        let handed_out = coordinator(&[(1.0, 4), (1.5, 3), (2.0, 4), (3.5, 4)]);
+        let dispatched = coordinator(&[(1.0, 4), (1.5, 3), (2.0, 4), (3.5, 4)]);
         let on_its_way = Span {
             doing: Doing::Receiving,
             from: 2.0,
             to: 3.0,
         };
-        assert_eq!(spans(&worker, &handed_out), [on_its_way]);
-    }
-
-    #[test]
-    fn phases_stand_where_the_events_are() {
-        let timeline = Timeline {
-            cell: Cell {
-                transport: report::Transport::Shm,
-                workers: 1,
-                start_method: report::StartMethod::Fork,
-            },
-            position: 0,
-            coordinator: coordinator(&[]),
-            workers: vec![worker(&[
-                (1.0, What::Started, None),
-                (2.0, What::Ready, None),
-                (6.0, What::Received, Some(0)),
-                (8.0, What::Sent, Some(0)),
-            ])],
-        };
-        let seconds = Seconds {
-            load: 0.5,
-            share: 2.0,
-            start: 1.0,
-            run: 3.0,
-            total: 4.0,
-            end_to_end: 9.0,
-            ..Seconds::default()
-        };
-        let places = |seconds: &Seconds| -> Vec<(Doing, f64, f64)> {
-            let phases = timeline.phases(seconds);
-            phases.iter().map(|p| (p.doing, p.from, p.to)).collect()
-        };
-        assert_eq!(
-            places(&seconds),
-            [
-                (Doing::Load, 2.5, 3.0),
-                (Doing::Start, 1.0, 2.0),
-                (Doing::Share, 3.0, 5.0),
-                (Doing::Run, 5.0, 8.0),
-            ]
-        );
-        // Read before the workers started: it would not fit after them.
-        let inherit = Seconds {
-            load: 0.75,
-            share: 0.0,
-            run: 5.75,
-            ..seconds
-        };
-        assert_eq!(places(&inherit)[0], (Doing::Load, 0.25, 1.0));
+        assert_eq!(spans(&worker, &dispatched), [on_its_way]);
     }
 }

@@ -175,7 +175,7 @@ fn reference(best: Measured<'_>) -> String {
 fn memory(matrix: &Matrix, best: Measured<'_>, measured: &[Measured<'_>]) -> String {
     let (cell, summary) = best;
     let mut text = format!(
-        "{} holds {} at most in its coordinator's heap and {} in that of its greatest worker, for \
+        "{} holds {} at most in its coordinator's heap and {} in that of the worker that held most, for \
          a dataset of {}.",
         name(cell),
         memory_of(summary.coordinator_heap_peak),

@@ -31,7 +31,7 @@ pub(crate) fn lacking(machine: &Machine) -> Option<String> {
 ///
 /// # Errors
 ///
-/// Only where a signal asked to stop; a run that fails voids the row.
+/// Only where a signal asked to stop; a run that fails makes the row invalid.
 pub(crate) fn row(
     workers: u32,
     huge_pages: bool,

@@ -8,7 +8,7 @@ use std::process::Command;
 use harness::interrupt::{Interrupt, Interrupted};
 use harness::workspace;
 
-/// The environment as it came to be: what is there, and why the rest is not.
+/// The environment: what is there, and why the rest is not.
 #[derive(Debug, Default)]
 pub(crate) struct Python {
     interpreter: PathBuf,

@@ -44,7 +44,7 @@ pub(crate) struct Job<'a> {
 ///
 /// # Errors
 ///
-/// Only where a signal asked to stop; a run that fails voids the row.
+/// Only where a signal asked to stop; a run that fails makes the row invalid.
 pub(crate) fn row(
     peer: &Peer,
     job: &Job<'_>,

@@ -57,7 +57,7 @@ fn sums(peers: &Peers) -> Grid {
     let ratio = |ratio: Option<Spread>| ratio.map_or_else(|| "–".to_owned(), times_spread);
     for row in &peers.rows {
         let seconds = |seconds: &Option<Spread>| match (seconds, &row.void) {
-            (_, Some(_)) => "void".to_owned(),
+            (_, Some(_)) => "invalid".to_owned(),
             (Some(seconds), None) => seconds_spread(seconds),
             (None, None) => "not run".to_owned(),
         };
@@ -132,15 +132,15 @@ fn forked(peers: &Peers) -> Grid {
     ];
     let mut grid = Grid::new(&head, 1);
     for row in &peers.forked {
-        let void = row.void.as_deref();
-        let seconds = |spread| figure(spread, void, |spread| seconds_spread(&spread));
+        let invalid = row.void.as_deref();
+        let seconds = |spread| figure(spread, invalid, |spread| seconds_spread(&spread));
         grid.rows.push(vec![
             format!("{} MB, {} pages", row.bytes / 1_000_000, pages(row)),
             row.workers.to_string(),
             seconds(row.threads),
             seconds(row.empty),
             seconds(row.fork_map),
-            figure(row.ratio, void, times_spread),
+            figure(row.ratio, invalid, times_spread),
         ]);
     }
     grid
@@ -151,9 +151,13 @@ fn pages(row: &ForkedRow) -> &'static str {
 }
 
 /// A figure, or why there is none.
-fn figure(spread: Option<Spread>, void: Option<&str>, write: impl Fn(Spread) -> String) -> String {
-    match (spread, void) {
-        (_, Some(_)) => "void".to_owned(),
+fn figure(
+    spread: Option<Spread>,
+    invalid: Option<&str>,
+    write: impl Fn(Spread) -> String,
+) -> String {
+    match (spread, invalid) {
+        (_, Some(_)) => "invalid".to_owned(),
         (Some(spread), None) => write(spread),
         (None, None) => "–".to_owned(),
     }
@@ -180,16 +184,16 @@ fn troubles(peers: &Peers) -> String {
     });
     let forked = peers.forked.iter();
     let forked = forked.map(|row| (format!("fork_map, {} pages", pages(row)), &row.void));
-    let voids = sums
+    let invalid = sums
         .chain(rates)
         .chain(alone)
         .chain(forked)
-        .filter_map(|(name, void)| Some(format!("- {name} void: {}\n", void.as_ref()?)));
+        .filter_map(|(name, why)| Some(format!("- {name} invalid: {}\n", why.as_ref()?)));
     let skipped = peers
         .skipped
         .iter()
         .map(|peer| format!("- {} skipped: {}\n", peer.name, peer.reason));
-    let lines: String = voids.chain(skipped).collect();
+    let lines: String = invalid.chain(skipped).collect();
     if lines.is_empty() {
         lines
     } else {

@@ -1,7 +1,7 @@
 //! Tiny tasks: the pool as a library beside other process pools, round by round.
 //!
 //! A round runs every program once, so each of ours meets each peer in the same state of the
-//! machine. The programs check every answer themselves; one that fails voids its rows.
+//! machine. The programs check every answer themselves; one that fails makes its rows invalid.
 
 use std::process::Command;
 
@@ -165,7 +165,7 @@ impl Rounds {
     ///
     /// # Errors
     ///
-    /// Only where a signal asked to stop; a run that fails voids its program's rows.
+    /// Only where a signal asked to stop; a run that fails makes its program's rows invalid.
     pub(crate) fn run(
         &mut self,
         round: u32,

@@ -66,7 +66,7 @@ fn distance(sorted: &[f64]) -> f64 {
     least / 2.0
 }
 
-/// For each value, how far the distribution up to there is above the greatest convex function below it.
+/// For each value, how far the distribution up to there is above the greatest convex minorant.
 fn from_convex(sorted: &[f64]) -> Vec<f64> {
     let n = float(sorted.len());
     let mut hull: Vec<usize> = Vec::new();
@@ -102,7 +102,7 @@ fn above(sorted: &[f64], from: usize, to: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-/// Where two groups are the most different: the split with the greatest variance between them.
+/// Where two groups are the most different: the split with the largest variance between them.
 fn split(sorted: &[f64]) -> usize {
     let total: f64 = sorted.iter().sum();
     let mut below = 0.0;

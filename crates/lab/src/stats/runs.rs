@@ -39,7 +39,7 @@ impl Repeat {
         }
     }
 
-    /// The least and the greatest number of runs.
+    /// The minimum and the maximum number of runs.
     pub(crate) fn range(&self) -> (u32, u32) {
         match self {
             Repeat::Fixed(runs) => (*runs, *runs),

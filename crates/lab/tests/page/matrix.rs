@@ -40,7 +40,11 @@ const ALL: [&str; 3] = ["limits.json", "timelines.json", "cluster.json"];
 #[test]
 fn the_page_is_well_formed_and_needs_no_network() {
     let broken = Html::parse_document("<!DOCTYPE html><p><b></p>");
-    assert_ne!(broken.errors, Vec::<String>::new(), "the parser tells");
+    assert_ne!(
+        broken.errors,
+        Vec::<String>::new(),
+        "the parser reports errors"
+    );
     assert_stands_alone(&drawn(&ALL, |_| ()), "report.html");
 }
 

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
 
 use super::mapped::Mapped;
+use super::way::{Cause, FillWay, Filled, Way};
 use super::written::Written;
-use super::{Cause, FillWay, Filled, Way};
 use crate::sys;
 
 pub(super) struct Copied<'a> {
@@ -27,7 +27,7 @@ impl<'a> Copied<'a> {
     /// The target's mapping is taken over, so that nobody else touches it.
     pub(super) fn new(mapped: Mapped<'a>, written: Written<'a>) -> io::Result<Copied<'a>> {
         let (to, source, len) = (mapped.raw, written.source, written.into.len);
-        // What ends early is told at the start, rather than by a fault in the middle.
+        // A file that is too short is detected at the start, rather than by a fault in the middle.
         if sys::size_of(source.file.as_fd())? < source.offset + len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -62,8 +62,8 @@ impl<'a> Copied<'a> {
                 copied: 0,
             };
             // SAFETY: the order is laid out as the kernel's `struct uffdio_copy`. It reads and
-            // writes inside the two mappings, which live as long as `self` and of which no view is
-            // handed out; the ranges of different threads do not overlap.
+            // writes inside the two mappings, which live as long as `self` and of which there is no other
+            // view; the ranges of different threads do not overlap.
             let result = unsafe { libc::ioctl(self.uffd.as_raw_fd(), UFFDIO_COPY, &raw mut order) };
             let error = io::Error::last_os_error();
             at += u64::try_from(order.copied).unwrap_or(0);

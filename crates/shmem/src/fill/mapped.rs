@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 
 use memmap2::{Advice, MmapOptions, MmapRaw};
 
-use super::{Cause, FillWay, Filled, Source, Target, Way};
+use super::way::{Cause, FillWay, Filled, Source, Target, Way};
 use crate::{smaps, sys};
 
 pub(super) struct Mapped<'a> {
@@ -45,7 +45,7 @@ impl Way for Mapped<'_> {
         let mut at = range.start;
         while at < range.end {
             let from = self.source.offset + at;
-            // SAFETY: `at..range.end` is inside the writable mapping; no view of it is handed out,
+            // SAFETY: `at..range.end` is inside the writable mapping; there is no other view of it,
             // and the ranges of different threads do not overlap.
             let got = unsafe {
                 let to = self.raw.as_mut_ptr().add(at as usize);
@@ -67,7 +67,7 @@ impl Way for Mapped<'_> {
 
     fn filled(&self, bytes: u64) -> Filled {
         let start = self.raw.as_ptr() as u64;
-        // Walks page tables of huge pages, which are few. Not knowing is telling of none.
+        // Walks page tables of huge pages, which are few. If it fails, none is reported.
         let huge_bytes = smaps::huge_bytes(start..start + bytes).unwrap_or(0);
         Filled {
             bytes,

@@ -171,7 +171,7 @@ fn the_choice_fits_the_target() {
 }
 
 #[test]
-fn a_file_too_short_or_unreadable_is_told_with_the_name() {
+fn a_file_too_short_or_unreadable_is_an_error_with_the_name() {
     let content = content(2 << 20);
     let file = source_file(&content);
     let target = memfd(2 << 20);

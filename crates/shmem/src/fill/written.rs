@@ -6,11 +6,11 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use super::{Cause, FillWay, Filled, Source, Target, Way};
+use super::way::{Cause, FillWay, Filled, Source, Target, Way};
 use crate::sys;
 
 /// Measured: 128 to 512 KiB are alike; less costs calls, more falls out of the cache. On the stack,
-/// so that it shows in nobody's heap.
+/// so that it does not count as heap.
 const BUFFER: usize = 128 << 10;
 
 #[derive(Clone, Copy)]

@@ -144,7 +144,7 @@ impl Accumulator {
             half && (kept & 1 == 1 || any_below(&magnitude, dropped - 1))
         };
         // `kept` carries its leading bit, which is what turns `dropped` into the biased exponent
-        // (and leaves a subnormal, which drops nothing, as it is); a carry out of the rounding
+        // (and leaves a subnormal, which drops nothing, unchanged); a carry out of the rounding
         // moves to the next binade by itself.
         let bits = ((dropped as u64) << FRACTION_BITS) + kept + u64::from(round_up);
         let value = f64::from_bits(bits.min(f64::INFINITY.to_bits()));

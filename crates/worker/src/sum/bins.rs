@@ -37,7 +37,7 @@ impl Bins {
         nans
     }
 
-    /// Moves everything into `partial`, whose counts stay as they are.
+    /// Moves everything into `partial`, whose counts stay unchanged.
     pub(super) fn drain_into(&mut self, partial: &mut Partial) {
         for (bin, sum) in self.0.iter_mut().enumerate().filter(|(_, sum)| **sum != 0) {
             let (negative, exponent) = (bin >= BINS / 2, bin % (BINS / 2));

@@ -1,7 +1,9 @@
 //! Where the values of a column lie and what their bytes mean, as types: the kernels are compiled
 //! once for each layout, so that a stride or a byte order costs nothing inside the loop.
 
-use super::kernel::{LINE, Simd, prefetch};
+use super::bytes::{f4_at, f8_at};
+use super::prefetch::{LINE, prefetch};
+use super::simd::Simd;
 
 /// How to read doubles out of records.
 pub(super) trait Layout: Copy {
@@ -19,7 +21,7 @@ pub(super) trait Layout: Copy {
 #[derive(Clone, Copy)]
 pub(super) struct PlainF8<const SWAP: bool>;
 
-/// Doubles in records of 24 bytes, such as the study's.
+/// Doubles in records of 24 bytes, such as the original study's.
 #[derive(Clone, Copy)]
 pub(super) struct F8In24<const SWAP: bool> {
     pub(super) offset: usize,
@@ -166,26 +168,6 @@ fn prefetch_lines(records: &[u8]) {
     for start in (0..records.len()).step_by(LINE) {
         prefetch(records, start);
     }
-}
-
-/// The eight bytes at `start`, in the machine's order.
-#[inline(always)]
-pub(super) fn f8_at(bytes: &[u8], start: usize) -> f64 {
-    f64::from_ne_bytes(array_at(bytes, start))
-}
-
-/// The four bytes at `start`, reversed if `SWAP`, widened.
-#[inline(always)]
-pub(super) fn f4_at<const SWAP: bool>(bytes: &[u8], start: usize) -> f64 {
-    let bits = u32::from_ne_bytes(array_at(bytes, start));
-    f64::from(f32::from_bits(if SWAP { bits.swap_bytes() } else { bits }))
-}
-
-#[inline(always)]
-pub(super) fn array_at<const N: usize>(bytes: &[u8], start: usize) -> [u8; N] {
-    *bytes[start..]
-        .first_chunk()
-        .expect("the value lies within its record")
 }
 
 #[inline(always)]

@@ -2,8 +2,9 @@
 //! below 2^40 of them, so a sum in 64 bits is exact for millions of values, and needs no conversion to
 //! another type of float. A plain loop, compiled for each kernel's instructions.
 
-use super::format::array_at;
-use super::kernel::{LINE, Simd, Work, prefetch};
+use super::bytes::array_at;
+use super::prefetch::{LINE, prefetch};
+use super::simd::{Simd, Work};
 
 /// What one unit weighs: 2 to this power, negated.
 pub(super) const FRACTION_BITS: usize = 24;

@@ -1,8 +1,9 @@
 //! Integers and bool, summed exactly: wide values in two halves, so that no lane of a vector needs a
 //! carry. Plain loops, compiled for each kernel's instructions.
 
-use super::format::array_at;
-use super::kernel::{LINE, Simd, Work, prefetch};
+use super::bytes::array_at;
+use super::prefetch::{LINE, prefetch};
+use super::simd::{Simd, Work};
 
 /// Bytes of records that are asked for ahead at a time, and summed in 64 bits before the halves
 /// meet (halves are below 2^32, so 2^31 of them would fit).

@@ -106,7 +106,7 @@ impl Partial {
     }
 }
 
-/// The fields as they are sent, in this order.
+/// The fields in the order in which they are sent.
 #[derive(Serialize, Deserialize)]
 struct Encoded {
     count: u64,

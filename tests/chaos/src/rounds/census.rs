@@ -81,7 +81,7 @@ pub(crate) fn with_role(program: u32, role: Role) -> Vec<u32> {
         .collect()
 }
 
-/// What `/proc` tells of each process, for the account of a hang.
+/// What `/proc` reports of each process, for the description of a hang.
 pub(crate) fn describe(processes: &[Process]) -> String {
     let mut text = String::new();
     for Process { pid, parent, name } in processes {

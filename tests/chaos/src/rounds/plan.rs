@@ -5,15 +5,15 @@ use std::fmt;
 use fastrand::Rng;
 use report::StartMethod;
 
-use super::harm::{Harm, Mark, Stroke};
+use super::fault::{Fault, Injection, Mark};
 use super::work::{LoadWork, SumWork, Work};
 
-/// Lines on which harms wait, of `coordinator sum` and of `mixed-load`.
+/// Lines on which faults wait, of `coordinator sum` and of `mixed-load`.
 const SUM_MARKS: [Mark; 5] = [
     Mark::Begin,
     Mark::Line("Loaded "),
     Mark::Line("Started "),
-    Mark::Line("Hands out."),
+    Mark::Line("Dispatches batches."),
     Mark::Line("Has all results."),
 ];
 const LOAD_MARKS: [Mark; 5] = [
@@ -40,7 +40,7 @@ pub(crate) struct Round {
     /// Room in `/dev/shm` in MB, where it is small.
     pub(crate) small_shm_mb: Option<u64>,
     /// What is done to it.
-    pub(crate) strokes: Vec<Stroke>,
+    pub(crate) injections: Vec<Injection>,
 }
 
 /// How workers misbehave: what the package `faults` reads.
@@ -77,12 +77,12 @@ impl Round {
             dice: None,
             closed: None,
             small_shm_mb: None,
-            strokes: Vec::new(),
+            injections: Vec::new(),
         };
         // One round in ten is left alone: what goes wrong then was not done by us.
-        let harms = [0, 1, 1, 1, 1, 1, 2, 2, 2, 3][random.usize(0..10)];
-        for _ in 0..harms {
-            round.harm(&mut random);
+        let faults = [0, 1, 1, 1, 1, 1, 2, 2, 2, 3][random.usize(0..10)];
+        for _ in 0..faults {
+            round.add_fault(&mut random);
         }
         round
     }
@@ -106,9 +106,9 @@ impl Round {
         tags
     }
 
-    /// The kinds of all that is done to it, each as often as it is.
+    /// The kinds of its injections, one for each injection.
     pub(crate) fn kinds(&self) -> Vec<&'static str> {
-        let mut kinds: Vec<_> = self.strokes.iter().map(|one| one.harm.kind()).collect();
+        let mut kinds: Vec<_> = self.injections.iter().map(|one| one.fault.kind()).collect();
         kinds.extend(self.conditions());
         kinds
     }
@@ -129,7 +129,9 @@ impl Round {
 
     /// Whether something is done to the dataset, which then has to be a copy.
     pub(crate) fn harms_data(&self) -> bool {
-        self.strokes.iter().any(|stroke| stroke.harm.is_to_data())
+        self.injections
+            .iter()
+            .any(|injection| injection.fault.is_to_data())
     }
 
     /// The start method of its workers.
@@ -140,45 +142,45 @@ impl Round {
         }
     }
 
-    /// Adds one harm of a kind that makes sense here; where chance offers none, nothing.
-    fn harm(&mut self, random: &mut Rng) {
+    /// Adds one fault of a kind that makes sense here; where chance offers none, nothing.
+    fn add_fault(&mut self, random: &mut Rng) {
         let is_sum = matches!(self.work, Work::Sum(_));
         let method = self.start_method();
-        let harm = match random.u8(0..100) {
-            0..18 => Harm::SignalWorker {
+        let fault = match random.u8(0..100) {
+            0..18 => Fault::SignalWorker {
                 pick: random.u32(..),
                 signal: [libc::SIGKILL, libc::SIGKILL, libc::SIGTERM, libc::SIGSEGV]
                     [random.usize(0..4)],
             },
-            18..28 => Harm::StopWorker {
+            18..28 => Fault::StopWorker {
                 pick: random.u32(..),
                 millis: random.u64(1..300),
             },
             28..36 if method == StartMethod::ForkServer => {
                 if random.bool() {
-                    Harm::KillForkserver
+                    Fault::KillForkserver
                 } else {
                     let millis = random.u64(1..300);
-                    Harm::StopForkserver { millis }
+                    Fault::StopForkserver { millis }
                 }
             }
-            28..46 => Harm::SignalProgram {
+            28..46 => Fault::SignalProgram {
                 signal: [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGKILL]
                     [random.usize(0..4)],
             },
-            46..49 => Harm::InterruptTwice,
-            49..52 => Harm::KillGuardian,
-            52..59 => Harm::StopProgram {
+            46..49 => Fault::InterruptTwice,
+            49..52 => Fault::KillGuardian,
+            52..59 => Fault::StopProgram {
                 signal: [libc::SIGSTOP, libc::SIGTSTP][random.usize(0..2)],
                 millis: random.u64(1..300),
             },
             59..70 if is_sum => match random.u8(0..4) {
-                0 => Harm::TruncateData {
+                0 => Fault::TruncateData {
                     per_mille: random.u64(0..1000),
                 },
-                1 => Harm::ReplaceData,
-                2 => Harm::RemoveData,
-                _ => Harm::TouchData,
+                1 => Fault::ReplaceData,
+                2 => Fault::RemoveData,
+                _ => Fault::TouchData,
             },
             70..76 => {
                 let closed = [Closed::Stdout, Closed::Stderr][random.usize(0..2)];
@@ -192,11 +194,11 @@ impl Round {
             _ => return self.make_faulty(random),
         };
         let marks = if is_sum { SUM_MARKS } else { LOAD_MARKS };
-        self.strokes.push(Stroke {
+        self.injections.push(Injection {
             mark: marks[random.usize(0..marks.len())],
             // Mostly at once, at times long after: most phases are short.
             delay_us: random.u64(0..200) << random.u64(0..11),
-            harm,
+            fault,
         });
     }
 

@@ -1,4 +1,4 @@
-//! Plays one round: runs its program, does the harm when it is due, and sees what is left.
+//! Plays one round: runs its program, injects faults when they are due, and looks for leftovers.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -12,8 +12,8 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use super::census::{self, Process};
-use super::hand::Hand;
-use super::harm::{Harm, Mark, Stroke};
+use super::fault::{Fault, Injection, Mark};
+use super::injector::Injector;
 use super::plan::{Closed, Round};
 use super::stage::{Scene, Stage};
 use super::tail::Tail;
@@ -26,14 +26,14 @@ const TICK: Duration = Duration::from_millis(50);
 /// Of stdout, what is kept.
 const MOST_KEPT: usize = 64 << 20;
 
-/// What became of a round.
+/// How a round ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) end: End,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     /// What was done, and when it could be.
-    pub(crate) done: Vec<Stroke>,
+    pub(crate) done: Vec<Injection>,
     pub(crate) took: Duration,
     /// From the program's end to the end of the last of what it had started.
     pub(crate) cleanup: Duration,
@@ -73,8 +73,8 @@ pub(crate) fn play(
     let started = Instant::now();
     let (sender, news) = channel();
     let (mut child, outputs) = start(stage.command(round, &scene), round.closed, sender)?;
-    let mut hand = Hand::new(child.id(), round, &scene);
-    let waited = wait(&mut hand, &news, started, deadline, interrupt);
+    let mut injector = Injector::new(child.id(), round, &scene);
+    let waited = wait(&mut injector, &news, started, deadline, interrupt);
     let (end, ended) = match waited {
         Ok(Some(at)) => (None, at),
         Ok(None) => (
@@ -88,7 +88,7 @@ pub(crate) fn play(
             return Err(interrupted);
         }
     };
-    hand.let_go();
+    injector.continue_stopped();
     if end.is_some() {
         kill_all();
     }
@@ -107,8 +107,8 @@ pub(crate) fn play(
     Ok(Outcome {
         end: end.map_or_else(|| end_of(status), End::Hang),
         stdout: outputs.stdout.recv().unwrap_or_default(),
-        stderr: rest_of_stderr(hand.take_stderr(), &news),
-        done: hand.done(),
+        stderr: rest_of_stderr(injector.take_stderr(), &news),
+        done: injector.done(),
         took: ended - started,
         cleanup,
         left_processes: census::describe(&left_processes),
@@ -170,23 +170,23 @@ fn start(
 
 /// When the program ended; nothing where it did not.
 fn wait(
-    hand: &mut Hand<'_>,
+    injector: &mut Injector<'_>,
     news: &Receiver<News>,
     started: Instant,
     deadline: Duration,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<Instant>> {
-    hand.reached(Mark::Begin);
+    injector.reached(Mark::Begin);
     loop {
         interrupt.check()?;
-        hand.strike_what_is_due();
+        injector.inject_what_is_due();
         let left = deadline.saturating_sub(started.elapsed());
         if left.is_zero() {
             return Ok(None);
         }
-        let wait = hand.next_due().unwrap_or(TICK).min(TICK).min(left);
+        let wait = injector.next_due().unwrap_or(TICK).min(TICK).min(left);
         match news.recv_timeout(wait) {
-            Ok(News::Line(line)) => hand.read(&line),
+            Ok(News::Line(line)) => injector.read(&line),
             Ok(News::Exited(at)) => return Ok(Some(at)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => unreachable!("the watcher sends before it ends"),
@@ -248,7 +248,7 @@ fn files(scene: &Scene) -> anyhow::Result<Vec<String>> {
     names.collect()
 }
 
-/// Whether a harm was among those done.
-pub(crate) fn was_done(outcome: &Outcome, is: impl Fn(Harm) -> bool) -> bool {
-    outcome.done.iter().any(|stroke| is(stroke.harm))
+/// Whether a fault was among those injected.
+pub(crate) fn was_done(outcome: &Outcome, is: impl Fn(Fault) -> bool) -> bool {
+    outcome.done.iter().any(|injection| is(injection.fault))
 }

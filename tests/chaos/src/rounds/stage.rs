@@ -15,7 +15,7 @@ use harness::interrupt::Interrupt;
 use harness::process;
 use harness::workspace::Binaries;
 
-/// A run that nobody harms takes a moment; past this, there is no use in harming any.
+/// A run without faults takes a moment; where one takes longer, injecting faults tests nothing.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What all rounds share.
@@ -47,7 +47,7 @@ pub(crate) struct Scene {
 }
 
 impl Stage {
-    /// Writes the datasets and has them summed in peace.
+    /// Writes the datasets and has them summed without faults.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl Stage {
                 fs::copy(from, &to).with_context(|| format!("cannot write {}", to.display()))?;
                 anyhow::Ok(to)
             };
-            scene.data = copy(&self.data[0], "harmed.npy")?;
+            scene.data = copy(&self.data[0], "faulty.npy")?;
             scene.other = Some(copy(&self.data[1], "replacement.npy")?);
         }
         Ok(scene)

@@ -8,7 +8,7 @@ use harness::grid::{Grid, seconds};
 pub(crate) fn terminal(chaos: &Chaos) -> String {
     let rounds = &chaos.rounds;
     let head = [
-        "harm",
+        "fault",
         "planned",
         "done",
         "then right",
@@ -16,19 +16,19 @@ pub(crate) fn terminal(chaos: &Chaos) -> String {
         "signalled",
         "failed",
     ];
-    let mut harms = Grid::new(&head, 1);
-    for harm in &chaos.harms {
+    let mut faults = Grid::new(&head, 1);
+    for fault in &chaos.faults {
         let figures = [
-            harm.planned,
-            harm.done,
-            harm.right,
-            harm.clear_error,
-            harm.signalled,
-            harm.failed,
+            fault.planned,
+            fault.done,
+            fault.right,
+            fault.clear_error,
+            fault.signalled,
+            fault.failed,
         ];
-        let mut row = vec![harm.kind.clone()];
+        let mut row = vec![fault.kind.clone()];
         row.extend(figures.map(format_count));
-        harms.rows.push(row);
+        faults.rows.push(row);
     }
     let count = |kinds: &[&str]| {
         let of_kind = |kind: &str| kinds.contains(&kind);
@@ -38,14 +38,14 @@ pub(crate) fn terminal(chaos: &Chaos) -> String {
     let mut ends = Grid::new(&["rounds", ""], 1);
     for (name, figure) in [
         ("all", format_count(rounds.all)),
-        ("answered, right to the bit", format_count(rounds.right)),
+        ("answered, bit-identical", format_count(rounds.right)),
         (
-            "of those, under harm",
+            "of those, with faults",
             format_count(rounds.right_under_harm),
         ),
         ("one clear error", format_count(rounds.clear_error)),
         ("ended by its signal", format_count(rounds.signalled)),
-        ("broke a promise", format_count(rounds.failed)),
+        ("violated a guarantee", format_count(rounds.failed)),
         ("wrong answers", count(&["wrong-answer"]).to_string()),
         (
             "unclear or unprovoked errors, panics",
@@ -64,7 +64,7 @@ pub(crate) fn terminal(chaos: &Chaos) -> String {
     let (seed, took) = (chaos.seed, seconds(chaos.seconds));
     format!(
         "\n{}\n{}\nseed {seed}, {took}\n",
-        harms.for_terminal(),
+        faults.for_terminal(),
         ends.for_terminal()
     )
 }

@@ -1,4 +1,4 @@
-//! The end of a text that may grow for ever: a flooded stderr, whose last line is the one that counts.
+//! The end of a text that may grow indefinitely: a flooded stderr, whose last line is what counts.
 
 /// Twice this many bytes are held at most, and at least this many where there were more.
 const KEPT: usize = 1 << 20;

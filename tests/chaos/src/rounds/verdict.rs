@@ -1,17 +1,18 @@
-//! What a round proves: a right answer, a clear error, the end that was asked for, or a promise
-//! that was broken.
+//! The verdict on a round: a right answer, a clear error, the end that was requested, or a violated
+//! guarantee.
 
+use harness::exit;
 use report::{Sum, SumResult, parse_count};
 
-use super::harm::{Harm, Stroke};
+use super::fault::{Fault, Injection};
 use super::plan::{Closed, Round, STARTED};
 use super::play::{End, Outcome, was_done};
 use super::work::{SumWork, Work};
 
-/// How a round kept the promises.
+/// How a round kept the guarantees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
-    /// The answer is right to the bit.
+    /// The answer is bit-identical to the right one.
     Right,
     /// One clear error, and its documented exit code.
     ClearError,
@@ -19,7 +20,7 @@ pub(crate) enum Kept {
     Signalled,
 }
 
-/// A promise that was broken: its name, and what was seen.
+/// A violated guarantee: its name, and what was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Broken {
     pub(crate) kind: &'static str,
@@ -27,12 +28,13 @@ pub(crate) struct Broken {
 }
 
 /// Exit codes of the programs.
-const DONE: i32 = 0;
-const FAILED: i32 = 1;
+const DONE: i32 = exit::DONE as i32;
+const FAILED: i32 = exit::FAILED as i32;
+const SIGNAL: i32 = exit::SIGNAL as i32;
+/// Of `mixed-load`.
 const WRONG: i32 = 3;
-const SIGNAL: i32 = 128;
 
-/// Holds an outcome against the promises. `answers` are those of the dataset and of the one that
+/// Compares an outcome with the guarantees. `answers` are those of the dataset and of the one that
 /// takes its place.
 pub(crate) fn judge(
     round: &Round,
@@ -69,11 +71,11 @@ pub(crate) fn judge(
 /// Segments that nobody has an excuse for: where program and guardian were both killed, the next
 /// start is to remove them.
 fn left_segments(outcome: &Outcome) -> String {
-    let killed = Harm::SignalProgram {
+    let killed = Fault::SignalProgram {
         signal: libc::SIGKILL,
     };
-    let is_excused = was_done(outcome, |harm| harm == killed)
-        && was_done(outcome, |harm| harm == Harm::KillGuardian);
+    let is_excused = was_done(outcome, |fault| fault == killed)
+        && was_done(outcome, |fault| fault == Fault::KillGuardian);
     if is_excused {
         return String::new();
     }
@@ -93,7 +95,7 @@ fn end(round: &Round, outcome: &Outcome, answers: &[SumResult; 2]) -> Result<Kep
         End::Signal(signal) => *signal,
         End::Exit(code) => code - SIGNAL,
     };
-    if !was_done(outcome, |harm| harm.ends_by() == Some(signal)) {
+    if !was_done(outcome, |fault| fault.ends_by() == Some(signal)) {
         let what = format!("{:?}: {}", outcome.end, last_line(outcome));
         return Err(Broken::new("unclear-error", what));
     }
@@ -111,7 +113,7 @@ fn end(round: &Round, outcome: &Outcome, answers: &[SumResult; 2]) -> Result<Kep
 fn answer(round: &Round, outcome: &Outcome, answers: &[SumResult; 2]) -> Result<Kept, Broken> {
     let wrong = |what: &str| Err(Broken::new("wrong-answer", what));
     if round.closed == Some(Closed::Stdout) {
-        return wrong("success, though nobody could be told the result");
+        return wrong("success, though the result could not be printed");
     }
     let stdout = outcome.stdout.as_str();
     let Work::Sum(sum) = &round.work else {
@@ -125,7 +127,7 @@ fn answer(round: &Round, outcome: &Outcome, answers: &[SumResult; 2]) -> Result<
     let Some(found) = result(sum, stdout) else {
         return wrong(&format!("no result, but {stdout:?}"));
     };
-    let replaced = was_done(outcome, |harm| harm == Harm::ReplaceData);
+    let replaced = was_done(outcome, |fault| fault == Fault::ReplaceData);
     let right = &answers[..if replaced { 2 } else { 1 }];
     if right.contains(&found) {
         Ok(Kept::Right)
@@ -147,8 +149,8 @@ fn clear_error(round: &Round, outcome: &Outcome) -> Result<Kept, Broken> {
         return Ok(Kept::ClearError);
     }
     let name = match round.work {
-        Work::Sum(_) => "coordinator: ",
-        Work::Load(_) => "mixed-load: ",
+        Work::Sum(_) => "error: ",
+        Work::Load(_) => "error: ",
     };
     let said = outcome.stderr.lines().filter(|line| line.starts_with(name));
     if said.count() != 1 || !last_line(outcome).starts_with(name) {
@@ -167,18 +169,18 @@ fn may_not_fail(round: &Round, outcome: &Outcome) -> bool {
         return round.kinds().is_empty();
     };
     // A worker that dies before it was ready is an error of the start.
-    let is_death = |stroke: &&Stroke| {
+    let is_death = |injection: &&Injection| {
         matches!(
-            stroke.harm,
-            Harm::SignalWorker { .. } | Harm::KillForkserver
+            injection.fault,
+            Fault::SignalWorker { .. } | Fault::KillForkserver
         )
     };
-    let is_gotten_over = |stroke: &Stroke| match stroke.harm {
-        Harm::SignalWorker { .. } | Harm::KillForkserver => stroke.mark == STARTED,
-        Harm::StopWorker { .. } | Harm::StopForkserver { .. } | Harm::StopProgram { .. } => {
+    let is_gotten_over = |injection: &Injection| match injection.fault {
+        Fault::SignalWorker { .. } | Fault::KillForkserver => injection.mark == STARTED,
+        Fault::StopWorker { .. } | Fault::StopForkserver { .. } | Fault::StopProgram { .. } => {
             sum.timeout_ms.is_none()
         }
-        Harm::KillGuardian => true,
+        Fault::KillGuardian => true,
         _ => false,
     };
     let deaths = outcome.done.iter().filter(is_death).count();
@@ -229,7 +231,7 @@ impl Broken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rounds::harm::Mark;
+    use crate::rounds::fault::Mark;
     use std::time::Duration;
 
     fn answers() -> [SumResult; 2] {
@@ -252,7 +254,7 @@ mod tests {
                 text && round.kinds().is_empty()
             })
             .unwrap();
-        round.strokes.clear();
+        round.injections.clear();
         round
     }
 
@@ -274,12 +276,12 @@ mod tests {
         judged.unwrap_err()[0].kind
     }
 
-    fn stroke(harm: Harm, mark: Mark) -> Stroke {
+    fn injection(fault: Fault, mark: Mark) -> Injection {
         let delay_us = 0;
-        Stroke {
+        Injection {
             mark,
             delay_us,
-            harm,
+            fault,
         }
     }
 
@@ -293,7 +295,7 @@ mod tests {
         let other = "sum      2 (0x1p+1)\ncount    1_000\nnan      7\n";
         let mut ended = outcome(End::Exit(0), other, "");
         assert_eq!(kind(judge(&round, &ended, &answers())), "wrong-answer");
-        ended.done = vec![stroke(Harm::ReplaceData, Mark::Begin)];
+        ended.done = vec![injection(Fault::ReplaceData, Mark::Begin)];
         assert_eq!(judge(&round, &ended, &answers()), Ok(Kept::Right));
         let nothing = outcome(End::Exit(0), "", "");
         assert_eq!(kind(judge(&round, &nothing, &answers())), "wrong-answer");
@@ -302,14 +304,14 @@ mod tests {
     #[test]
     fn an_error_needs_a_cause_and_one_line() {
         let round = calm();
-        let line = "coordinator: batch 3: a worker died\n";
+        let line = "error: batch 3: a worker died\n";
         let mut failed = outcome(End::Exit(1), "", line);
         assert_eq!(kind(judge(&round, &failed, &answers())), "unprovoked-error");
         // One death is within the retries, and a run gets over it.
-        let killed = Harm::SignalWorker { pick: 0, signal: 9 };
-        failed.done = vec![stroke(killed, STARTED)];
+        let killed = Fault::SignalWorker { pick: 0, signal: 9 };
+        failed.done = vec![injection(killed, STARTED)];
         assert_eq!(kind(judge(&round, &failed, &answers())), "unprovoked-error");
-        failed.done = vec![stroke(killed, Mark::Begin)];
+        failed.done = vec![injection(killed, Mark::Begin)];
         assert_eq!(judge(&round, &failed, &answers()), Ok(Kept::ClearError));
         failed.stderr = format!("{line}and more\n");
         assert_eq!(kind(judge(&round, &failed, &answers())), "unclear-error");
@@ -323,7 +325,7 @@ mod tests {
         for end in [End::Exit(130), End::Signal(2)] {
             let mut ended = outcome(end, "", "");
             assert_eq!(kind(judge(&round, &ended, &answers())), "unclear-error");
-            ended.done = vec![stroke(Harm::SignalProgram { signal: 2 }, Mark::Begin)];
+            ended.done = vec![injection(Fault::SignalProgram { signal: 2 }, Mark::Begin)];
             assert_eq!(judge(&round, &ended, &answers()), Ok(Kept::Signalled));
             let is_death = matches!(ended.end, End::Signal(_));
             ended.stdout = TEXT.to_owned();

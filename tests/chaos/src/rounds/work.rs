@@ -1,4 +1,4 @@
-//! The runs that harm is done to.
+//! The runs that faults are injected into.
 
 use fastrand::Rng;
 use report::{StartMethod, Transport};

@@ -1,11 +1,11 @@
 //! Every run of the experiment, each in a process of its own, and how they compare.
 //!
-//! The comparison reads what the runs printed, as anybody outside would.
+//! The comparison reads what the runs printed, as another program would.
 
-use super::Run;
+use super::variant::Run;
 use crate::exit::Failure;
 use crate::experiments::process::write_whole;
-use crate::experiments::{WORKERS, with_signals};
+use crate::experiments::workers::{WORKERS, with_signals};
 use anyhow::{Context, bail};
 use comfy_table::{Table, presets};
 use report::StartMethod::{Fork, ForkServer, Spawn};
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 
-/// The study's five, then the same for the forkserver.
+/// The original study's five, then the same for the forkserver.
 const RUNS: [Run; 8] = [
     new(Spawn, false, false),
     new(Spawn, false, true),

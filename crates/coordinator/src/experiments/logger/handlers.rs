@@ -1,7 +1,7 @@
 //! The handlers of this process: layers of the one subscriber that a process has.
 //!
 //! They stand in a list that can grow, as a Python logger's do. A forked child begins with its
-//! parent's list, an image that was started afresh with none, not even a subscriber.
+//! parent's list, an image that was started by exec with none, not even a subscriber.
 
 use crate::experiments::process::{prefix, write_whole};
 use std::io;

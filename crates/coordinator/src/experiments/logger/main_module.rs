@@ -1,6 +1,6 @@
-//! The study's main module: its logger, and the function that calls it.
+//! The original study's main module: its logger, and the function that calls it.
 
-use super::Logger;
+use super::identity::Logger;
 use report::StartMethod;
 use tracing::debug;
 

@@ -1,6 +1,6 @@
 //! A module apart, with a logger of its own and the function that calls it.
 
-use super::Logger;
+use super::identity::Logger;
 use tracing::debug;
 
 const NAME: &str = "separate";

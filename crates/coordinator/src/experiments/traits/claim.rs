@@ -1,15 +1,15 @@
-//! What a claim is, and all of them in the order of the table.
+//! What a claim is, and the process that its children are started from, as its probe sees it.
 
-use super::claims::{
-    BufferedOutput, CopyOnWrite, Descriptors, FileOffsets, Locks, MemoryOverhead, Platform,
-    RandomState, Security, Signals, StartLatency, Threads,
-};
-use super::parent::{Parent, Settings};
-use super::start::Starter;
+use super::start::{Examine, Starter};
 use report::{StartMethod, TraitStatement};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+/// The environment variable that probes have, to see where else it is found.
+pub(super) const VARIABLE: &str = "HANDOFF_TRAITS";
 
 /// One claim: how it is measured under a start method, and what it then comes to.
 pub(super) trait Claim: Sized {
@@ -17,7 +17,7 @@ pub(super) trait Claim: Sized {
     const TITLE: &'static str;
     /// How it is measured, in a sentence.
     const MEASURED: &'static str;
-    /// What the probe may be told, and what it does where it is told nothing.
+    /// The settings of the probe, with their defaults.
     const SETTINGS: &'static [(&'static str, u64)] = &[];
     /// What the child is asked.
     type Ask: Serialize + DeserializeOwned;
@@ -49,7 +49,7 @@ pub(super) struct Methods<T> {
     pub(super) forkserver: T,
 }
 
-/// A sentence of the study's claim.
+/// A sentence of the original study's claim.
 pub(super) fn study(says: impl Into<String>, holds: bool) -> TraitStatement {
     TraitStatement {
         says: says.into(),
@@ -67,88 +67,91 @@ pub(super) fn ours(says: impl Into<String>, holds: bool) -> TraitStatement {
     }
 }
 
-/// What a probe hands to the process that wanted it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Probed {
-    pub(super) seen: Value,
+/// How long a child may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks a worker of a pool, started by this method, the question of a claim: both are encoded.
+pub(super) type AskWorker = fn(StartMethod, &'static str, String) -> anyhow::Result<String>;
+
+/// The settings of probes, by name.
+pub(super) type Settings = BTreeMap<String, u64>;
+
+/// The process that a claim's children are started from.
+pub(super) struct Parent<'a, C> {
+    method: StartMethod,
+    starter: Starter,
+    settings: &'a Settings,
+    examine: Examine,
+    ask_worker: AskWorker,
     /// What was not measured, and why.
     pub(super) skipped: Vec<String>,
+    claim: PhantomData<C>,
 }
 
-/// A claim, its types taken away.
-pub(super) struct Entry {
-    pub(super) name: &'static str,
-    pub(super) title: &'static str,
-    pub(super) measured: &'static str,
-    pub(super) settings: &'static [(&'static str, u64)],
-    pub(super) probe: fn(StartMethod, &Settings) -> anyhow::Result<Probed>,
-    pub(super) child: fn(&str) -> anyhow::Result<String>,
-    pub(super) prepare: fn(),
-    pub(super) cell: fn(&Value) -> anyhow::Result<String>,
-    pub(super) judge: fn(&Methods<Value>) -> anyhow::Result<Vec<TraitStatement>>,
-}
-
-/// All claims: the study's, then what it leaves out.
-pub(super) const CLAIMS: [Entry; 12] = [
-    entry::<MemoryOverhead>(),
-    entry::<CopyOnWrite>(),
-    entry::<StartLatency>(),
-    entry::<Platform>(),
-    entry::<Descriptors>(),
-    entry::<Signals>(),
-    entry::<Security>(),
-    entry::<Locks>(),
-    entry::<BufferedOutput>(),
-    entry::<Threads>(),
-    entry::<FileOffsets>(),
-    entry::<RandomState>(),
-];
-
-/// The claim of that name.
-pub(super) fn find(name: &str) -> anyhow::Result<&'static Entry> {
-    const { &CLAIMS }
-        .iter()
-        .find(|entry| entry.name == name)
-        .ok_or_else(|| {
-            let names: Vec<&str> = CLAIMS.iter().map(|entry| entry.name).collect();
-            anyhow::anyhow!(
-                "unknown claim `{name}`, expected one of: {}",
-                names.join(", ")
-            )
-        })
-}
-
-const fn entry<C: Claim>() -> Entry {
-    Entry {
-        name: C::NAME,
-        title: C::TITLE,
-        measured: C::MEASURED,
-        settings: C::SETTINGS,
-        probe: probe::<C>,
-        child: child::<C>,
-        prepare: C::prepare,
-        cell: |seen| Ok(C::cell(&C::Seen::deserialize(seen)?)),
-        judge: |seen| {
-            Ok(C::judge(&Methods {
-                fork: C::Seen::deserialize(&seen.fork)?,
-                spawn: C::Seen::deserialize(&seen.spawn)?,
-                forkserver: C::Seen::deserialize(&seen.forkserver)?,
-            }))
-        },
+impl<'a, C: Claim> Parent<'a, C> {
+    pub(super) fn new(
+        method: StartMethod,
+        starter: Starter,
+        settings: &'a Settings,
+        examine: Examine,
+        ask_worker: AskWorker,
+    ) -> Parent<'a, C> {
+        Parent {
+            method,
+            starter,
+            settings,
+            examine,
+            ask_worker,
+            skipped: Vec::new(),
+            claim: PhantomData,
+        }
     }
-}
 
-fn probe<C: Claim>(method: StartMethod, settings: &Settings) -> anyhow::Result<Probed> {
-    let starter = Starter::new(method, C::NAME)?;
-    let mut parent = Parent::<C>::new(method, starter, settings, child::<C>);
-    let seen = serde_json::to_value(C::probe(&mut parent)?)?;
-    Ok(Probed {
-        seen,
-        skipped: parent.skipped,
-    })
-}
+    /// The value of setting `name`, or its default.
+    pub(super) fn setting(&self, name: &str) -> u64 {
+        let default = C::SETTINGS.iter().find(|(known, _)| *known == name);
+        debug_assert!(default.is_some(), "{name} is no setting of {}", C::NAME);
+        let given = self.settings.get(name).copied();
+        given
+            .or(default.map(|(_, value)| *value))
+            .unwrap_or_default()
+    }
 
-fn child<C: Claim>(ask: &str) -> anyhow::Result<String> {
-    let answer = C::child(serde_json::from_str(ask)?)?;
-    Ok(serde_json::to_string(&answer)?)
+    /// Starts a child and gives its answer.
+    pub(super) fn child(&mut self, ask: &C::Ask) -> anyhow::Result<C::Answer> {
+        self.timed_child(ask).map(|(answer, _)| answer)
+    }
+
+    /// Starts a child; gives its answer and the seconds until its first byte came.
+    pub(super) fn timed_child(&mut self, ask: &C::Ask) -> anyhow::Result<(C::Answer, f64)> {
+        let ask = serde_json::to_string(ask)?;
+        let reply = self
+            .starter
+            .child(&ask, self.examine, PATIENCE, &mut || {})?
+            .ok_or_else(|| anyhow::anyhow!("a child gave no answer in {PATIENCE:?}"))?;
+        Ok((serde_json::from_str(&reply.text)?, reply.seconds))
+    }
+
+    /// Starts a child, then does `meanwhile`, and gives the child's answer if it comes in time.
+    pub(super) fn child_within(
+        &mut self,
+        ask: &C::Ask,
+        within: Duration,
+        mut meanwhile: impl FnMut(),
+    ) -> anyhow::Result<Option<C::Answer>> {
+        let ask = serde_json::to_string(ask)?;
+        let reply = self
+            .starter
+            .child(&ask, self.examine, within, &mut meanwhile)?;
+        Ok(match reply {
+            Some(reply) => Some(serde_json::from_str(&reply.text)?),
+            None => None,
+        })
+    }
+
+    /// What a worker of the pool says, started by the same method with all the care of the pool.
+    pub(super) fn worker(&self, ask: &C::Ask) -> anyhow::Result<C::Answer> {
+        let answer = (self.ask_worker)(self.method, C::NAME, serde_json::to_string(ask)?)?;
+        Ok(serde_json::from_str(&answer)?)
+    }
 }

@@ -1,8 +1,8 @@
 //! Runs a probe in a process of its own, with a deadline: whatever it does to itself, and however
 //! its children hang, the run goes on.
 
-use super::claim::{Entry, Probed};
-use super::parent::Settings;
+use super::catalog::{Entry, Probed};
+use super::claim::{Settings, VARIABLE};
 use crate::signals::Signals;
 use anyhow::{Context, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -17,9 +17,6 @@ use std::time::{Duration, Instant};
 
 /// How long a probe may take.
 const DEADLINE: Duration = Duration::from_secs(60);
-
-/// Variables that probes find in their environment, to see where else they are found.
-pub(super) const VARIABLE: &str = "HANDOFF_TRAITS";
 
 /// What the probe of `entry` finds under `method`.
 pub(super) fn run(

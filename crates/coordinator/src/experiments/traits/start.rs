@@ -204,7 +204,7 @@ fn spawn(args: &[&str], stdin: Option<&OwnedFd>, stdout: &OwnedFd) -> anyhow::Re
     )?)
 }
 
-/// Examines, and writes what came of it in one line; gives the exit code.
+/// Examines, and writes the result in one line; returns the exit code.
 fn answer(examine: Examine, ask: &str, mut to: impl Write) -> i32 {
     let line = set_pdeathsig(Signal::SIGKILL)
         .map_err(anyhow::Error::from)

@@ -2,7 +2,7 @@
 
 use report::{TraitStatement, Verdict};
 
-/// The verdict on a claim. Where the study says something, only that counts.
+/// The verdict on a claim. Where the original study says something, only that counts.
 pub(super) fn verdict(statements: &[TraitStatement]) -> Verdict {
     let of_study = statements.iter().any(|statement| statement.study);
     let counted = || {

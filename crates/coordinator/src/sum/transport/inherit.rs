@@ -1,14 +1,11 @@
 //! `inherit`: the coordinator has the dataset in its own memory when it forks its workers.
 
-use super::Progress;
 use crate::exit::Failure;
 use crate::sum::source::Source;
-use pool::{Region, RegionId, SharedBytes};
+use crate::sum::step::Progress;
+use pool::{Region, SharedBytes};
 use shmem::PrivateMemory;
 use std::sync::Arc;
-
-/// The region's number: it is the first that the pool gets.
-pub(super) const REGION: RegionId = 1;
 
 /// The dataset's records in memory.
 pub(super) struct Loaded(SharedBytes);

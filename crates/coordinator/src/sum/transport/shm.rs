@@ -1,15 +1,15 @@
 //! `shm`: the dataset is copied once into a named segment that all workers attach.
 
-use super::Progress;
 use crate::exit::Failure;
 use crate::sum::source::Source;
+use crate::sum::step::Progress;
 use pool::{Pool, Region, RegionId};
 use shmem::{CreateError, Mapping, Segment};
 use std::sync::Arc;
 
 /// Checks that there is room for the segment, and for workers to map it.
-pub(in crate::sum) fn reserve(len: u64) -> anyhow::Result<()> {
-    // What a crash of everything at once has left is in nobody's way but takes room. Where it
+pub(super) fn reserve(len: u64) -> anyhow::Result<()> {
+    // Segments that an earlier power loss or crash left only take room. Where it
     // cannot be removed, the segment says so if there is no room.
     let _ = shmem::remove_leftovers();
     Segment::check_room(len).map_err(explain)?;

@@ -114,7 +114,7 @@ impl Axis {
         }
     }
 
-    /// The middle of a row of so many.
+    /// The middle of row `row` of `rows`.
     pub(crate) fn row(row: usize, rows: usize) -> f64 {
         as_float(rows - row) - 0.5
     }

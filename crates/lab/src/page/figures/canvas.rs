@@ -19,7 +19,7 @@ pub(crate) const WIDTH: u32 = 400;
 const HEAD: u32 = 26;
 const LEGEND_LINE: u32 = 18;
 const FONT: &str = "sans-serif";
-/// The drawing library writes four fifths of what it is told.
+/// The drawing library writes text at four fifths of the requested size.
 const FONT_SIZE: u32 = 16;
 /// Generous: without font files a text's width is only known about.
 const CHARACTER: f64 = 6.5;
@@ -222,7 +222,7 @@ impl Canvas<'_, '_> {
         Ok(())
     }
 
-    /// The least and the greatest of several figures, along a row.
+    /// The minimum and the maximum of several figures, along a row.
     pub(crate) fn whisker(&mut self, spread: &Spread, middle: f64) -> anyhow::Result<()> {
         self.line(INK, 2, vec![(spread.min, middle), (spread.max, middle)])?;
         for end in [spread.min, spread.max] {

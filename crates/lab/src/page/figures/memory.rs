@@ -14,7 +14,7 @@ const LEAST: f64 = 10_000.0;
 const COORDINATOR_HEAP: Key = Key {
     mark: Mark::Square,
     colour: VERMILION,
-    means: "coordinator, greatest heap",
+    means: "coordinator, peak heap",
 };
 const COORDINATOR_PRIVATE: Key = Key {
     mark: Mark::Box,
@@ -24,7 +24,7 @@ const COORDINATOR_PRIVATE: Key = Key {
 const WORKER_HEAP: Key = Key {
     mark: Mark::Disc,
     colour: BLUE,
-    means: "worker, greatest heap",
+    means: "worker, peak heap",
 };
 const WORKER_PRIVATE: Key = Key {
     mark: Mark::Ring,
@@ -92,7 +92,7 @@ fn marks(cell: &CellReport) -> Vec<(Key, f64, f64)> {
         let colour = |mark: &(Key, f64, f64)| (mark.0.mark as u8, mark.2);
         colour(one).partial_cmp(&colour(other)).expect("numbers")
     });
-    // Marks less than a hundredth apart cannot be told apart.
+    // Marks less than a hundredth apart look the same.
     marks.dedup_by(|next, kept| next.0.mark == kept.0.mark && next.2 < kept.2 * 1.01);
     marks
 }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{MAX_LANES, Simd, Work};
+use crate::sum::simd::{MAX_LANES, Simd, Work};
 
 /// Exists only where the CPU has the instructions.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{MAX_LANES, Simd, Work};
+use crate::sum::simd::{MAX_LANES, Simd, Work};
 
 /// Needs no proof.
 #[derive(Clone, Copy)]

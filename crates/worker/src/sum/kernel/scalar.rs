@@ -1,7 +1,7 @@
 //! The kernel for any CPU: four lanes in plain code, which the compiler may well turn into vectors.
 
-use super::{MAX_LANES, Simd, Work};
-use crate::sum::format::{f4_at, f8_at};
+use crate::sum::bytes::{f4_at, f8_at};
+use crate::sum::simd::{MAX_LANES, Simd, Work};
 
 /// Needs no proof.
 #[derive(Clone, Copy)]

@@ -1,7 +1,6 @@
-//! What becomes of output that the parent had buffered and not written.
+//! How often output is written that the parent had buffered and not written.
 
-use crate::experiments::traits::claim::{Claim, Methods, ours};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, ours};
 use report::TraitStatement;
 use serde::{Deserialize, Serialize};
 use std::fs::File;

@@ -1,8 +1,7 @@
 //! What a child pays for reading and for writing inherited pages.
 
 use crate::experiments::traits::ballast::{self, MIB, mib};
-use crate::experiments::traits::claim::{Claim, Methods, study};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, study};
 use nix::sys::prctl::set_thp_disable;
 use report::TraitStatement;
 use serde::{Deserialize, Serialize};

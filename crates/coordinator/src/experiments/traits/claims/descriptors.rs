@@ -1,7 +1,6 @@
 //! Which of its parent's descriptors a child holds.
 
-use crate::experiments::traits::claim::{Claim, Methods, ours, study};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, ours, study};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use report::TraitStatement;
 use serde::{Deserialize, Serialize};

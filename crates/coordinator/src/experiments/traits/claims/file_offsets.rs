@@ -1,14 +1,13 @@
 //! Whether a child that reads a file moves its parent's place in it.
 
-use crate::experiments::traits::claim::{Claim, Methods, ours};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, ours};
 use report::TraitStatement;
 use serde::{Deserialize, Serialize};
 use std::io::{Seek, Write};
 
 pub(in super::super) struct FileOffsets;
 
-/// What the child read, and what became of the parent's place; bytes.
+/// What the child read, and where the parent was after that; bytes.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in super::super) struct Seen {
     read: u64,

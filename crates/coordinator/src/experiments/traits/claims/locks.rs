@@ -1,7 +1,6 @@
-//! What becomes of a lock that another thread holds when a child is started.
+//! Whether a child can take a lock that another thread holds when the child is started.
 
-use crate::experiments::traits::claim::{Claim, Methods, ours};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, ours};
 use report::TraitStatement;
 use serde::{Deserialize, Serialize};
 use std::sync::mpsc;
@@ -18,7 +17,7 @@ static LOCK: Mutex<()> = Mutex::new(());
 pub(in super::super) struct Seen {
     /// The child got its lock.
     opened: bool,
-    /// The parent, whose thread let go meanwhile, got its own.
+    /// The parent, whose thread released it meanwhile, got its own.
     parent_opened: bool,
     /// How long the child was given.
     limit_ms: u64,
@@ -28,7 +27,7 @@ impl Claim for Locks {
     const NAME: &'static str = "locks";
     const TITLE: &'static str = "A lock held by another thread";
     const MEASURED: &'static str = "a second thread of the parent holds a lock while the child is \
-        started, and lets go right after; the child asks for the lock, and is killed if it has not \
+        started, and releases it right after; the child asks for the lock, and is killed if it has not \
         got it in time";
     const SETTINGS: &'static [(&'static str, u64)] = &[("lock-ms", 1500)];
     type Ask = ();

@@ -1,8 +1,7 @@
 //! What a child just started costs in memory, for parents of several sizes.
 
 use crate::experiments::traits::ballast::{self, MIB, mib};
-use crate::experiments::traits::claim::{Claim, Methods, ours, study};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, ours, study};
 use anyhow::Context;
 use nix::sys::prctl::set_thp_disable;
 use report::TraitStatement;

@@ -1,7 +1,6 @@
 //! What this build and this kernel offer.
 
-use crate::experiments::traits::claim::{Claim, Methods, study};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, study};
 use crate::machine::machine;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use report::TraitStatement;

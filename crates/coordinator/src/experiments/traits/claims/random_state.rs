@@ -1,7 +1,6 @@
 //! Whether children repeat each other's random numbers.
 
-use crate::experiments::traits::claim::{Claim, Methods, ours};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, ours};
 use report::TraitStatement;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

@@ -1,8 +1,6 @@
 //! What a child can learn of its parent.
 
-use crate::experiments::traits::claim::{Claim, Methods, ours, study};
-use crate::experiments::traits::parent::Parent;
-use crate::experiments::traits::probe::VARIABLE;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, VARIABLE, ours, study};
 use report::TraitStatement;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};

@@ -1,7 +1,6 @@
 //! Which of its parent's signal settings a child begins with.
 
-use crate::experiments::traits::claim::{Claim, Methods, ours, study};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, ours, study};
 use crate::experiments::traits::start;
 use anyhow::Context;
 use nix::sys::signal::{SigSet, Signal};

@@ -1,8 +1,7 @@
 //! How long a child takes to come to life, for parents of several sizes.
 
 use crate::experiments::traits::ballast::{self, MIB};
-use crate::experiments::traits::claim::{Claim, Methods, ours, study};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, ours, study};
 use nix::sys::prctl::set_thp_disable;
 use report::{Pages, Spread, StartLatency as Latency, TraitStatement};
 use shmem::Room;
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 
 pub(in super::super) struct StartLatency;
 
-/// Sizes of the parent in MiB that are measured wherever there is room; a last one is told.
+/// Sizes of the parent in MiB that are measured wherever there is room; a last one is a setting.
 const SIZES_MIB: [u64; 4] = [0, 64, 256, 1024];
 /// Starts of each size; one more comes first and is not counted.
 const STARTS: usize = 9;

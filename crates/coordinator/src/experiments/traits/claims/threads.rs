@@ -1,7 +1,6 @@
 //! Which of its parent's threads a child has.
 
-use crate::experiments::traits::claim::{Claim, Methods, ours};
-use crate::experiments::traits::parent::Parent;
+use crate::experiments::traits::claim::{Claim, Methods, Parent, ours};
 use report::TraitStatement;
 use serde::{Deserialize, Serialize};
 use std::sync::mpsc;

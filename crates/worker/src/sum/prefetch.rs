@@ -6,7 +6,10 @@
 //! Each line is asked for twice: from far, which is what hides the latency, into the roomier second
 //! cache, and from near into the first. Distances and stages were found by measuring.
 
-use crate::sum::BLOCK_BYTES;
+/// Bytes of records that stand or fall together: what did not fit the lanes is read once more, and
+/// should then still be in the L2 cache. A quarter of a block, one of the parts that are read side by
+/// side, ends between pages and between groups of the original study's records alike.
+pub(super) const BLOCK_BYTES: usize = 48 << 10;
 
 /// Bytes ahead of the records being summed at which a line is asked into the second cache: the
 /// same place in the next block, since the parts of a block are read side by side.
@@ -16,12 +19,12 @@ const FAR: usize = BLOCK_BYTES;
 const NEAR: usize = 2 << 10;
 
 /// Bytes of a cache line; where lines are longer, some requests are made twice.
-pub(in crate::sum) const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// Asks for the cache lines that lie some way beyond `records[offset]`, be they in the slice or not:
 /// a hint, never a read.
 #[inline(always)]
-pub(in crate::sum) fn prefetch(records: &[u8], offset: usize) {
+pub(super) fn prefetch(records: &[u8], offset: usize) {
     let far = records.as_ptr().wrapping_add(offset + FAR);
     let near = records.as_ptr().wrapping_add(offset + NEAR);
     #[cfg(target_arch = "x86_64")]

@@ -1,38 +1,38 @@
-//! `coordinator traits`: what people say of start methods, claim by claim, measured here.
+//! `coordinator traits`: common claims about start methods, one by one, measured here.
 //!
 //! A claim is a file in [`claims`]. For each start method its probe runs in a process of its own,
 //! which is the parent that the claim speaks of and starts children by that method. What the
 //! probes find makes the cells; the cells make the verdict.
 
 mod ballast;
+mod catalog;
 mod claim;
 mod claims;
-mod parent;
 mod probe;
 mod start;
 mod table;
 mod verdict;
 
-pub(super) use parent::registry;
+pub(super) use catalog::registry;
 
 use super::process::write_whole;
-use super::with_signals;
+use super::workers::with_signals;
 use crate::cli::{TraitChildArgs, TraitProbeArgs, TraitServerArgs, TraitsArgs, TraitsFormat};
 use crate::exit::Failure;
 use crate::machine::machine;
 use crate::signals::Signals;
 use anyhow::Context;
-use claim::{CLAIMS, Entry, Methods, Probed, find};
+use catalog::{CLAIMS, Entry, Probed, find};
+use claim::{Methods, Settings};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use parent::Settings;
 use progress::Progress;
 use report::{StartMethod, TraitCell, TraitCells, TraitRow, Traits};
 use serde_json::Value;
 use std::env;
 use std::time::Instant;
 
-/// Measures the claims and prints what came of them. Fails where a probe failed, after printing.
+/// Measures the claims and prints the verdicts. Fails where a probe failed, after printing.
 pub(crate) fn run(args: &TraitsArgs) -> Result<(), Failure> {
     let settings: Settings = args.set.iter().cloned().collect();
     let chosen = choose(args).map_err(Failure::usage)?;

@@ -7,14 +7,18 @@
 
 mod accumulator;
 mod bins;
+mod bytes;
 mod environment;
 mod format;
 mod halves;
 pub mod hex;
 mod integers;
 mod kernel;
+mod levels;
 pub mod oracle;
 mod partial;
+mod prefetch;
+mod simd;
 
 use std::marker::PhantomData;
 
@@ -25,13 +29,10 @@ use self::format::{F8In24, Layout, PlainF4, PlainF8, StridedF4, StridedF8};
 use self::halves::{Halves, SumHalves};
 use self::integers::{Bool, Integer, Ordered, SumIntegers};
 pub use self::kernel::Kernel;
-use self::kernel::{AddBlock, LaneCount, Levels};
+use self::kernel::LaneCount;
+use self::levels::{AddBlock, Levels};
 pub use self::partial::Partial;
-
-/// Bytes of records that stand or fall together: what did not fit the lanes is read once more, and
-/// should then still be in the L2 cache. A quarter of a block, one of the parts that are read side by
-/// side, ends between pages and between groups of the study's records alike.
-const BLOCK_BYTES: usize = 48 << 10;
+use self::prefetch::BLOCK_BYTES;
 
 /// Blocks, at most, that go straight to the bins before the lanes are tried again.
 const MAX_PATIENCE: u32 = 64;
@@ -87,7 +88,7 @@ impl Summer {
     }
 
     /// Adds the values of whole records, at any alignment. The floating-point environment of the
-    /// calling thread does not matter, and is left as it was.
+    /// calling thread does not matter, and is restored.
     ///
     /// # Panics
     /// If `records` is not a whole number of records.

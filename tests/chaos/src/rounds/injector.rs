@@ -1,40 +1,40 @@
-//! The hand that does the harm: holds strokes until their moment, and does them.
+//! Holds the injections of a round until they are due, and executes them.
 
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::census::{self, Role};
-use super::harm::{Harm, Mark, Stroke};
+use super::fault::{Fault, Injection, Mark};
 use super::plan::Round;
 use super::stage::Scene;
 use super::tail::Tail;
 
-/// Holds the strokes of a round.
-pub(crate) struct Hand<'a> {
+/// Executes the injections of a round when they are due.
+pub(crate) struct Injector<'a> {
     program: u32,
     scene: &'a Scene,
-    /// Whose mark has not been reached.
-    waiting: Vec<Stroke>,
+    /// Those whose mark has not been reached.
+    waiting: Vec<Injection>,
     due: Vec<(Instant, Act)>,
-    done: Vec<Stroke>,
+    done: Vec<Injection>,
     stderr: Tail,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Act {
-    Strike(Stroke),
-    /// Someone was stopped who is to go on.
+    Inject(Injection),
+    /// A stopped process continues.
     Continue(u32),
     /// The second of two interrupts.
     InterruptAgain,
 }
 
-impl<'a> Hand<'a> {
-    pub(crate) fn new(program: u32, round: &Round, scene: &'a Scene) -> Hand<'a> {
-        Hand {
+impl<'a> Injector<'a> {
+    pub(crate) fn new(program: u32, round: &Round, scene: &'a Scene) -> Injector<'a> {
+        Injector {
             program,
             scene,
-            waiting: round.strokes.clone(),
+            waiting: round.injections.clone(),
             due: Vec::new(),
             done: Vec::new(),
             stderr: Tail::default(),
@@ -58,7 +58,7 @@ impl<'a> Hand<'a> {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    pub(crate) fn strike_what_is_due(&mut self) {
+    pub(crate) fn inject_what_is_due(&mut self) {
         let now = Instant::now();
         let (now_due, later) = std::mem::take(&mut self.due)
             .into_iter()
@@ -70,18 +70,18 @@ impl<'a> Hand<'a> {
             match act {
                 Act::Continue(pid) => drop(census::send(pid, libc::SIGCONT)),
                 Act::InterruptAgain => drop(census::send(self.program, libc::SIGINT)),
-                Act::Strike(stroke) => {
-                    if self.strike(stroke.harm) {
-                        self.done.push(stroke);
+                Act::Inject(injection) => {
+                    if self.inject(injection.fault) {
+                        self.done.push(injection);
                     }
                 }
             }
         }
     }
 
-    /// The program has ended. Whoever is still stopped goes on: one that was stopped before it
-    /// could ask to die with the program must not be blamed for living on.
-    pub(crate) fn let_go(&mut self) {
+    /// The program has ended. Stopped processes continue: one that was stopped before it could ask to
+    /// die with the program is no leftover.
+    pub(crate) fn continue_stopped(&mut self) {
         for (_, act) in self.due.drain(..) {
             if let Act::Continue(pid) = act {
                 census::send(pid, libc::SIGCONT);
@@ -90,7 +90,7 @@ impl<'a> Hand<'a> {
     }
 
     /// What has been done.
-    pub(crate) fn done(&self) -> Vec<Stroke> {
+    pub(crate) fn done(&self) -> Vec<Injection> {
         self.done.clone()
     }
 
@@ -102,51 +102,51 @@ impl<'a> Hand<'a> {
     fn arm(&mut self, is_reached: impl Fn(Mark) -> bool) {
         let now = Instant::now();
         let due = &mut self.due;
-        self.waiting.retain(|stroke| {
-            if !is_reached(stroke.mark) {
+        self.waiting.retain(|injection| {
+            if !is_reached(injection.mark) {
                 return true;
             }
-            let at = now + Duration::from_micros(stroke.delay_us);
-            due.push((at, Act::Strike(*stroke)));
+            let at = now + Duration::from_micros(injection.delay_us);
+            due.push((at, Act::Inject(*injection)));
             false
         });
     }
 
     /// Does it; whether there was something to do it to.
-    fn strike(&mut self, harm: Harm) -> bool {
-        match harm {
-            Harm::SignalWorker { pick, signal } => self
+    fn inject(&mut self, fault: Fault) -> bool {
+        match fault {
+            Fault::SignalWorker { pick, signal } => self
                 .pick(Role::Worker, pick)
                 .is_some_and(|pid| census::send(pid, signal)),
-            Harm::KillForkserver => self
+            Fault::KillForkserver => self
                 .pick(Role::Forkserver, 0)
                 .is_some_and(|pid| census::send(pid, libc::SIGKILL)),
-            Harm::KillGuardian => self
+            Fault::KillGuardian => self
                 .pick(Role::Guardian, 0)
                 .is_some_and(|pid| census::send(pid, libc::SIGKILL)),
-            Harm::StopWorker { pick, millis } => {
+            Fault::StopWorker { pick, millis } => {
                 let pid = self.pick(Role::Worker, pick);
                 self.stop(pid, libc::SIGSTOP, millis)
             }
-            Harm::StopForkserver { millis } => {
+            Fault::StopForkserver { millis } => {
                 let pid = self.pick(Role::Forkserver, 0);
                 self.stop(pid, libc::SIGSTOP, millis)
             }
-            Harm::StopProgram { signal, millis } => self.stop(Some(self.program), signal, millis),
-            Harm::SignalProgram { signal } => census::send(self.program, signal),
-            Harm::InterruptTwice => {
+            Fault::StopProgram { signal, millis } => self.stop(Some(self.program), signal, millis),
+            Fault::SignalProgram { signal } => census::send(self.program, signal),
+            Fault::InterruptTwice => {
                 let at = Instant::now() + Duration::from_millis(5);
                 self.due.push((at, Act::InterruptAgain));
                 census::send(self.program, libc::SIGINT)
             }
-            Harm::TruncateData { per_mille } => self.truncate(per_mille).is_ok(),
-            Harm::RemoveData => fs::remove_file(&self.scene.data).is_ok(),
-            Harm::ReplaceData => self
+            Fault::TruncateData { per_mille } => self.truncate(per_mille).is_ok(),
+            Fault::RemoveData => fs::remove_file(&self.scene.data).is_ok(),
+            Fault::ReplaceData => self
                 .scene
                 .other
                 .as_ref()
                 .is_some_and(|other| fs::rename(other, &self.scene.data).is_ok()),
-            Harm::TouchData => self.touch().is_ok(),
+            Fault::TouchData => self.touch().is_ok(),
         }
     }
 

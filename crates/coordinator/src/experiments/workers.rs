@@ -1,41 +1,43 @@
-//! The study's experiments: what a start method does to a program's module scope and to its
-//! loggers, and every claim of its table measured.
-//!
-//! Workers that are not forked here are this program again ([`mod@image`]), so that the same statics
-//! exist in every image, as Python's workers import the main module again.
+//! The workers of an experiment: forked from this process, or this program again, so that the same
+//! statics exist in every image, as Python's workers import the main module again.
 
-pub(crate) mod image;
-pub(crate) mod logger;
-pub(crate) mod module_scope;
-mod observe;
-mod process;
-pub(crate) mod traits;
-
+use super::kind::Experiment;
+use super::process;
 use crate::exit::Failure;
 use crate::signals::Signals;
 use anyhow::Context;
-use image::Experiment;
 use pool::{Builder, Pool, Program, StartMethod};
 use report::StartMethod as Method;
 use std::io;
+use task::Registry;
 
-/// How many workers an experiment has, as in the study.
-const WORKERS: u64 = 2;
+/// How many workers an experiment has, as in the original study.
+pub(super) const WORKERS: u64 = 2;
 
 /// A pool of the experiment's workers, to be started.
-fn builder(experiment: Experiment, method: Method, signals: &Signals) -> io::Result<Builder> {
-    let method = match method {
-        Method::Fork => StartMethod::Fork,
-        Method::Spawn => StartMethod::Spawn(image(experiment)?),
-        Method::ForkServer => StartMethod::ForkServer(image(experiment)?),
-    };
+pub(super) fn builder(
+    experiment: Experiment,
+    registry: Registry,
+    method: Method,
+    signals: &Signals,
+) -> io::Result<Builder> {
+    let method = start_method(experiment, method)?;
     let (stop_asked, stop) = signals.stops()?;
     Ok(Pool::builder(method)
-        .tasks(experiment.registry())
+        .tasks(registry)
         .workers(WORKERS as usize)
         .carrier(pool::Carrier::Socket)
         .interrupted_by(signals.descriptor()?)
         .paused_by(stop_asked, stop))
+}
+
+/// How the pool starts workers of `experiment` by `method`.
+pub(super) fn start_method(experiment: Experiment, method: Method) -> io::Result<StartMethod> {
+    Ok(match method {
+        Method::Fork => StartMethod::Fork,
+        Method::Spawn => StartMethod::Spawn(image(experiment)?),
+        Method::ForkServer => StartMethod::ForkServer(image(experiment)?),
+    })
 }
 
 /// This program again, as a worker of `experiment`.
@@ -52,7 +54,9 @@ fn image(experiment: Experiment) -> io::Result<Program> {
 }
 
 /// Runs `experiment`; a signal that came meanwhile is why it failed. What it saw has to be printed whole.
-fn with_signals(experiment: impl FnOnce(&Signals) -> Result<(), Failure>) -> Result<(), Failure> {
+pub(super) fn with_signals(
+    experiment: impl FnOnce(&Signals) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let signals = Signals::note()?;
     let ran = experiment(&signals);
     match signals.came() {

@@ -66,7 +66,7 @@ fn the_bounds_on_the_page_are_the_real_ones() {
     assert!(PAGE.contains(&format!("`bytes`, at most {MAX_CHUNK} of them")));
 }
 
-/// Compares one by one, so that the first difference is told with its title.
+/// Compares one by one, so that the first difference is reported with its title.
 fn same(page: &[Example], real: &[Example]) {
     for (page, real) in page.iter().zip(real) {
         assert_eq!(page, real);
@@ -172,6 +172,10 @@ fn session() -> Vec<Example> {
 }
 
 fn other_messages() -> Vec<Example> {
+    [to_worker(), lane(), from_worker()].concat()
+}
+
+fn to_worker() -> Vec<Example> {
     let setup = ToWorker::Setup(Setup {
         name: "Client-2",
         events: false,
@@ -194,6 +198,36 @@ fn other_messages() -> Vec<Example> {
         size: 240_192,
         mtime_ns: 1_700_000_000_123_456_789,
     };
+    let slice = CallInput::Slice {
+        region: 3,
+        offset: 192,
+        len: 240_000,
+    };
+    let half = 0.5f64.to_le_bytes();
+    let inline = call(7, "nansum", &COLUMN, CallInput::Inline(&half));
+    vec![
+        frame("> abort", &ToWorker::ChunkAbort),
+        frame(
+            "> set-up with a board, an initializer and a sandbox",
+            &setup,
+        ),
+        frame("> attach a segment", &attach(1, segment)),
+        frame(
+            "> attach a descriptor",
+            &attach(2, Source::Descriptor { len: 240_192 }),
+        ),
+        frame("> attach a path", &attach(3, path)),
+        frame("> attach what was inherited", &attach(4, Source::Inherited)),
+        frame("> detach", &ToWorker::Detach { region: 300 }),
+        frame("> call with its input inline", &inline),
+        frame(
+            "> call on a slice",
+            &call(8, "nansum", &STUDY_COLUMN, slice),
+        ),
+    ]
+}
+
+fn lane() -> Vec<Example> {
     let with_lane = ToWorker::Setup(Setup {
         name: "Client-3",
         events: false,
@@ -229,13 +263,17 @@ fn other_messages() -> Vec<Example> {
             attempt: 2,
         },
     };
-    let slice = CallInput::Slice {
-        region: 3,
-        offset: 192,
-        len: 240_000,
-    };
-    let half = 0.5f64.to_le_bytes();
-    let inline = call(7, "nansum", &COLUMN, CallInput::Inline(&half));
+    vec![
+        frame("> set-up with a lane", &with_lane),
+        frame("< progress", &progress),
+        frame("< note", &note),
+        frame("> the call of a lane's entry", &lane_call),
+        frame("> wake", &ToWorker::Wake),
+        frame("< wake", &FromWorker::Wake),
+    ]
+}
+
+fn from_worker() -> Vec<Example> {
     let refused = FromWorker::Refused {
         step: SetupStep::Initializer,
         reason: "warm: no licence",
@@ -262,30 +300,6 @@ fn other_messages() -> Vec<Example> {
         at_ns: 3000,
     });
     vec![
-        frame("> abort", &ToWorker::ChunkAbort),
-        frame(
-            "> set-up with a board, an initializer and a sandbox",
-            &setup,
-        ),
-        frame("> attach a segment", &attach(1, segment)),
-        frame(
-            "> attach a descriptor",
-            &attach(2, Source::Descriptor { len: 240_192 }),
-        ),
-        frame("> attach a path", &attach(3, path)),
-        frame("> attach what was inherited", &attach(4, Source::Inherited)),
-        frame("> detach", &ToWorker::Detach { region: 300 }),
-        frame("> call with its input inline", &inline),
-        frame(
-            "> call on a slice",
-            &call(8, "nansum", &STUDY_COLUMN, slice),
-        ),
-        frame("> set-up with a lane", &with_lane),
-        frame("< progress", &progress),
-        frame("< note", &note),
-        frame("> the call of a lane's entry", &lane_call),
-        frame("> wake", &ToWorker::Wake),
-        frame("< wake", &FromWorker::Wake),
         frame("< refused", &refused),
         frame("< part of an output", &FromWorker::OutputPart(&[1, 2, 3])),
         frame("< done without memory", &done),

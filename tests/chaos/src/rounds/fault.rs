@@ -1,11 +1,11 @@
-//! What can be done to a round, by name.
+//! The faults that can be injected into a round, by name.
 
 use std::fmt;
 
-/// Something bad, done to one process or to what it works on. `pick` chooses among the processes
-/// that there are at the moment.
+/// A fault of one process or of its data. `pick` chooses among the processes that there are at the
+/// moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Harm {
+pub(crate) enum Fault {
     /// A signal to a worker: SIGKILL, SIGTERM or SIGSEGV.
     SignalWorker {
         /// Which worker.
@@ -34,7 +34,7 @@ pub(crate) enum Harm {
         /// Which signal.
         signal: i32,
     },
-    /// SIGINT twice, as someone does who has lost patience.
+    /// SIGINT twice, as an impatient user does.
     InterruptTwice,
     /// SIGSTOP or SIGTSTP to the program, SIGCONT later.
     StopProgram {
@@ -52,38 +52,38 @@ pub(crate) enum Harm {
     ReplaceData,
     /// It is removed.
     RemoveData,
-    /// It is as it was, but for its time of modification.
+    /// Its content is unchanged, its time of modification is new.
     TouchData,
 }
 
-impl Harm {
+impl Fault {
     /// The name under which it is counted.
     pub(crate) fn kind(self) -> &'static str {
         match self {
-            Harm::SignalWorker { signal, .. } => match signal {
+            Fault::SignalWorker { signal, .. } => match signal {
                 libc::SIGKILL => "kill-worker",
                 libc::SIGTERM => "terminate-worker",
                 _ => "crash-worker",
             },
-            Harm::StopWorker { .. } => "stop-worker",
-            Harm::KillForkserver => "kill-forkserver",
-            Harm::KillGuardian => "kill-guardian",
-            Harm::StopForkserver { .. } => "stop-forkserver",
-            Harm::SignalProgram { signal } => match signal {
+            Fault::StopWorker { .. } => "stop-worker",
+            Fault::KillForkserver => "kill-forkserver",
+            Fault::KillGuardian => "kill-guardian",
+            Fault::StopForkserver { .. } => "stop-forkserver",
+            Fault::SignalProgram { signal } => match signal {
                 libc::SIGINT => "interrupt",
                 libc::SIGTERM => "terminate",
                 libc::SIGHUP => "hang-up",
                 _ => "kill-program",
             },
-            Harm::InterruptTwice => "interrupt-twice",
-            Harm::StopProgram { signal, .. } => match signal {
+            Fault::InterruptTwice => "interrupt-twice",
+            Fault::StopProgram { signal, .. } => match signal {
                 libc::SIGTSTP => "suspend-program",
                 _ => "stop-program",
             },
-            Harm::TruncateData { .. } => "truncate-data",
-            Harm::ReplaceData => "replace-data",
-            Harm::RemoveData => "remove-data",
-            Harm::TouchData => "touch-data",
+            Fault::TruncateData { .. } => "truncate-data",
+            Fault::ReplaceData => "replace-data",
+            Fault::RemoveData => "remove-data",
+            Fault::TouchData => "touch-data",
         }
     }
 
@@ -91,21 +91,21 @@ impl Harm {
     pub(crate) fn is_to_data(self) -> bool {
         matches!(
             self,
-            Harm::TruncateData { .. } | Harm::ReplaceData | Harm::RemoveData | Harm::TouchData
+            Fault::TruncateData { .. } | Fault::ReplaceData | Fault::RemoveData | Fault::TouchData
         )
     }
 
     /// The signal by which the program may end for it.
     pub(crate) fn ends_by(self) -> Option<i32> {
         match self {
-            Harm::SignalProgram { signal } => Some(signal),
-            Harm::InterruptTwice => Some(libc::SIGINT),
+            Fault::SignalProgram { signal } => Some(signal),
+            Fault::InterruptTwice => Some(libc::SIGINT),
             _ => None,
         }
     }
 }
 
-/// From when on a harm's delay counts.
+/// From when on a fault's delay counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// The program's start.
@@ -114,24 +114,24 @@ pub(crate) enum Mark {
     Line(&'static str),
 }
 
-/// A harm and its moment.
+/// A fault, and when it is injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stroke {
+pub(crate) struct Injection {
     /// From when on.
     pub(crate) mark: Mark,
     /// How long after.
     pub(crate) delay_us: u64,
-    /// What.
-    pub(crate) harm: Harm,
+    /// Which fault.
+    pub(crate) fault: Fault,
 }
 
-impl fmt::Display for Stroke {
+impl fmt::Display for Injection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let delay = self.delay_us;
         match self.mark {
             Mark::Begin => write!(formatter, "{delay} µs after the start")?,
             Mark::Line(text) => write!(formatter, "{delay} µs after {text:?}")?,
         }
-        write!(formatter, ": {:?}", self.harm)
+        write!(formatter, ": {:?}", self.fault)
     }
 }

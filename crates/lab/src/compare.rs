@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use report::{CellReport, Limits, Matrix, format_count};
+use report::{CellReport, Limits, Matrix, SCHEMA, format_count};
+use serde::Serialize;
 
 use judge::{Judged, Pair};
 
@@ -41,11 +42,13 @@ enum Format {
     Text,
     /// For a Markdown page
     Markdown,
+    /// One JSON object
+    Json,
 }
 
 /// What a folder holds.
 pub(crate) struct Folder {
-    /// Its path, as it was given.
+    /// Its path, as given by the user.
     pub(crate) name: String,
     /// Its matrix.
     pub(crate) matrix: Matrix,
@@ -64,7 +67,7 @@ pub(crate) fn main(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     if records[0] != records[1] && !args.force {
         eprintln!(
             "error: {} has {} records and {} has {}: their times cannot be compared (--force \
-             compares them all the same)",
+             compares them nevertheless)",
             before.name,
             format_count(records[0]),
             after.name,
@@ -78,6 +81,7 @@ pub(crate) fn main(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         match args.format {
             Format::Text => table::terminal(&comparison),
             Format::Markdown => table::markdown(&comparison),
+            Format::Json => serde_json::to_string(&comparison.as_json())? + "\n",
         }
     );
     Ok(ExitCode::from(match args.fail_above {
@@ -124,12 +128,35 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// The greatest significant increase, in percent; 0 where there is none.
+    fn as_json(&self) -> Json<'_> {
+        Json {
+            schema: SCHEMA,
+            before: &self.before.name,
+            after: &self.after.name,
+            same_machine: self.before.matrix.machine == self.after.matrix.machine,
+            cells: self.pairs.len(),
+            figures: &self.judged,
+        }
+    }
+
+    /// The largest significant increase, in percent; 0 where there is none.
     fn worst(&self) -> f64 {
         let changed = self.judged.iter().filter(|judged| judged.changed);
         let increases = changed.map(|judged| (judged.ratio - 1.0) * 100.0);
         increases.fold(0.0, f64::max)
     }
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Json<'a> {
+    schema: u32,
+    before: &'a str,
+    after: &'a str,
+    same_machine: bool,
+    /// Cells with figures in both folders.
+    cells: usize,
+    figures: &'a [Judged],
 }
 
 /// A percentage that is not negative.

@@ -28,6 +28,7 @@ use crate::stats::{Precision, Repeat};
 use crate::values;
 use harness::dataset::DatasetArgs;
 use harness::exit;
+use harness::format::Format;
 use harness::interrupt::Interrupt;
 use harness::results::Results;
 use harness::workspace::{self, Binaries};
@@ -46,24 +47,25 @@ pub(crate) struct MatrixArgs {
     #[command(flatten)]
     dataset: DatasetArgs,
     /// Start methods to run [default: fork,spawn,forkserver]
-    #[arg(long, value_name = "METHOD", value_delimiter = ',', hide_possible_values = true,
-          value_parser = values::start_method())]
+    #[arg(long, short = 'm', alias = "start-method", value_name = "METHOD", value_delimiter = ',',
+          hide_possible_values = true, value_parser = values::start_method())]
     start_methods: Vec<StartMethod>,
     /// Transports to run [default: bytes,serde,shm,mmap,inherit]
-    #[arg(long, value_name = "TRANSPORT", value_delimiter = ',', hide_possible_values = true,
-          value_parser = values::transport())]
+    #[arg(long, short, alias = "transport", value_name = "TRANSPORT", value_delimiter = ',',
+          hide_possible_values = true, value_parser = values::transport())]
     transports: Vec<Transport>,
     /// Numbers of workers to run [default: 1,4,8 and the number of processors]
-    #[arg(long, value_name = "N", value_delimiter = ',',
+    #[arg(long, short, value_name = "N", value_delimiter = ',',
           value_parser = clap::value_parser!(u32).range(1..))]
     workers: Vec<u32>,
     /// Run each cell exactly this number of times after its warm-up, whatever the precision
-    #[arg(long, value_name = "R", conflicts_with_all = ["budget", "min_runs", "max_runs"],
+    #[arg(long, short, value_name = "R", conflicts_with_all = ["budget", "min_runs", "max_runs"],
           value_parser = clap::value_parser!(u32).range(1..))]
     runs: Option<u32>,
-    /// Seconds that the runs of one cell may take before it ends with the precision that it has
-    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
-    budget: u64,
+    /// How long the runs of one cell may take before it ends with the precision that it has: 30s, 2m,
+    /// or a number of seconds
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = report::parse_duration)]
+    budget: Duration,
     /// Runs that each cell gets in any case
     #[arg(long, value_name = "R", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     min_runs: u32,
@@ -74,13 +76,13 @@ pub(crate) struct MatrixArgs {
     #[arg(long, default_value_t = 42)]
     seed: u64,
     /// Where to save [default: target/handoff/<date>-<machine>]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Seconds that one run may take
-    #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
-    timeout: u64,
-    /// Take no reference measurements and no baseline: faster, but `compare` can then not tell a change of
-    /// the program from one of the machine
+    /// How long one run may take: 500ms, 30s, 2m, or a number of seconds
+    #[arg(long, value_name = "TIME", default_value = "300s", value_parser = report::parse_duration)]
+    timeout: Duration,
+    /// Take no reference measurements and no baseline: faster, but `compare` can then not distinguish a change
+    /// of the program from one of the machine
     #[arg(long, visible_alias = "no-reference")]
     no_limits: bool,
     /// Write all measured runs as one trace for Perfetto or chrome://tracing; writing it lengthens
@@ -93,6 +95,9 @@ pub(crate) struct MatrixArgs {
     /// Print the cells, and run none
     #[arg(long)]
     list: bool,
+    /// How to print the tables: text or json
+    #[arg(long, default_value = "text", hide_possible_values = true)]
+    format: Format,
 }
 
 /// Runs the matrix, prints its tables and saves them.
@@ -134,10 +139,9 @@ fn measure(args: &MatrixArgs, cells: Vec<Cell>, interrupt: &Interrupt) -> anyhow
         None => Binaries::build(&needed, interrupt)?,
     };
     let data = args.dataset.prepare(&binaries, interrupt)?;
-    let timeout = Duration::from_secs(args.timeout);
     let described = args
         .dataset
-        .describe(&data, &binaries, timeout, interrupt)?;
+        .describe(&data, &binaries, args.timeout, interrupt)?;
     let cells = if args.transports.is_empty() {
         plan::without_unfit(cells, &described.dataset)
     } else {
@@ -158,7 +162,7 @@ fn measure(args: &MatrixArgs, cells: Vec<Cell>, interrupt: &Interrupt) -> anyhow
         data: &data,
         bytes: matrix.dataset.bytes,
         field: args.dataset.field(),
-        timeout,
+        timeout: args.timeout,
         limits: limits.as_ref(),
         results: &results,
         repeat: args.repeat(),
@@ -168,7 +172,7 @@ fn measure(args: &MatrixArgs, cells: Vec<Cell>, interrupt: &Interrupt) -> anyhow
     let (matrix, stopped) = run::all(matrix, &job, interrupt)?;
 
     let pages = page::draw(&results)?;
-    print!("{}", table::terminal(&matrix));
+    print!("{}", args.format.of(&matrix, || table::terminal(&matrix))?);
     eprintln!("Saved in {}", results.directory().display());
     for page in pages {
         eprintln!("Report: {}", results.directory().join(page).display());
@@ -204,12 +208,12 @@ impl MatrixArgs {
                 within: WITHIN,
                 min: self.min_runs,
                 max: self.max_runs,
-                budget: Duration::from_secs(self.budget),
+                budget: self.budget,
             }),
         }
     }
 
-    /// The reference measurements that tell which probes belong to which cell; none where not wanted.
+    /// The reference measurements, which say which probes belong to which cell; none where not wanted.
     fn references(
         &self,
         data: &Path,

@@ -35,6 +35,7 @@ use progress::Progress;
 
 use harness::dataset::DatasetArgs;
 use harness::exit;
+use harness::format::Format;
 use harness::interrupt::Interrupt;
 use harness::process::{self, RunError};
 use harness::results::Results;
@@ -54,10 +55,10 @@ pub(crate) struct LimitsArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     probes: Vec<String>,
     /// Samples of each probe, after its warm-up
-    #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Where to save [default: target/handoff/<date>-<machine>]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Use the binaries in this directory instead of building them
     #[arg(long, value_name = "DIR")]
@@ -65,6 +66,9 @@ pub(crate) struct LimitsArgs {
     /// Print the probes, and run none
     #[arg(long)]
     list: bool,
+    /// How to print the table: text or json
+    #[arg(long, default_value = "text", hide_possible_values = true)]
+    format: Format,
 }
 
 /// Takes the reference measurements, prints and saves them.
@@ -73,7 +77,8 @@ pub(crate) struct LimitsArgs {
 ///
 /// Where nothing can be measured at all; a probe that fails is named in the table and gives exit code 1.
 pub(crate) fn main(args: &LimitsArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
-    let cores = std::thread::available_parallelism().context("cannot tell the number of cores")?;
+    let cores = std::thread::available_parallelism()
+        .context("cannot determine the number of processors")?;
     let mut probes = plan::all(u32::try_from(cores.get())?);
     if !args.probes.is_empty() {
         probes.retain(|probe| {
@@ -115,7 +120,7 @@ pub(crate) fn main(args: &LimitsArgs, interrupt: &Interrupt) -> anyhow::Result<E
         quiet: args.dataset.quiet,
     };
     let limits = measure(&plan, &machine, &results, interrupt)?;
-    print!("{}", table::terminal(&limits));
+    print!("{}", args.format.of(&limits, || table::terminal(&limits))?);
     eprintln!("Saved in {}", results.directory().display());
     let failed = limits
         .limits

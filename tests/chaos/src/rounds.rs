@@ -2,13 +2,13 @@
 //! delayed, workers misbehave, and datasets change.
 //!
 //! Each round is derived from the seed and its own number ([`plan`]), played ([`play`]) and judged
-//! ([`verdict`]): its answer is right to the bit, or there is one clear error and a documented exit
-//! code; it ends before a deadline; and a second later nothing of it is left. The orders are the
-//! same whenever a round is replayed; how the machine's scheduler carries them out is not.
+//! ([`verdict`]): its answer is bit-identical to the right one, or there is one clear error and a
+//! documented exit code; it ends before a deadline; and a second later nothing of it is left. The plan
+//! is the same whenever a round is replayed; how the machine's scheduler executes it is not.
 
 pub(crate) mod census;
-mod hand;
-mod harm;
+mod fault;
+mod injector;
 mod plan;
 mod play;
 mod stage;
@@ -26,10 +26,11 @@ use anyhow::Context;
 use clap::Args;
 use nix::sys::prctl::set_child_subreaper;
 use progress::Progress;
-use report::{Chaos, ChaosFailure, ChaosHarm, ChaosRounds, SCHEMA};
+use report::{Chaos, ChaosFailure, ChaosFault, ChaosRounds, SCHEMA};
 
 use harness::dataset::short_count;
 use harness::exit;
+use harness::format::Format;
 use harness::interrupt::Interrupt;
 use harness::results::Results;
 use harness::workspace::Binaries;
@@ -51,44 +52,50 @@ const PACKAGES: [&str; 4] = ["coordinator", "worker", "datagen", "faults"];
 /// What can be asked of chaos.
 #[derive(Debug, Args)]
 pub(crate) struct ChaosArgs {
-    /// What every round follows from, with its number
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    /// Random seed: with its number it determines a round
+    #[arg(long, short, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Play for so long [default: 1, where there are no --rounds]
-    #[arg(long, value_name = "M", value_parser = minutes)]
+    /// How long to play: 30s, 2m, 1h, or a number of seconds [default: 1m, without --rounds]
+    #[arg(long, value_name = "TIME", value_parser = report::parse_duration)]
+    duration: Option<Duration>,
+    /// The same as a number of minutes
+    #[arg(long, value_name = "M", value_parser = minutes, conflicts_with = "duration")]
     minutes: Option<Duration>,
-    /// Play so many rounds
+    /// Number of rounds
     #[arg(long, value_name = "N", value_parser = report::parse_count)]
     rounds: Option<u64>,
-    /// Play this round alone, and tell all about it
-    #[arg(long, value_name = "K", conflicts_with_all = ["minutes", "rounds", "only"])]
+    /// Play this round alone, and print everything about it
+    #[arg(long, value_name = "K", conflicts_with_all = ["duration", "minutes", "rounds", "only"])]
     round: Option<u64>,
-    /// Play only rounds with one of these: sum, load, a start method, a transport, a harm as the
-    /// table names it, or calm
+    /// Play only rounds with one of these: sum, load, a start method, a transport, a fault as the
+    /// table names it, or calm (no fault)
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// Records of the dataset
-    #[arg(long, value_name = "N", default_value = "500k", value_parser = report::parse_count)]
+    #[arg(long, short = 'n', value_name = "N", default_value = "500k", value_parser = report::parse_count)]
     records: u64,
-    /// Seconds after which a round has hung
-    #[arg(long, value_name = "S", default_value_t = 60)]
-    deadline: u64,
-    /// Save chaos.json here, and an account of every round that failed
-    #[arg(long, value_name = "DIR")]
+    /// How long a round may take before it counts as hung: 30s, 2m, or a number of seconds
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = report::parse_duration)]
+    deadline: Duration,
+    /// Save chaos.json here, and a description of every round that failed
+    #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Use the binaries in this directory instead of building them
     #[arg(long, value_name = "DIR")]
     bin_dir: Option<PathBuf>,
-    /// Draw no progress
+    /// No progress
     #[arg(long, short)]
     quiet: bool,
+    /// How to print the tables: text or json
+    #[arg(long, default_value = "text", hide_possible_values = true)]
+    format: Format,
 }
 
 /// Plays round after round.
 ///
 /// # Errors
 ///
-/// Where nothing can be played at all; a promise that is broken is told in the table and by the code.
+/// Where nothing can be played at all; a violated guarantee is reported in the table and by the code.
 pub(crate) fn main(args: &ChaosArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     if let Some(unknown) = args.only.iter().find(|name| !is_known(name)) {
         eprintln!("error: no round has `{unknown}` (see --only)");
@@ -120,7 +127,7 @@ pub(crate) fn main(args: &ChaosArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         tally: Tally::default(),
     }
     .play_all(interrupt)?;
-    print!("{}", table::terminal(&chaos));
+    print!("{}", args.format.of(&chaos, || table::terminal(&chaos))?);
     if let Some(results) = &results {
         results.json("chaos.json", &chaos)?;
         eprintln!("Saved in {}", results.directory().display());
@@ -135,7 +142,7 @@ pub(crate) fn main(args: &ChaosArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
 #[derive(Default)]
 struct Tally {
     rounds: ChaosRounds,
-    harms: BTreeMap<&'static str, ChaosHarm>,
+    faults: BTreeMap<&'static str, ChaosFault>,
     failures: Vec<ChaosFailure>,
 }
 
@@ -150,7 +157,7 @@ impl Player<'_> {
     fn play_all(mut self, interrupt: &Interrupt) -> anyhow::Result<Chaos> {
         let (date, began) = (jiff::Timestamp::now(), Instant::now());
         let minute = Duration::from_secs(60);
-        let minutes = match (self.args.minutes, self.args.rounds) {
+        let minutes = match (self.args.duration.or(self.args.minutes), self.args.rounds) {
             (Some(minutes), _) => minutes,
             (None, Some(_)) => Duration::MAX,
             (None, None) => minute,
@@ -202,8 +209,7 @@ impl Player<'_> {
         progress: &Progress,
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
-        let deadline = Duration::from_secs(self.args.deadline);
-        let outcome = play::play(round, self.stage, deadline, interrupt)
+        let outcome = play::play(round, self.stage, self.args.deadline, interrupt)
             .with_context(|| format!("round {}", round.number))?;
         let judged = verdict::judge(round, &outcome, &self.stage.answers);
         self.count(round, &outcome, judged.as_ref().ok().copied());
@@ -245,28 +251,28 @@ impl Player<'_> {
         rounds.slowest_seconds = rounds.slowest_seconds.max(took);
         rounds.slowest_cleanup_seconds = rounds.slowest_cleanup_seconds.max(cleanup);
         for kind in round.kinds() {
-            self.tally.harms.entry(kind).or_default().planned += 1;
+            self.tally.faults.entry(kind).or_default().planned += 1;
         }
-        let strokes = outcome.done.iter().map(|stroke| stroke.harm.kind());
-        let mut done: Vec<_> = strokes.chain(round.conditions()).collect();
+        let injections = outcome.done.iter().map(|injection| injection.fault.kind());
+        let mut done: Vec<_> = injections.chain(round.conditions()).collect();
         for kind in &done {
-            self.tally.harms.entry(kind).or_default().done += 1;
+            self.tally.faults.entry(kind).or_default().done += 1;
         }
         done.sort_unstable();
         done.dedup();
         for kind in done {
-            let harm = self.tally.harms.entry(kind).or_default();
+            let fault = self.tally.faults.entry(kind).or_default();
             match kept {
-                Some(Kept::Right) => harm.right += 1,
-                Some(Kept::ClearError) => harm.clear_error += 1,
-                Some(Kept::Signalled) => harm.signalled += 1,
-                None => harm.failed += 1,
+                Some(Kept::Right) => fault.right += 1,
+                Some(Kept::ClearError) => fault.clear_error += 1,
+                Some(Kept::Signalled) => fault.signalled += 1,
+                None => fault.failed += 1,
             }
         }
     }
 
     fn finish(self, date: jiff::Timestamp, began: Instant) -> Chaos {
-        let harms = self.tally.harms.into_iter();
+        let faults = self.tally.faults.into_iter();
         Chaos {
             schema: SCHEMA,
             date: date.to_string(),
@@ -275,10 +281,10 @@ impl Player<'_> {
             records: self.args.records,
             seconds: began.elapsed().as_secs_f64(),
             rounds: self.tally.rounds,
-            harms: harms
-                .map(|(kind, harm)| ChaosHarm {
+            faults: faults
+                .map(|(kind, fault)| ChaosFault {
                     kind: kind.to_owned(),
-                    ..harm
+                    ..fault
                 })
                 .collect(),
             failures: self.tally.failures,
@@ -301,13 +307,13 @@ fn account(round: &Round, outcome: &Outcome) -> String {
     for kind in round.conditions() {
         text.push_str(&format!("  from the start: {kind}\n"));
     }
-    for stroke in &round.strokes {
-        let was = if outcome.done.contains(stroke) {
+    for injection in &round.injections {
+        let was = if outcome.done.contains(injection) {
             "done"
         } else {
             "not done"
         };
-        text.push_str(&format!("  {stroke} ({was})\n"));
+        text.push_str(&format!("  {injection} ({was})\n"));
     }
     text.push_str(&format!(
         "ended by {:?} after {:?}, all gone {:?} later\n--- stdout\n{}--- stderr\n{}",

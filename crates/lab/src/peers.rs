@@ -21,6 +21,7 @@ use tiny::{Rounds, TinyPeer};
 
 use harness::dataset::DatasetArgs;
 use harness::exit;
+use harness::format::Format;
 use harness::interrupt::{Interrupt, Interrupted};
 use harness::results::Results;
 use harness::workspace::{Binaries, Example};
@@ -37,19 +38,19 @@ pub(crate) struct PeersArgs {
     #[command(flatten)]
     dataset: DatasetArgs,
     /// Workers, theirs and ours [default: 8, of tiny tasks 2]; beside rayon as many as cores
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     workers: Option<u32>,
     /// Pairs of each peer, after a warm-up; beside rayon at least 9
-    #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, short, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Only peers whose name contains one of these
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     peers: Vec<String>,
-    /// Seconds that one run may take
-    #[arg(long, value_name = "S", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
-    timeout: u64,
+    /// How long one run may take: 500ms, 30s, 2m, or a number of seconds
+    #[arg(long, value_name = "TIME", default_value = "600s", value_parser = report::parse_duration)]
+    timeout: Duration,
     /// Where to save [default: target/handoff/<date>-<machine>]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, short, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Use the binaries in this directory instead of building them
     #[arg(long, value_name = "DIR")]
@@ -57,13 +58,16 @@ pub(crate) struct PeersArgs {
     /// Print the peers, and run none
     #[arg(long)]
     list: bool,
+    /// How to print the tables: text or json
+    #[arg(long, default_value = "text", hide_possible_values = true)]
+    format: Format,
 }
 
 /// Measures the peers, prints and saves the tables.
 ///
 /// # Errors
 ///
-/// Where nothing can be measured at all; a peer that fails is told in the table and by the code.
+/// Where nothing can be measured at all; a peer that fails is reported in the table and by the exit code.
 pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
     let asked = |name: &str| {
         args.peers.is_empty() || args.peers.iter().any(|part| name.contains(part.as_str()))
@@ -99,7 +103,7 @@ fn measure(
 ) -> anyhow::Result<ExitCode> {
     let binaries = programs(args, interrupt)?;
     let data = args.dataset.prepare(&binaries, interrupt)?;
-    let timeout = Duration::from_secs(args.timeout);
+    let timeout = args.timeout;
     let described = args
         .dataset
         .describe(&data, &binaries, timeout, interrupt)?;
@@ -144,17 +148,21 @@ fn measure(
         save(&peers, &results)?;
     }
 
-    print!("{}", table::terminal(&peers));
+    print!("{}", args.format.of(&peers, || table::terminal(&peers))?);
     eprintln!("Saved in {}", results.directory().display());
     if let Some(stopped) = stopped {
         eprintln!("{stopped}; the peers measured so far are kept");
         return Ok(exit::stopped_by(stopped.0));
     }
-    let void = peers.rows.iter().any(|row| row.void.is_some())
+    let invalid = peers.rows.iter().any(|row| row.void.is_some())
         || peers.rates.iter().any(|row| row.void.is_some())
         || peers.alone.iter().any(|row| row.void.is_some())
         || peers.forked.iter().any(|row| row.void.is_some());
-    Ok(ExitCode::from(if void { exit::FAILED } else { exit::DONE }))
+    Ok(ExitCode::from(if invalid {
+        exit::FAILED
+    } else {
+        exit::DONE
+    }))
 }
 
 /// Our programs and the peers' that are ours to build: given, or built.

@@ -3,7 +3,7 @@
 //!
 //! Everything shown is read back from the files beside the page (`matrix.json`, `limits.json`,
 //! `timelines.json`, `traits.json`, and `cluster.json` where a run over several machines was put), so
-//! that the page cannot say what they do not, and an old folder can be drawn again with `cargo xtask
+//! that the page cannot say what they do not, and an old folder's page can be regenerated with `cargo xtask
 //! page`.
 
 mod claims;
