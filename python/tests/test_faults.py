@@ -18,10 +18,10 @@ from handoff_pool import ProcessPoolExecutor, TaskTimeout, WorkerDied
 
 
 def test_a_death_costs_one_task_and_says_why(pool, capfd):
-    doomed = pool.submit(tasks.die)
+    killed = pool.submit(tasks.die)
     others = [pool.submit(tasks.add, number) for number in range(200)]
     with pytest.raises(WorkerDied, match="SIGKILL") as caught:
-        doomed.result(60)
+        killed.result(60)
     assert [future.result(60) for future in others] == list(range(1, 201))
     report = caught.value.report
     assert report.signal == signal.SIGKILL and report.signal_name == "SIGKILL"

@@ -28,7 +28,7 @@
 //! 6. Starts are tried again with back-off; the pool fails only when no worker is left.
 //! 7. Memory is bounded by unresolved tasks.
 //! 8. A panicking callback loses no effect and repeats none.
-//! 9. A task that is asked to end and heeds it leaves its worker warm; one that does not is ended with
+//! 9. A task that ends when it is asked to leaves its worker warm; one that does not is ended with
 //!    its worker.
 //! 10. The number of workers follows the tasks: between `min` and `max`, with spares that take the place
 //!     of a worker that ends at once.

@@ -153,7 +153,7 @@ fn a_task_is_asked_to_end_before_its_worker_is_ended() {
     };
     let mut engine = Engine::new(0, config);
     let worker = start(&mut engine, 0)[0];
-    for heeds in [true, false] {
+    for obeys in [true, false] {
         let task = submit(&mut engine, 0, TASK);
         let entry = pull(&mut engine, 0, worker)[0].entry;
         effects(&mut engine);
@@ -164,7 +164,7 @@ fn a_task_is_asked_to_end_before_its_worker_is_ended() {
             Effect::Ask { worker, entry },
         ];
         assert_eq!(effects(&mut engine), asked);
-        if heeds {
+        if obeys {
             engine.handle(2 * MS, finished(worker, entry));
             engine.tick(100 * MS);
             assert_eq!(effects(&mut engine), [], "the worker is kept");

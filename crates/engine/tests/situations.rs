@@ -13,10 +13,8 @@ const PLAIN: Capabilities = Capabilities {
     ask: false,
 };
 const LANE: Capabilities = Capabilities {
-    signal: true,
     lane: true,
-    replace: true,
-    ask: false,
+    ..PLAIN
 };
 const TASK: TaskSpec = TaskSpec {
     retries: 2,

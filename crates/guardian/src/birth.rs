@@ -66,7 +66,7 @@ pub(crate) fn start(table: &Table) -> io::Result<Child> {
 /// It is a matter of some 0.1 ms, unless a fork of another thread has the pipe's end as well.
 fn wait_until_released(pipe: &OwnedFd) {
     let mut poll_fd = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
-    // Whatever comes of it, the child does its work.
+    // With or without it, the child does its work.
     let _ = poll(&mut poll_fd, PollTimeout::from(RELEASED_WITHIN_MS));
 }
 

@@ -1,9 +1,8 @@
 //! The coordinator's side of a lane. It trusts no word that the worker can write, and never reads back
 //! what it wrote itself. When to wake, to recall or to give up is its caller's decision.
 
+mod debug;
 mod reports;
-
-use std::fmt;
 
 use crate::body::{Body, CallHeader, RecordHeader, Shape};
 use crate::defect::{Defect, Defects};
@@ -393,16 +392,5 @@ impl<M: AsRef<[AtomicU64]>> CoordinatorLane<M> {
         }
         self.head = found;
         Ok(found)
-    }
-}
-
-impl<M> fmt::Debug for CoordinatorLane<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CoordinatorLane")
-            .field("head", &self.head)
-            .field("tail", &self.tail)
-            .field("published", &self.published)
-            .field("taken", &self.taken)
-            .finish_non_exhaustive()
     }
 }

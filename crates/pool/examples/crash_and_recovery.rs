@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use task::{Input, Registry, Task, TaskError};
 
-/// Misbehaves as it is told.
+/// Misbehaves as its argument says.
 struct Risky;
 
 impl Task for Risky {

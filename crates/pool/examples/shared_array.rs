@@ -9,7 +9,7 @@ use task::{Input, Reduce, Registry, Task, TaskError};
 
 /// 160 MB of numbers.
 const LEN: usize = 20_000_000;
-/// In so many tasks.
+/// Number of tasks.
 const TASKS: usize = 200;
 
 /// How many of the numbers are below a bound.
@@ -70,7 +70,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     assert_eq!(below, LEN as u64 / 4 * 3);
     println!("{TASKS} tasks over all of it: {:?}", began.elapsed());
 
-    // The workers let go of it; nothing is left behind.
+    // The workers release it; nothing is left behind.
     pool.detach(array.region());
     pool.shutdown(Shutdown::Drain)?;
     Ok(ExitCode::SUCCESS)

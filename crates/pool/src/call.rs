@@ -134,7 +134,7 @@ impl Call {
         wanted.then(|| again.pause_after(self.failures + 1))
     }
 
-    /// Gives the task's encoded output, or why there is none, to whoever waits.
+    /// Gives the task's encoded output, or why there is none, to the waiting caller.
     pub(crate) fn resolve(mut self, result: Result<&[u8], TaskFailure>) {
         if let Some(reply) = self.reply.take() {
             reply.resolve(result);

@@ -25,9 +25,9 @@ pub(crate) struct Connection {
     /// Out while its messages are being dealt with.
     channel: Option<Channel>,
     pub outbox: Outbox,
-    /// The regions that the worker was told of.
+    /// The regions that the worker knows.
     pub knows: HashSet<RegionId>,
-    /// How often it was told of one.
+    /// How often one was introduced.
     pub attached: u32,
 }
 

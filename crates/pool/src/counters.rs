@@ -19,11 +19,11 @@ pub struct Counters {
     pub retried: u64,
     /// Workers started, those that others replace included.
     pub started: u64,
-    /// Workers started in place of others: of those that died, and of those that were worn.
+    /// Workers started in place of others: of those that died, and of those that were due for recycling.
     pub respawned: u64,
-    /// Workers that died without having been told to leave.
+    /// Workers that died without having been asked to leave.
     pub died: u64,
-    /// Peers that came to the pool's path and were turned away: strangers, and those that did not
+    /// Peers that came to the pool's path and were turned away: unauthorized ones, and those that did not
     /// get ready.
     pub refused: u64,
     /// Bytes of input streamed through sockets.

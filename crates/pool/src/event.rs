@@ -1,4 +1,4 @@
-//! What happens in a pool, told to whoever watches.
+//! What happens in a pool, as reported to its watcher.
 
 use crate::ids::{TaskId, WorkerId};
 use crate::process::Ending;
@@ -32,7 +32,7 @@ pub enum What<'a> {
         /// The task.
         task: TaskId,
     },
-    /// The whole input of a task is in its reach.
+    /// The whole input of a task is accessible to it.
     Received {
         /// The task.
         task: TaskId,

@@ -80,7 +80,7 @@ impl fmt::Display for Failed {
     }
 }
 
-/// How a worker died, and of what, as far as can be told.
+/// How a worker died, and of what, as far as known.
 #[derive(Debug, Clone)]
 pub struct Certificate {
     /// The worker's name.
@@ -183,7 +183,7 @@ pub enum PoolError {
         /// What the initializer said.
         reason: String,
     },
-    /// There are not enough descriptors or processes for so many workers.
+    /// There are not enough descriptors or processes for this number of workers.
     #[error(transparent)]
     Short(ShortError),
     /// This kernel cannot confine workers, which [`Builder::sandbox`](crate::Builder::sandbox) asks

@@ -47,7 +47,7 @@ pub enum Stream {
     },
     /// Memory of this process.
     Memory(SharedBytes),
-    /// Bytes that are made as they are wanted.
+    /// Bytes that are made on demand.
     Made(Arc<dyn Make>),
 }
 

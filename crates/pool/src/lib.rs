@@ -2,7 +2,7 @@
 //!
 //! A [`Task`](task::Task) is a named computation with typed arguments and a typed output. A
 //! [`Pool`] starts workers, hands them tasks with their inputs, and answers every one of them,
-//! whatever becomes of the workers. Isolation is the point: a task may leak, hang, crash or be
+//! whatever happens to the workers. Isolation is the point: a task may leak, hang, crash or be
 //! killed by the kernel, and the program that asked for it learns of it as an error value.
 //!
 //! ```no_run
@@ -44,8 +44,8 @@
 //! | [`StartMethod`] | the worker is | its tasks are | inherits memory | from a program with threads |
 //! | --- | --- | --- | --- | --- |
 //! | `Fork` | this process again, copy-on-write | [`Builder::tasks`] | yes ([`Builder::inherit`]) | refused ([`Builder::allow_threads`]) |
-//! | `Spawn(program)` | `program`, started afresh | the program's own | no | yes |
-//! | `ForkServer(program)` | forked by one process of `program`, started afresh | the program's own | no | yes |
+//! | `Spawn(program)` | `program`, started by exec | the program's own | no | yes |
+//! | `ForkServer(program)` | forked by one process of `program` | the program's own | no | yes |
 //! | `Listen(path)` | any process of this user's, or root's, that connects | the program's own | no | yes |
 //!
 //! `Fork` starts fastest where the coordinator is small, and is the only one whose workers find
@@ -71,7 +71,7 @@
 //! | a slice of a [`Region`] | region, offset, length | [`Pool::share`], [`Pool::share_file`], [`Builder::inherit`], then [`Shared::input`]; or [`Pool::attach`] |
 //! | a [`Stream`] | the bytes, in chunks, while the task already runs | a file, memory, or a function that makes them |
 //!
-//! # What is promised
+//! # Guarantees
 //!
 //! - **Exactly one result for every handle**, within a deadline once the pool is shut down or
 //!   dropped: an output, or a [`TaskFailure`] that says why there is none.
@@ -84,7 +84,7 @@
 //! - **Nothing is left behind**: no process, no segment, no descriptor, also where the coordinator
 //!   is killed.
 //!
-//! | what happens | what becomes of the task | of its worker | of the others |
+//! | what happens | its task | its worker | the others |
 //! | --- | --- | --- | --- |
 //! | it returns an error or panics | [`TaskFailure::Failed`], a panic with place and backtrace | lives on | nothing |
 //! | its worker dies | retried, then [`TaskFailure::Died`] | replaced | nothing |
@@ -111,12 +111,12 @@
 //!
 //! They hold their socket, stdout and a pipe for stderr, and never gain privileges.
 //! [`Builder::sandbox`] takes the rest: paths, sockets, processes and signals of others; an initializer
-//! may open what tasks need before. What so many workers need of descriptors and processes is held
-//! against the limits before the first is started ([`Builder::check`], [`PoolError::Short`]).
+//! may open what tasks need before. The descriptors and processes that the workers need are compared
+//! with the limits before the first is started ([`Builder::check`], [`PoolError::Short`]).
 //!
 //! # What can be seen
 //!
-//! [`Builder::watch`] is told of every start, answer, retry and end, of every line on the workers'
+//! [`Builder::watch`] receives every start, answer, retry and end, of every line on the workers'
 //! stderr, and with [`Builder::log_level`] of their `log` and `tracing` records, with worker and
 //! task. `tracing` needs nothing more; a `log` logger of one's own is wrapped in [`Forwarding`]
 //! where workers are forked. [`Pool::counters`] can be read at any time.

@@ -20,7 +20,7 @@ pub enum Ending {
     Exit(i32),
     /// This signal ended it.
     Signal(i32),
-    /// It went as it came, by itself: nobody here is told how it ended, if it has.
+    /// An external worker left: how it ended, if it has, is unknown here.
     Left,
     /// It has ended, and somebody else took its exit status: SIGCHLD is ignored, or another part of
     /// the program reaps all children.

@@ -1,4 +1,4 @@
-//! Regions of memory that many tasks work on, and the ways to make one.
+//! Regions of memory that many tasks work on, and how to make one.
 
 use crate::input::SharedBytes;
 use bytemuck::Pod;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// A region of memory that many tasks work on: attached once, told to each worker once.
+/// A region of memory that many tasks work on: attached once, sent to each worker once.
 #[derive(Clone)]
 pub enum Region {
     /// A named segment; workers open it by name. It stays the caller's to fill and unlink, and
@@ -76,7 +76,7 @@ impl Region {
         Ok(Region::Memfd(Arc::new(memfd)))
     }
 
-    /// A copy of a file in sealed memory: whatever becomes of the file, tasks see what it was.
+    /// A copy of a file in sealed memory: whatever happens to the file, tasks see what it was.
     ///
     /// # Errors
     /// [`RegionError`]: the file, or memory for it.
@@ -88,7 +88,7 @@ impl Region {
         Ok(Region::Memfd(Arc::new(memfd)))
     }
 
-    /// A file as it is, mapped by every worker: no copy. A file that is truncated meanwhile fails
+    /// A file, mapped by every worker: no copy. A file that is truncated meanwhile fails
     /// the tasks that read what is gone ([`TaskFailure::InputChanged`](crate::TaskFailure)).
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What so many workers take of limited things, held against the limits before any is started: a
+//! What the workers take of limited resources, compared with the limits before any is started: a
 //! pool either has what it needs or says at once what is missing.
 
 use nix::sys::resource::{Resource, getrlimit};
@@ -14,7 +14,7 @@ use crate::start::StartMethod;
 /// it.
 const DESCRIPTORS_EACH: u64 = 4;
 /// Descriptors that come beside the workers': the pool's own, a forkserver's, what a start takes for
-/// a moment, and a few for whoever uses the pool.
+/// a moment, and a few for the pool's user.
 const DESCRIPTORS_BESIDE: u64 = 16;
 /// Processes that come beside the workers: a forkserver, and a helper of the coordinator's.
 const PROCESSES_BESIDE: u64 = 2;
@@ -23,7 +23,7 @@ const PROCESSES_BESIDE: u64 = 2;
 /// may be needed.
 const STEP: u64 = 16;
 
-/// Why so many workers cannot be had.
+/// Why this number of workers cannot be started.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum ShortError {
@@ -103,7 +103,7 @@ pub(crate) fn check(workers: usize, method: &StartMethod) -> Result<(), ShortErr
     let helpers = match method {
         StartMethod::Fork | StartMethod::Spawn(_) => PROCESSES_BESIDE - 1,
         StartMethod::ForkServer(_) => PROCESSES_BESIDE,
-        // Their processes are somebody else's affair.
+        // Their processes are started by someone else.
         StartMethod::Listen(_) => return Ok(()),
     };
     processes(workers, workers + helpers)?;
@@ -168,7 +168,7 @@ fn tasks(workers: u64, wanted: u64) -> Result<(), ShortError> {
 }
 
 /// All processes and threads of the machine: `0.20 0.18 0.12 1/80 11206`, the number after the
-/// stroke.
+/// slash.
 fn parse_running(loadavg: &str) -> Option<u64> {
     loadavg.split(' ').nth(3)?.split_once('/')?.1.parse().ok()
 }
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn what_proc_says_is_read() {
         assert_eq!(parse_running("0.20 0.18 0.12 1/80 11206\n"), Some(80));
-        assert_eq!(parse_running("nonsense"), None);
+        assert_eq!(parse_running("unparsable"), None);
         let status = "Name:\tUid: 7\nUid:\t1000\t0\t0\t0\nThreads:\t12\n";
         assert_eq!(threads_if_of(1000, status), Some(12));
         assert_eq!(threads_if_of(0, status), None);

@@ -17,6 +17,7 @@ mod regions;
 mod sending;
 mod server;
 mod starting;
+mod waking;
 mod wishes;
 mod worker;
 

@@ -12,7 +12,7 @@ mod surroundings;
 pub use error::StartError;
 pub(crate) use forkserver::{Server, ServerSaid};
 pub use listen::ListenError;
-pub(crate) use listen::{Door, Guest};
+pub(crate) use listen::{Door, External};
 pub use method::{Program, StartMethod};
 pub(crate) use seat::{Seat, wire_up};
 pub use surroundings::FIRST_INHERITED;
@@ -58,7 +58,7 @@ impl Starter {
                 server.ask(seat, request)?;
                 Ok(Started::Soon(group))
             }
-            StartMethod::Listen(_) => unreachable!("workers come by themselves"),
+            StartMethod::Listen(_) => unreachable!("listen pools start no workers"),
         }
     }
 }

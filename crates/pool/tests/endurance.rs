@@ -91,7 +91,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Starts and kills at least so many workers in pools of this start method; gives how many.
+/// Starts and kills at least `starts` workers in pools of this start method; returns how many.
 fn start_and_kill(method: &StartMethod, registry: &Registry, starts: u64) -> u64 {
     let mut started = 0;
     while started < starts {
@@ -104,14 +104,14 @@ fn start_and_kill(method: &StartMethod, registry: &Registry, starts: u64) -> u64
         let segment = Segment::create(1 << 16).unwrap();
         let region = pool.attach(Region::Segment(Arc::new(segment)));
         for kill in 0..KILLS_A_POOL.min(starts - started) {
-            let doomed = pool.submit::<Die>(&(), ()).unwrap();
+            let killed = pool.submit::<Die>(&(), ()).unwrap();
             let input = pool::Input::Slice {
                 region,
                 offset: 0,
                 len: 1 << 16,
             };
             let asked = pool.submit::<Length>(&(), input).unwrap();
-            match pool.wait_for(doomed, DEADLINE) {
+            match pool.wait_for(killed, DEADLINE) {
                 Ok(Err(TaskFailure::Died(_))) => {}
                 Ok(other) => panic!("kill {kill}: {other:?}"),
                 Err(_) => panic!("kill {kill}: nothing within {DEADLINE:?}"),

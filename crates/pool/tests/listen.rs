@@ -1,4 +1,4 @@
-//! Pools whose workers come by themselves, honest ones and others.
+//! Pools of external workers, honest ones and others.
 //!
 //! The honest are threads of this process that serve as a worker program does; nothing forks here.
 
@@ -145,7 +145,7 @@ fn assert_works(pool: &mut Pool) {
 #[test]
 fn guests_do_the_work_and_are_sent_home() {
     let place = Place::new();
-    let guests = [place.honest(), place.honest()];
+    let externals = [place.honest(), place.honest()];
     let mut pool = place.builder(2).start().unwrap();
     assert_eq!(pool.counters().workers, 2);
     assert_works(&mut pool);
@@ -157,8 +157,8 @@ fn guests_do_the_work_and_are_sent_home() {
     assert_works(&mut pool);
     assert_eq!(pool.memory().unwrap().len(), 3);
     pool.shutdown(Shutdown::Drain).unwrap();
-    for guest in guests.into_iter().chain([late]) {
-        guest.join().unwrap().unwrap();
+    for external in externals.into_iter().chain([late]) {
+        external.join().unwrap().unwrap();
     }
     assert!(!place.path().exists());
 }
@@ -311,7 +311,7 @@ fn a_stranger_gets_nothing() {
     }
     let place = Place::new();
     let (path, above) = (place.path(), place.directory.path().to_owned());
-    let stranger = thread::spawn(move || {
+    let other_user = thread::spawn(move || {
         drop(Place::connect(&path));
         // The system call itself changes this thread alone.
         // SAFETY: takes no pointers.
@@ -321,17 +321,21 @@ fn a_stranger_gets_nothing() {
         (path, error.kind())
     });
     let open = thread::spawn(move || {
-        let (path, kind) = stranger.join().unwrap();
+        let (path, kind) = other_user.join().unwrap();
         assert_eq!(kind, std::io::ErrorKind::PermissionDenied);
         std::fs::set_permissions(&above, PermissionsExt::from_mode(0o755)).unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
-        let stranger = thread::spawn(move || {
+        let other_user = thread::spawn(move || {
             // SAFETY: takes no pointers.
             let changed = unsafe { libc::syscall(libc::SYS_setresuid, 65534, 65534, 65534) };
             assert_eq!(changed, 0);
             Peer(Place::connect(&path)).end()
         });
-        assert_eq!(stranger.join().unwrap(), 0, "bytes for a stranger");
+        assert_eq!(
+            other_user.join().unwrap(),
+            0,
+            "bytes for an unauthorized peer"
+        );
     });
     let limit = Duration::from_millis(1500);
     let started = place.builder(1).start_timeout(limit).start();

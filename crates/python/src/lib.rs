@@ -10,6 +10,7 @@ mod frame;
 mod memory;
 mod pool;
 mod results;
+mod settings;
 mod watch;
 mod worker;
 

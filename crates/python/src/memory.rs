@@ -76,7 +76,7 @@ impl Map {
         unsafe { libc::madvise(self.base.as_ptr().cast(), self.len, libc::MADV_DONTFORK) };
     }
 
-    /// Replaces a private view of shared memory by a copy at the same address: what becomes of the
+    /// Replaces a private view of shared memory by a copy at the same address: what happens to the
     /// shared memory does not matter to it any more.
     pub(crate) fn detach(&self) -> io::Result<()> {
         let copy = Map::new(-1, 0, self.len, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)?;

@@ -4,15 +4,16 @@ use crate::blocks::Lease;
 use crate::frame::{self, Outside};
 use crate::memory::{HEADER, Place};
 use crate::results::{Item, PyReply, Results};
+use crate::settings::Settings;
 use crate::watch::{Traced, Watch};
 use crate::worker::TASK;
-use ::pool::{Background, Input, Pool as Workers, Program, RawCall, Shutdown, StartMethod, Stream};
+use ::pool::{Background, Input, Pool as Workers, RawCall, Shutdown, Stream};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use std::io::{PipeWriter, Write};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -314,59 +315,6 @@ fn framed(
     let mut out = Vec::new();
     frame::write(&mut out, pickle, &outside);
     Ok(out)
-}
-
-/// How the pool is to be.
-struct Settings {
-    method: StartMethod,
-    workers: usize,
-    retries: u32,
-    timeout: Option<f64>,
-    start_timeout: f64,
-    grace: f64,
-    recycle_after: Option<u64>,
-    recycle_above: Option<u64>,
-    setup: Vec<u8>,
-    traces: bool,
-}
-
-impl Settings {
-    fn of(dict: &Bound<'_, PyDict>) -> PyResult<Settings> {
-        fn item<'py, T: for<'a> FromPyObject<'a, 'py, Error = PyErr>>(
-            dict: &Bound<'py, PyDict>,
-            name: &str,
-        ) -> PyResult<T> {
-            let found = dict.get_item(name)?;
-            found
-                .ok_or_else(|| PyValueError::new_err(format!("no {name}")))?
-                .extract()
-        }
-        let method: String = item(dict, "method")?;
-        let (program, args): (String, Vec<String>) = (item(dict, "program")?, item(dict, "args")?);
-        let program = args.into_iter().fold(Program::new(program), Program::arg);
-        let running: Option<(u32, i32)> = item(dict, "running")?;
-        let method = match (&method[..], running) {
-            ("spawn", _) => StartMethod::Spawn(program),
-            (_, None) => StartMethod::ForkServer(program),
-            (_, Some((pid, fd))) => {
-                // SAFETY: Python has detached the descriptor from its socket for us.
-                let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-                StartMethod::ForkServer(Program::running(pid, socket))
-            }
-        };
-        Ok(Settings {
-            method,
-            workers: item(dict, "workers")?,
-            retries: item(dict, "retries")?,
-            timeout: item(dict, "timeout")?,
-            start_timeout: item(dict, "start_timeout")?,
-            grace: item(dict, "grace")?,
-            recycle_after: item(dict, "recycle_after")?,
-            recycle_above: item(dict, "recycle_above")?,
-            setup: item(dict, "setup")?,
-            traces: item(dict, "traces")?,
-        })
-    }
 }
 
 /// The life of the thread that starts the pool and ends it.

@@ -1,4 +1,4 @@
-//! How often the call that is running has been begun, for whoever asks from inside of a task.
+//! How often the call that is running has been begun, for the task itself.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -19,7 +19,7 @@ const OOM_SCORE_ABOVE_PARENT: i32 = 300;
 /// Where the parent is dead already, or the kernel refuses.
 pub fn isolate(parent: u32) -> io::Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL)?;
-    // The parent may have died before we asked to be told.
+    // The parent may have died before prctl().
     if getppid() != Pid::from_raw(parent as i32) {
         return Err(io::Error::other(format!(
             "its parent is not the coordinator (pid {parent}), which is gone by now"
@@ -32,7 +32,7 @@ pub fn isolate(parent: u32) -> io::Result<()> {
         .ok()
         .and_then(|text| text.trim().parse::<i32>().ok());
     if let Some(ours) = ours {
-        // A worker that dies no sooner than its coordinator is a pity, not an error.
+        // Best effort: failure to raise oom_score_adj is ignored.
         let raised = (ours + OOM_SCORE_ABOVE_PARENT).min(1000);
         let _ = fs::write("/proc/self/oom_score_adj", raised.to_string());
     }

@@ -1,6 +1,6 @@
 //! fork, with its contract checked: only a single-threaded process may do it.
 //!
-//! A child of a process with several threads has one thread and every lock as it was at that
+//! A child of a process with several threads has one thread and every lock in its state at that
 //! instant; the allocator's may be among those that nobody will ever open again.
 
 use crate::child::reset_signals;

@@ -51,7 +51,7 @@ pub(crate) fn run(socket: OwnedFd, registry: &Registry) -> io::Result<()> {
         let due = wait(&channel, &children)?;
         for index in due.children.into_iter().rev() {
             let child = children.swap_remove(index);
-            send(socket.as_fd(), &bury(&child)?, &[])?;
+            send(socket.as_fd(), &death_report(&child)?, &[])?;
         }
         if due.requests && channel.receive().map_err(io::Error::other)? == Incoming::End {
             return Ok(());
@@ -59,7 +59,7 @@ pub(crate) fn run(socket: OwnedFd, registry: &Registry) -> io::Result<()> {
     }
 }
 
-/// Tells what became of a request; gives the child, if there is one.
+/// Reports the result of a request; returns the child, if there is one.
 fn answer(
     socket: BorrowedFd<'_>,
     request: u64,
@@ -113,7 +113,7 @@ fn wait(channel: &Channel, children: &[Child]) -> io::Result<Due> {
     })
 }
 
-fn bury(child: &Child) -> io::Result<FromServer<'static>> {
+fn death_report(child: &Child) -> io::Result<FromServer<'static>> {
     // What it left in its group goes with it, while the number is still its own.
     let _ = killpg(Pid::from_raw(child.pid as i32), Signal::SIGKILL);
     let reaped = reap(child.pidfd.as_fd(), true)?.expect("it was waited for");

@@ -1,9 +1,9 @@
-//! Which image this process runs: told by its file, so that a worker of another build is found out.
+//! Which image this process runs: identified by its file, so that a worker of another build is detected.
 
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
-/// Tells this process's image from others on this machine; 0 where /proc does not say.
+/// Identifies this process's image on this machine; 0 where /proc does not say.
 pub fn image_id() -> u64 {
     static ID: OnceLock<u64> = OnceLock::new();
     *ID.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! The regions of memory that a worker has been told of.
+//! The regions of memory that a worker knows.
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use shmem::{Identity, Mapping, SegmentName};
@@ -17,7 +17,7 @@ use wire::{RegionId, Source};
 /// Memory that a forked worker finds in its address space, by region.
 pub type Inherited = HashMap<RegionId, Arc<dyn AsRef<[u8]> + Send + Sync>>;
 
-/// The regions of memory that a worker has been told of.
+/// The regions of memory that a worker knows.
 #[derive(Default)]
 pub struct Regions {
     attached: HashMap<RegionId, Region>,
@@ -27,7 +27,7 @@ pub struct Regions {
 }
 
 /// Bytes read at once of a file that is not mapped. The kernel reads on by itself while the task
-/// computes, and in large folios, so that whoever maps the file after that has few page faults. (Asked
+/// computes, and in large folios, so that a later mapping of the file causes few page faults. (Asked
 /// for by `POSIX_FADV_WILLNEED`, pages come more slowly and one by one.)
 const READ_SIZE: u64 = 1024 * 1024;
 
@@ -139,7 +139,7 @@ impl Regions {
         self.attached.insert(id, region);
     }
 
-    /// Lets go of a region's memory.
+    /// Releases a region's memory.
     pub fn detach(&mut self, id: RegionId) {
         self.attached.remove(&id);
     }

@@ -204,7 +204,7 @@ fn set_up(
     }))
 }
 
-/// Tells the coordinator why this worker cannot serve; gives what was told.
+/// Reports to the coordinator why this worker cannot serve; returns the reason.
 fn refuse(outbox: &Outbox, step: SetupStep, mut reason: String) -> io::Result<String> {
     crate::text::cut(&mut reason, MAX_REASON);
     outbox.push(&FromWorker::Refused {
@@ -268,7 +268,7 @@ fn attach(regions: &mut Regions, frame: &mut Frame<'_>, region: RegionId, source
     regions.attach(region, source, descriptor);
 }
 
-/// Runs a call whose input is in reach.
+/// Runs a call whose input is accessible.
 fn answer(
     answers: &mut Answers,
     registry: &Registry,

@@ -62,14 +62,14 @@ impl World {
     /// A running task is asked to end.
     pub(crate) fn ask(&mut self, id: WorkerId, entry: u64) {
         let (now, soft_ns) = (self.now, self.profile.soft_ns);
-        let heeds = self.rng.u32(..1000) < self.profile.heeds;
+        let obeys = self.rng.u32(..1000) < self.profile.obeys;
         let after = self.rng.u64(..=soft_ns / 2);
         let Some(worker) = self.worker(id) else {
             return;
         };
         worker.asked = Some((entry, now));
         let (index, life) = (id.index(), worker.life);
-        if heeds && worker.run.is_some_and(|run| run.sent.entry == entry) {
+        if obeys && worker.run.is_some_and(|run| run.sent.entry == entry) {
             self.later(after, Happens::Returns { index, life, entry });
         }
     }

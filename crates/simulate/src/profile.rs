@@ -14,8 +14,8 @@ pub(crate) struct Profile {
     pub(crate) spare: u32,
     pub(crate) idle_timeout_ns: Option<u64>,
     pub(crate) soft_ns: u64,
-    /// How many running tasks heed a request to end.
-    pub(crate) heeds: u32,
+    /// How many running tasks obey a request to end.
+    pub(crate) obeys: u32,
     pub(crate) priorities: bool,
     pub(crate) deadlines: u32,
     pub(crate) again: u32,
@@ -56,12 +56,7 @@ pub(crate) struct Profile {
 
 impl Profile {
     pub(crate) fn new(rng: &mut Rng) -> Profile {
-        let workers = match rng.u32(..10) {
-            0..=1 => 1,
-            2..=5 => rng.u32(2..=4),
-            6..=8 => rng.u32(5..=12),
-            _ => rng.u32(13..=64),
-        };
+        let workers = workers(rng);
         // Half of the seeds have no failures of a kind, so that others are not hidden behind it.
         let mut chance = |max: u32| if rng.bool() { 0 } else { rng.u32(..max) };
         let start_transient = chance(300);
@@ -82,13 +77,7 @@ impl Profile {
         let deadlines = chance(200);
         let again = chance(100);
         let pinned = chance(60);
-        let outage = if rng.u32(..6) == 0 {
-            let from = rng.u64(..60 * MS);
-            let longest = [400 * MS, 10_000 * MS][rng.usize(..2)];
-            (from, from + rng.u64(..longest))
-        } else {
-            (0, 0)
-        };
+        let outage = outage(rng);
         let external = rng.u32(..8) == 0;
         let fixed = external || rng.bool();
         Profile {
@@ -101,7 +90,7 @@ impl Profile {
             },
             idle_timeout_ns: rng.bool().then(|| rng.u64(MS..50 * MS)),
             soft_ns: if rng.bool() { 0 } else { rng.u64(MS..20 * MS) },
-            heeds: [0, 500, 1000][rng.usize(..3)],
+            obeys: [0, 500, 1000][rng.usize(..3)],
             priorities: rng.bool(),
             deadlines,
             again,
@@ -157,4 +146,24 @@ impl Profile {
             defect: None,
         }
     }
+}
+
+/// How many workers there are at most.
+fn workers(rng: &mut Rng) -> u32 {
+    match rng.u32(..10) {
+        0..=1 => 1,
+        2..=5 => rng.u32(2..=4),
+        6..=8 => rng.u32(5..=12),
+        _ => rng.u32(13..=64),
+    }
+}
+
+/// A time during which no worker starts; often none.
+fn outage(rng: &mut Rng) -> (u64, u64) {
+    if rng.u32(..6) != 0 {
+        return (0, 0);
+    }
+    let from = rng.u64(..60 * MS);
+    let longest = [400 * MS, 10_000 * MS][rng.usize(..2)];
+    (from, from + rng.u64(..longest))
 }

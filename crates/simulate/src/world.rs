@@ -151,28 +151,8 @@ impl World {
     }
 
     fn happen(&mut self, happens: Happens) -> Result<(), Fails> {
-        let life = match happens {
-            Happens::Ready { index, life }
-            | Happens::Advances { index, life }
-            | Happens::Returns { index, life, .. }
-            | Happens::Publishes { index, life }
-            | Happens::Dies { index, life, .. }
-            | Happens::Continues { index, life }
-            | Happens::Room { index, life } => Some((index, life)),
-            _ => None,
-        };
-        if let Some((index, life)) = life {
-            let Some(worker) = self.workers[index].as_mut().filter(|it| it.life == life) else {
-                return Ok(());
-            };
-            let shell = matches!(happens, Happens::Continues { .. } | Happens::Room { .. });
-            if worker.dead.is_some() && !shell {
-                return Ok(());
-            }
-            if worker.stopped && !shell {
-                worker.deferred.push(happens);
-                return Ok(());
-            }
+        if self.is_past(happens) {
+            return Ok(());
         }
         match happens {
             Happens::Ready { index, .. } => {
@@ -227,6 +207,32 @@ impl World {
                 self.step()
             }
         }
+    }
+
+    /// Whether it would happen to a worker that is gone, or is stopped: then it happens later.
+    fn is_past(&mut self, happens: Happens) -> bool {
+        let life = match happens {
+            Happens::Ready { index, life }
+            | Happens::Advances { index, life }
+            | Happens::Returns { index, life, .. }
+            | Happens::Publishes { index, life }
+            | Happens::Dies { index, life, .. }
+            | Happens::Continues { index, life }
+            | Happens::Room { index, life } => Some((index, life)),
+            _ => None,
+        };
+        let Some((index, life)) = life else {
+            return false;
+        };
+        let Some(worker) = self.workers[index].as_mut().filter(|it| it.life == life) else {
+            return true;
+        };
+        let shell = matches!(happens, Happens::Continues { .. } | Happens::Room { .. });
+        if worker.stopped && worker.dead.is_none() && !shell {
+            worker.deferred.push(happens);
+            return true;
+        }
+        worker.dead.is_some() && !shell
     }
 
     /// Some time passes while the shell is at work: workers go on, the shell does not look.

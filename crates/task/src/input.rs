@@ -1,4 +1,4 @@
-//! The input of a call as its task sees it: nothing, bytes in reach, or a stream of chunks.
+//! The input of a call as its task sees it: nothing, bytes in memory, or a stream of chunks.
 
 use bytemuck::Pod;
 use std::borrow::Cow;
@@ -50,7 +50,7 @@ impl<'a> Input<'a> {
         Input(Kind::Bytes(&[]))
     }
 
-    /// Bytes that are in reach already.
+    /// Bytes that are in memory already.
     pub fn from_bytes(bytes: &'a [u8]) -> Input<'a> {
         Input(Kind::Bytes(bytes))
     }
@@ -135,26 +135,26 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Bytes that a page fault brings into reach at once, in memory that is shared in small pages (the
+/// Bytes that a page fault maps at once, in memory that is shared in small pages (the
 /// kernel's `fault_around_bytes` by default), from a multiple of that on.
 const FAULT_AROUND: usize = 64 << 10;
-/// Bytes of memory that are in reach before a task comes to them.
-const IN_REACH: usize = 512 << 10;
+/// Bytes of memory that are prefaulted ahead of a task.
+const PREFAULTED: usize = 512 << 10;
 
-/// Hands memory out in blocks of whole units, each of which is in reach by then, and so is what comes
+/// Passes memory on in blocks of whole units, each of which is prefaulted by then, and so is what comes
 /// after it.
 ///
 /// A page fault in the middle of a computation costs more than the fault: what was under way is lost,
-/// and what the computation had asked for ahead (prefetches of pages that are not in reach do nothing)
+/// and what the computation had asked for ahead (prefetches of pages that are not mapped do nothing)
 /// is waited for. Summing a new mapping in small pages takes nearly a third less time this way; in huge pages,
 /// as much as without.
 fn memory_blocks(bytes: &[u8], unit: usize, each: &mut dyn FnMut(&[u8])) {
-    let block = (IN_REACH / unit).max(1) * unit;
+    let block = (PREFAULTED / unit).max(1) * unit;
     let mut touched = 0;
     let mut start = 0;
     while start < bytes.len() {
         let end = bytes.len().min(start.saturating_add(block));
-        touched = touch(bytes, touched..end.saturating_add(IN_REACH));
+        touched = touch(bytes, touched..end.saturating_add(PREFAULTED));
         each(&bytes[start..end]);
         start = end;
     }

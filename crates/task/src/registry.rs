@@ -62,8 +62,8 @@ impl Registry {
         self.with_runner(T::NAME, run_encoded::<T>, fingerprint)
     }
 
-    /// Adds a task that is a function on encoded arguments rather than a [`Task`]. `fingerprint` tells
-    /// apart builds in which its arguments or output differ; 0 where that cannot be told.
+    /// Adds a task that is a function on encoded arguments rather than a [`Task`]. `fingerprint`
+    /// differs between builds in which its arguments or output differ; 0 where that is unknown.
     ///
     /// # Panics
     /// Where another task of the same name is registered already.
@@ -78,7 +78,7 @@ impl Registry {
         self
     }
 
-    /// Has every worker run `on_named` once, as soon as it has been told its name
+    /// Has every worker run `on_named` once, as soon as it knows its name
     /// (`SpawnProcess-1`): before the initializer and before any task.
     #[must_use]
     pub fn on_named(mut self, on_named: fn(&str)) -> Registry {

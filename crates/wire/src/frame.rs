@@ -61,7 +61,7 @@ pub enum EncodeError {
     Unencodable(postcard::Error),
 }
 
-/// Appends `message` to `out` as one whole frame; on error `out` is as it was.
+/// Appends `message` to `out` as one whole frame; on error `out` is unchanged.
 ///
 /// # Errors
 /// [`EncodeError`]: the message is longer than a frame, or its `Serialize` refused.

@@ -3,7 +3,7 @@
 //! This crate has no unsafe code and does no I/O of its own: it encodes into buffers and decodes
 //! from them ([`encode`], [`FrameBuffer`]), or works over any `Read` and `Write`
 //! ([`write_frame`], [`read_frame`]). Descriptors that travel beside a frame (SCM_RIGHTS) are the
-//! business of whoever owns the socket; the messages only say that one is expected.
+//! business of the socket's owner; the messages only say that one is expected.
 //!
 //! ```text
 //! coordinator                                  worker

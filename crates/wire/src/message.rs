@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Names a region of memory that a worker has been told of; unique within one pool.
+/// Names a region of memory that a worker knows; unique within one pool.
 pub type RegionId = u32;
 
 /// From the coordinator to a worker.
@@ -30,7 +30,7 @@ pub enum ToWorker<'a> {
         #[serde(borrow)]
         source: Source<'a>,
     },
-    /// The region is not needed any more; the worker lets go of its memory.
+    /// The region is not needed any more; the worker releases its memory.
     Detach {
         /// The name given by `Attach`.
         region: RegionId,
@@ -229,7 +229,7 @@ pub enum FromWorker<'a> {
         /// The tasks that it can run.
         #[serde(borrow)]
         tasks: Vec<KnownTask<'a>>,
-        /// Tells its program's image from others; 0 where it cannot be told.
+        /// Identifies its program's image; 0 where that is unknown.
         build: u64,
         /// Whether it uses the lane that [`Setup::lane`] offers: calls then come there alone.
         lane: bool,
@@ -241,7 +241,7 @@ pub enum FromWorker<'a> {
         /// Why.
         reason: &'a str,
     },
-    /// The whole input of a call is in reach of the worker.
+    /// The whole input of a call is accessible to the worker.
     Received {
         /// The call.
         id: u64,
@@ -314,7 +314,7 @@ pub const MAX_NOTE: usize = 64 * 1024;
 pub struct KnownTask<'a> {
     /// Its registered name.
     pub name: &'a str,
-    /// Tells apart builds in which its arguments or output differ; 0 where it cannot be told.
+    /// Differs between builds in which its arguments or output differ; 0 where that is unknown.
     pub fingerprint: u64,
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import multiprocessing
 import os
@@ -14,15 +13,13 @@ from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ParamSpec, TypeVar, cast
 
-from . import _map, _native, _sight, _start
+from . import _map, _native, _settings, _sight, _start
 from ._future import Future
 from ._pickle import dumps_call
 from ._state import Process, State, is_exiting
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 class ProcessPoolExecutor(Executor):
@@ -65,13 +62,13 @@ class ProcessPoolExecutor(Executor):
         grace: float = 1.0,
         trace: bool = False,
     ) -> None:
-        self._max_workers = _checked_workers(max_workers)
+        self._max_workers = _settings.checked_workers(max_workers)
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
         if max_tasks_per_child is not None and start_method is None:
             start_method = "spawn"
-        method = _method(mp_context, start_method)
-        _check_tasks(max_tasks_per_child, method if mp_context is not None else None)
+        method = _settings.method_of(mp_context, start_method)
+        _settings.check_tasks(max_tasks_per_child, method if mp_context is not None else None)
         if spare:
             raise NotImplementedError("spare workers need a pool that starts workers on demand; use spare=0")
         if idle_timeout is not None:
@@ -93,7 +90,7 @@ class ProcessPoolExecutor(Executor):
             "start_timeout": start_timeout,
             "grace": grace,
             "recycle_after": max_tasks_per_child,
-            "recycle_above": _bytes(max_memory_per_child),
+            "recycle_above": _settings.bytes_of(max_memory_per_child),
             "traces": trace,
             "running": None,
         }
@@ -102,8 +99,8 @@ class ProcessPoolExecutor(Executor):
             "by_name": self._by_name,
             "workers": self._max_workers,
             "prepare": None if method == "fork" else prepare,
-            "forward": _forwards(stdout),
-            "log_level": _level(log_level, mp_context),
+            "forward": _settings.forwards(stdout),
+            "log_level": _settings.level_of(log_level, mp_context),
             "initializer": (None, ()),
         }
         self._config = {
@@ -356,72 +353,3 @@ class _Options(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Does nothing: the workers are the executor's."""
-
-
-def _checked_workers(asked: int | None) -> int:
-    if asked is None:
-        return min(len(os.sched_getaffinity(0)), 1024)
-    if asked <= 0:
-        raise ValueError("max_workers must be greater than 0")
-    return asked
-
-
-def _method(mp_context: Any, start_method: str | None) -> str:
-    if mp_context is not None:
-        method = mp_context.get_start_method(allow_none=False)
-    else:
-        method = start_method or "forkserver"
-    if method not in ("fork", "spawn", "forkserver"):
-        raise ValueError(f"start_method is fork, spawn or forkserver, not {method!r}")
-    return str(method)
-
-
-def _check_tasks(max_tasks_per_child: int | None, method: str | None) -> None:
-    if max_tasks_per_child is None:
-        return
-    if not isinstance(max_tasks_per_child, int):
-        raise TypeError("max_tasks_per_child must be an integer")
-    if max_tasks_per_child <= 0:
-        raise ValueError("max_tasks_per_child must be >= 1")
-    if method == "fork":
-        raise ValueError(
-            "max_tasks_per_child is incompatible with the 'fork' multiprocessing start method; "
-            "supply a different mp_context."
-        )
-
-
-def _bytes(size: int | str | None) -> int | None:
-    if size is None or isinstance(size, int):
-        return size
-    digits = "".join(itertools.takewhile(lambda c: c.isdigit() or c == ".", size.strip()))
-    unit = size.strip()[len(digits) :].strip().lower() or "b"
-    if not digits or unit not in _UNITS:
-        raise ValueError(f'{size!r} is no size; write an integer or, say, "2 GiB"')
-    return int(float(digits) * _UNITS[unit])
-
-
-def _level(asked: int | str | None, mp_context: Any) -> int | None:
-    import logging
-
-    if asked is None:
-        # With a context, existing programs see what they saw.
-        return None if mp_context is not None else logging.getLogger().getEffectiveLevel()
-    if isinstance(asked, int):
-        return asked
-    level: Any = logging.getLevelName(asked.upper())
-    if not isinstance(level, int):
-        raise ValueError(f"{asked!r} is no level of logging")
-    return level
-
-
-def _forwards(asked: str | None) -> bool:
-    import sys
-
-    if asked not in (None, "forward", "inherit"):
-        raise ValueError('stdout is "forward" or "inherit"')
-    if asked is not None:
-        return asked == "forward"
-    try:
-        return sys.stdout is not None and sys.stdout.fileno() != 1
-    except Exception:
-        return True

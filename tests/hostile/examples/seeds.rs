@@ -115,7 +115,7 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
         size: 240_000,
         mtime_ns: -1,
     };
-    vec![
+    let mut messages = vec![
         kind(0, &ToWorker::Chunk(b"chunk")),
         kind(
             0,
@@ -142,6 +142,15 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
             0,
             &call("nansum", &[0, 8, 1, 0], CallInput::Inline(&[1; 8])),
         ),
+    ];
+    messages.extend(from_worker(memory));
+    messages.extend(forkserver());
+    messages.push(kind(4, &Hello::ours()));
+    messages
+}
+
+fn from_worker(memory: Memory) -> Vec<Vec<u8>> {
+    vec![
         kind(
             1,
             &FromWorker::Ready {
@@ -200,6 +209,11 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
                 at_ns: 3000,
             }),
         ),
+    ]
+}
+
+fn forkserver() -> Vec<Vec<u8>> {
+    vec![
         kind(2, &ToServer::Fork { request: 1 << 35 }),
         kind(
             3,
@@ -225,7 +239,6 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
                 rss_peak: 4096,
             },
         ),
-        kind(4, &Hello::ours()),
     ]
 }
 

@@ -10,6 +10,7 @@ mod gauge;
 mod header;
 mod messages;
 mod mutate;
+mod pieces;
 mod regions;
 mod serving;
 
@@ -70,15 +71,4 @@ pub fn target(name: &str) -> Target {
         .iter()
         .find(|target| target.name == name)
         .unwrap_or_else(|| panic!("no target {name}"))
-}
-
-/// Cuts an input into pieces, each after one byte with its length; the last may be cut off. So an
-/// input is a sequence of bodies, most of which survive a mutation.
-fn pieces(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let (&length, rest) = input.split_first()?;
-        let (piece, after) = rest.split_at(rest.len().min(usize::from(length)));
-        input = after;
-        Some(piece)
-    })
 }

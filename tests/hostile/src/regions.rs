@@ -1,7 +1,7 @@
 //! Regions: attached from any source, with any length, and reached into anywhere.
 
 use crate::gauge::bounded;
-use crate::pieces;
+use crate::pieces::pieces;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use runtime::{Inherited, Regions};
 use std::fs::File;

@@ -1,7 +1,7 @@
 //! A worker's whole loop, with the built-in tasks, under a hostile coordinator.
 
 use crate::gauge::bounded;
-use crate::pieces;
+use crate::pieces::pieces;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{Shutdown, shutdown};
 use runtime::{Inherited, send_all, serve};

@@ -315,7 +315,7 @@ impl Engine {
         self.after_death(now, id, state, death, unproved);
     }
 
-    /// What becomes of the task of a dead worker's entry: `Some` where it goes back to the queue.
+    /// What happens to the task of a dead worker's entry: `Some` where it goes back to the queue.
     fn bereave(
         &mut self,
         id: WorkerId,

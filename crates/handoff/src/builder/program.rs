@@ -24,7 +24,7 @@ impl Builder {
         self.change(move |program| program.arg(arg))
     }
 
-    /// Sets a variable of the worker program's environment. Otherwise that is this process's, as it is
+    /// Sets a variable of the worker program's environment. Otherwise that is this process's
     /// when the pool is started.
     pub fn program_env(self, name: impl Into<OsString>, value: impl Into<OsString>) -> Builder {
         let (name, value) = (name.into(), value.into());

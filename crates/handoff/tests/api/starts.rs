@@ -1,4 +1,4 @@
-//! How a program finds out that it is a worker, and what becomes of what it prints.
+//! How a program finds out that it is a worker, and where its output goes.
 
 use crate::tasks::Double;
 use handoff::{ErrorKind, Pool, StartMethod, task};

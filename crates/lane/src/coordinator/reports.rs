@@ -73,7 +73,7 @@ impl Claimed {
     }
 }
 
-/// What becomes of the calls of a dead worker that have no result.
+/// What happens to the calls of a dead worker that have no result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AfterDeath {
     /// The call that was begun. Charged with the death, unless its function had returned: then its

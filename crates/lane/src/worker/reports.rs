@@ -26,7 +26,7 @@ pub struct Outcome<'a> {
     pub body: Body<'a>,
 }
 
-/// What became of a result.
+/// How a result was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Completion {

@@ -1,4 +1,4 @@
-//! A program whose workers are another program: small, started afresh, with nothing of this one's
+//! A program whose workers are another program: small, started by exec, with nothing of this one's
 //! memory, threads or open files.
 //!
 //! `cargo run -p pool --example own_worker`

@@ -101,7 +101,7 @@ impl Builder {
         if ready.recv().is_err() {
             return Err(match thread.join() {
                 Ok(Err(error)) => error,
-                Ok(Ok(())) => unreachable!("the thread serves until it is told to stop"),
+                Ok(Ok(())) => unreachable!("the thread serves until it is stopped"),
                 Err(panic) => resume_unwind(panic),
             });
         }
@@ -265,7 +265,7 @@ impl Background {
         id
     }
 
-    /// Detaches a region; workers let go of it.
+    /// Detaches a region; workers release it.
     pub fn detach(&self, region: RegionId) {
         self.order(Order::Detach(region));
     }

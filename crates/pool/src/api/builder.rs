@@ -259,7 +259,7 @@ impl Builder {
         Ok(self)
     }
 
-    /// Tells `watcher` of everything that happens.
+    /// Calls `watcher` with everything that happens.
     #[must_use]
     pub fn watch(mut self, watcher: impl FnMut(&Event<'_>) + Send + 'static) -> Builder {
         self.watcher = Some(Box::new(watcher));

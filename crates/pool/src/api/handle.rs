@@ -45,7 +45,7 @@ enum State<T> {
     Taken,
 }
 
-/// Who is to be told of the result. A handle has one owner, so there is at most one. A condition
+/// Who is waiting for the result. A handle has one owner, so there is at most one. A condition
 /// variable would cost every result a system call, also where nobody waits.
 #[derive(Debug)]
 enum Waiter {

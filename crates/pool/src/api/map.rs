@@ -60,7 +60,7 @@ impl Pool {
         })
     }
 
-    /// As [`map`](Self::map), but gives each result as soon as it is there, with the number of
+    /// As [`map`](Self::map), but returns each result when it arrives, with the number of
     /// its call, from 0.
     pub fn map_unordered<T: Task>(
         &mut self,

@@ -33,7 +33,7 @@ pub enum Shutdown {
 /// the call during which it happened, and the pool stays usable.
 pub struct Pool {
     shell: Shell,
-    /// Told apart from other pools, so that their handles are refused.
+    /// Identifies the pool, so that handles of other pools are refused.
     number: u32,
     /// Keeps the pool where it was made: its workers die with that thread.
     _not_send: std::marker::PhantomData<*const ()>,
@@ -148,7 +148,7 @@ impl Pool {
         resized
     }
 
-    /// Attaches a region that tasks can then refer to. Workers are told of it when they first
+    /// Attaches a region that tasks can then refer to. Workers receive it when they first
     /// need it.
     ///
     /// # Panics
@@ -164,7 +164,7 @@ impl Pool {
         id
     }
 
-    /// Detaches a region; workers let go of it. Tasks that still refer to it fail.
+    /// Detaches a region; workers release it. Tasks that still refer to it fail.
     pub fn detach(&mut self, region: RegionId) {
         self.shell.detach(region);
     }

@@ -47,8 +47,6 @@ pub(crate) struct Lane {
     pub marker: Option<Marker>,
     /// A body that has come, and whose result has not been taken.
     pub body: Option<Result<(), Box<Failed>>>,
-    /// When the worker was last woken.
-    pub woken_ns: u64,
 }
 
 /// A result without its body.
@@ -79,7 +77,6 @@ impl Lane {
             returned: 0,
             marker: None,
             body: None,
-            woken_ns: 0,
         };
         Ok((lane, layout.code(), descriptor))
     }

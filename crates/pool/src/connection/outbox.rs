@@ -40,7 +40,7 @@ pub(crate) enum Pumped {
     Empty,
     /// The socket is full, or the turn is over.
     More,
-    /// The source of the stream that was being sent failed. The worker has been told that the
+    /// The source of the stream that was being sent failed. The worker knows that the
     /// stream was given up.
     SourceFailed {
         /// Whose input it was; not always the task that is due, since others are sent ahead.

@@ -30,7 +30,7 @@ pub(super) enum Step {
     Sent,
     /// The socket is full, or the turn is over.
     Blocked,
-    /// The source failed; the worker has been told that the stream was given up.
+    /// The source failed; the worker knows that the stream was given up.
     GivenUp(String),
 }
 
@@ -230,7 +230,7 @@ impl Outgoing {
         }
     }
 
-    /// Fills up the chunk that was announced; the end of the stream will say that it is void.
+    /// Fills up the chunk that was announced; the end of the stream will say that it is invalid.
     fn give_up(&mut self, socket: BorrowedFd<'_>, why: String) -> io::Result<usize> {
         self.failed = Some(why);
         self.source = Source::Zeros;

@@ -95,7 +95,7 @@ impl Settings {
             KillReason::Cancelled => "its task was cancelled",
             KillReason::TimedOut => "its task took too long",
             KillReason::OutputTooLong => "its output was too long",
-            KillReason::Violation => "it answered nonsense",
+            KillReason::Violation => "it violated the protocol",
             KillReason::Refused => "it refused to serve",
             KillReason::NotReady => "it was not ready in time",
             KillReason::Unresponsive => "it did not respond",

@@ -19,7 +19,7 @@ impl Shell {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return;
         };
-        if worker.guest.is_some() {
+        if worker.external.is_some() {
             return self.finish(id, Ending::Left);
         }
         if let Some(ending) = worker.ending() {
@@ -132,7 +132,11 @@ impl Shell {
         if let Some(process) = &worker.process {
             self.reactor.forget(process);
         }
-        if let Some(pidfd) = worker.guest.as_ref().and_then(|guest| guest.pidfd.as_ref()) {
+        if let Some(pidfd) = worker
+            .external
+            .as_ref()
+            .and_then(|external| external.pidfd.as_ref())
+        {
             self.reactor.forget(pidfd);
         }
     }

@@ -118,9 +118,9 @@ impl Shell {
     pub(crate) fn arm(&mut self) {
         let paused_ns = self.health.paused_ns;
         let engine = self.engine.next_deadline();
-        let guests = self.guests_deadline();
+        let externals = self.external_deadline();
         let look = self.ask_for_wakes();
-        let own = [engine, guests, look, self.reactor.retry_ns];
+        let own = [engine, externals, look, self.reactor.retry_ns];
         let own = own.into_iter().flatten().min();
         let beat = self.hooks.heartbeat.as_ref().map(|beat| beat.due_ns());
         let own = own.map(|at_ns| at_ns.saturating_add(paused_ns));

@@ -86,7 +86,7 @@ impl Shell {
         if worker.reason.is_none() {
             worker.reason = self.settings.reason(reason);
         }
-        let unforked = worker.process.is_none() && worker.guest.is_none();
+        let unforked = worker.process.is_none() && worker.external.is_none();
         if reason == KillReason::NotReady {
             worker.explained = true;
             let (name, pid) = (&worker.name, worker.pid());
@@ -192,7 +192,7 @@ impl Shell {
         }
         self.crew.workers.clear();
         self.starter.server = None;
-        // Whoever waits to be let in sees the end of its connection.
+        // A peer that waits to be accepted sees the end of its connection.
         self.lobby = None;
         let error = self.health.broken.clone();
         for job in self.jobs.drain() {

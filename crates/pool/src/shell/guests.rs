@@ -9,7 +9,7 @@ use crate::failure::PoolError;
 use crate::ids::WorkerId;
 use crate::process::Ending;
 use crate::settings::{MAX_WORKERS, nanoseconds};
-use crate::start::{Door, Guest, StartError};
+use crate::start::{Door, External, StartError};
 use engine::Capabilities;
 use runtime::now_ns;
 use std::os::fd::OwnedFd;
@@ -22,7 +22,7 @@ use std::time::Duration;
 const MAX_SILENT: usize = 64;
 /// By when a peer has to have greeted.
 const GREETING: Duration = Duration::from_secs(5);
-/// What a coordinator can do with a worker that came by itself.
+/// What a coordinator can do with an external worker.
 const EXTERNAL: Capabilities = Capabilities {
     signal: false,
     lane: false,
@@ -39,21 +39,21 @@ impl Shell {
         watched.map_err(|error| start(error.into()))?;
         self.lobby = Some(Lobby {
             door,
-            strangers: Vec::new(),
+            unready: Vec::new(),
             wanted: self.settings.limits.workers,
             turned_away: None,
         });
         Ok(())
     }
 
-    /// Lets in whoever waits and may come. One who cannot be let in for want of descriptors waits on.
+    /// Accepts the authorized peers that wait. One that cannot be accepted for want of descriptors waits on.
     pub(super) fn let_in(&mut self) {
         while let Some(lobby) = &self.lobby {
             match lobby.door.admit() {
                 Ok(None) => return,
-                Ok(Some(Err(_stranger))) => self.counters.refused += 1,
-                Ok(Some(Ok((socket, guest)))) => {
-                    if self.receive(socket, guest).is_err() {
+                Ok(Some(Err(_unauthorized))) => self.counters.refused += 1,
+                Ok(Some(Ok((socket, external)))) => {
+                    if self.receive(socket, external).is_err() {
                         self.counters.refused += 1;
                     }
                 }
@@ -68,7 +68,7 @@ impl Shell {
     }
 
     /// A peer that may come is a worker that has yet to greet.
-    fn receive(&mut self, socket: OwnedFd, guest: Guest) -> Result<(), StartError> {
+    fn receive(&mut self, socket: OwnedFd, external: External) -> Result<(), StartError> {
         let Some(lobby) = &self.lobby else {
             return Ok(());
         };
@@ -76,7 +76,7 @@ impl Shell {
             let worker = self.crew.workers.get(id);
             worker.is_some_and(|worker| !worker.greeted)
         };
-        let mut waiting = lobby.strangers.iter().filter(silent);
+        let mut waiting = lobby.unready.iter().filter(silent);
         let oldest = waiting.next().copied();
         if let (Some(oldest), true) = (oldest, waiting.count() + 1 >= MAX_SILENT) {
             self.finish(oldest, Ending::Left);
@@ -91,15 +91,15 @@ impl Shell {
         let mut worker = Worker::new(id, name, socket);
         self.set_up(&mut worker)?;
         self.reactor.watch(&worker.connection, Token::Socket(id))?;
-        if let Some(pidfd) = &guest.pidfd {
+        if let Some(pidfd) = &external.pidfd {
             self.reactor.watch(pidfd, Token::Process(id))?;
         }
-        worker.guest = Some(guest);
+        worker.external = Some(external);
         let patience = GREETING.min(self.settings.limits.start_timeout);
         worker.deadline_ns = Some(self.now().saturating_add(nanoseconds(patience)));
         self.crew.workers.insert(id, Box::new(worker));
         if let Some(lobby) = &mut self.lobby {
-            lobby.strangers.push(id);
+            lobby.unready.push(id);
         }
         self.pump(id);
         Ok(())
@@ -112,7 +112,7 @@ impl Shell {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return;
         };
-        if worker.guest.is_some() {
+        if worker.external.is_some() {
             worker.deadline_ns = Some(at_ns);
             self.counters.started += 1;
             self.tell(id, now_ns(), What::Started);
@@ -126,7 +126,7 @@ impl Shell {
             return;
         };
         if let Some(lobby) = &mut self.lobby {
-            lobby.strangers.retain(|&stranger| stranger != id);
+            lobby.unready.retain(|&unready| unready != id);
             if self.engine.serving() >= lobby.wanted {
                 lobby.wanted = 1;
             }
@@ -147,7 +147,7 @@ impl Shell {
             self.tell_of(worker, What::Ended(Ending::Left));
         }
         if let Some(lobby) = &mut self.lobby {
-            lobby.strangers.retain(|&id| id != worker.id);
+            lobby.unready.retain(|&id| id != worker.id);
             if let Some(reason) = &worker.reason {
                 lobby.turned_away = Some(format!("process {}: {reason}", worker.pid()));
             }
@@ -155,22 +155,22 @@ impl Shell {
     }
 
     /// The earliest time by which an external worker has to be ready.
-    pub(super) fn guests_deadline(&self) -> Option<u64> {
-        let strangers = &self.lobby.as_ref()?.strangers;
+    pub(super) fn external_deadline(&self) -> Option<u64> {
+        let unready = &self.lobby.as_ref()?.unready;
         let deadline = |id: &WorkerId| self.crew.workers.get(id)?.deadline_ns;
-        strangers.iter().filter_map(deadline).min()
+        unready.iter().filter_map(deadline).min()
     }
 
     /// Turns away who is not ready in time.
     pub(super) fn turn_away_late(&mut self, now: u64) {
-        if self.guests_deadline().is_none_or(|at_ns| at_ns > now) {
+        if self.external_deadline().is_none_or(|at_ns| at_ns > now) {
             return;
         }
-        let strangers = self
+        let unready = self
             .lobby
             .as_ref()
-            .map_or(Vec::new(), |it| it.strangers.clone());
-        for id in strangers {
+            .map_or(Vec::new(), |it| it.unready.clone());
+        for id in unready {
             let Some(worker) = self.crew.workers.get_mut(&id) else {
                 continue;
             };
@@ -205,7 +205,7 @@ impl Shell {
     pub(super) fn close_door(&mut self) {
         if let Some(lobby) = self.lobby.take() {
             self.reactor.forget(&lobby.door);
-            for id in lobby.strangers {
+            for id in lobby.unready {
                 if let Some(worker) = self.crew.workers.remove(&id) {
                     self.forget_worker(&worker);
                 }

@@ -40,7 +40,7 @@ impl Hooks {
         }
     }
 
-    /// Whether a watcher is told of every event.
+    /// Whether a watcher receives every event.
     pub(super) fn is_watched(&self) -> bool {
         self.watcher.is_some()
     }

@@ -10,7 +10,7 @@ use engine::Event;
 use lane::{Body, Violation};
 use runtime::now_ns;
 use std::ops::Range;
-use wire::{LANE_DONE, LaneFailure, ToWorker};
+use wire::{LANE_DONE, LaneFailure};
 
 /// How often a worker that is between two calls is looked at again.
 const LOOKS: usize = 16;
@@ -262,7 +262,7 @@ impl Shell {
         }
     }
 
-    /// Tells a watcher of an answer.
+    /// Reports an answer to the watcher.
     fn tell_answered(&mut self, id: WorkerId, key: engine::WorkerId, entry: u64) {
         if !self.hooks.is_watched() {
             return;
@@ -349,7 +349,7 @@ impl Shell {
     }
 
     /// Nobody knows what the worker has begun: everything counts as begun.
-    fn lane_violated(&mut self, id: WorkerId, violation: Violation) {
+    pub(super) fn lane_violated(&mut self, id: WorkerId, violation: Violation) {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return;
         };
@@ -392,59 +392,6 @@ impl Shell {
             Ok(Some(claimed)) => self.report_claimed(id, key, claimed),
             Ok(None) => {}
             Err(violation) => self.lane_violated(id, violation),
-        }
-    }
-
-    /// Sends a wake message.
-    pub(super) fn wake(&mut self, id: WorkerId) {
-        if let Some(worker) = self.crew.workers.get_mut(&id) {
-            let _ = worker.connection.outbox.push(&ToWorker::Wake);
-        }
-        self.pump(id);
-    }
-
-    /// A worker that sleeps was asked to wake us, and has.
-    pub(super) fn woken_by(&mut self, id: WorkerId) -> Result<(), String> {
-        let Some(lane) = self.crew.lane(id) else {
-            return Err("a wake message without a lane".to_owned());
-        };
-        lane.woken();
-        Ok(())
-    }
-
-    /// Asks the workers of all lanes in use to wake us. Gives by when to look all the same, by the
-    /// engine's clock: at once where there is something to take.
-    pub(super) fn ask_for_wakes(&mut self) -> Option<u64> {
-        let now = self.now();
-        let mut earliest = None;
-        for at in (0..self.crew.listed.len()).rev() {
-            let id = self.crew.listed[at];
-            let Some(lane) = self.crew.lane(id) else {
-                continue;
-            };
-            match lane.arm(now) {
-                Ok(None) => {}
-                Ok(Some(look)) => earliest = Some(look.min(earliest.unwrap_or(u64::MAX))),
-                Err(violation) => self.lane_violated(id, violation),
-            }
-        }
-        earliest
-    }
-}
-
-impl super::Crew {
-    /// The lane of a worker that uses one.
-    pub(super) fn lane(&mut self, id: WorkerId) -> Option<&mut Lane> {
-        let worker = self.workers.get_mut(&id).filter(|worker| worker.ready)?;
-        worker.lane.as_deref_mut()
-    }
-
-    /// Results are looked for in this worker's lane from now on.
-    pub(super) fn list(&mut self, id: WorkerId) {
-        if let Some(lane) = self.lane(id)
-            && !std::mem::replace(&mut lane.listed, true)
-        {
-            self.listed.push(id);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::start::Door;
 /// Where external workers connect, and who of them is not ready yet.
 pub(super) struct Lobby {
     pub door: Door,
-    pub strangers: Vec<WorkerId>,
+    pub unready: Vec<WorkerId>,
     /// How many are wanted before the pool starts; one from then on.
     pub wanted: usize,
     /// Why the last one was turned away.

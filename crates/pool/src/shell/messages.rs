@@ -7,11 +7,12 @@ use crate::failure::{Failed, PoolError, TaskFailure};
 use crate::ids::{TaskId, WorkerId};
 use engine::Event;
 use runtime::{Incoming, now_ns};
+use std::borrow::Cow;
 use wire::{FailureKind, FromWorker, Hello, Memory, SetupStep};
 
 /// Reads from one socket in a row.
 const READS: usize = 16;
-/// So many bytes of a frame that is not whole can only be a result: other frames are shorter, or fit
+/// This number of bytes of an incomplete frame can only be a result: other frames are shorter, or fit
 /// into the socket as a whole.
 const LONG_FRAME: usize = 64 * 1024;
 
@@ -87,7 +88,7 @@ impl Shell {
         };
         worker.muted = true;
         self.reactor.forget(&worker.connection);
-        if worker.guest.is_some() {
+        if worker.external.is_some() {
             self.crew.gone.push(id);
         } else if let Some(worker) = worker.key {
             let now = self.now();
@@ -100,13 +101,13 @@ impl Shell {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return;
         };
-        let reason = format!("it answered nonsense ({what})");
+        let reason = format!("it violated the protocol ({what})");
         worker.reason.get_or_insert(reason);
         worker.muted = true;
         if !worker.ready && !worker.explained {
             worker.explained = true;
             let (name, pid) = (&worker.name, worker.pid());
-            let why = format!("{name} (pid {pid}) answered nonsense ({what})");
+            let why = format!("{name} (pid {pid}) violated the protocol ({what})");
             self.health.why = Some(PoolError::NotReady(why));
         }
         self.reactor.forget(&worker.connection);
@@ -151,17 +152,11 @@ impl Shell {
             return Ok(());
         };
         if !worker.greeted {
-            Hello::accept(body).map_err(|error| error.to_string())?;
-            worker.greeted = true;
-            self.greeted(id);
-            return Ok(());
+            return self.on_greeting(id, body);
         }
         match wire::decode(body).map_err(|error| error.to_string())? {
             FromWorker::Ready { tasks, build, lane } if !worker.ready => {
-                if lane && worker.lane.is_none() {
-                    return Err("it uses a lane that it was not offered".to_owned());
-                }
-                worker.lane = worker.lane.take().filter(|_| lane);
+                worker.use_lane(lane)?;
                 self.check_build(id, &tasks, build)?;
                 self.became_ready(id, &tasks);
             }
@@ -193,13 +188,8 @@ impl Shell {
                 worker.memory = memory.or(worker.memory);
                 let parts = std::mem::take(&mut worker.output);
                 self.tell(id, computed_ns, What::Computed { task, memory });
-                let result = match &parts[..] {
-                    [] => std::borrow::Cow::Borrowed(output),
-                    parts => std::borrow::Cow::Owned([parts, output].concat()),
-                };
-                self.deliver_current(id, current, Ok(&result));
-                let ran_ns = computed_ns.saturating_sub(began_ns);
-                self.answered(id, current, ran_ns);
+                self.deliver_current(id, current, Ok(&joined(&parts, output)));
+                self.answered(id, current, computed_ns.saturating_sub(began_ns));
             }
             FromWorker::Failed {
                 id: task,
@@ -215,13 +205,7 @@ impl Shell {
                     location: location.to_owned(),
                     backtrace: backtrace.to_owned(),
                 });
-                if worker.lane.is_some() {
-                    return self.body_came(id, task, Err(failed));
-                }
-                let current = check_due(worker, task)?;
-                worker.output.clear();
-                self.deliver_current(id, current, Err(TaskFailure::Failed(failed)));
-                self.answered(id, current, 0);
+                return self.on_failed(id, task, failed);
             }
             FromWorker::Memory(memory) => {
                 worker.memory = Some(memory);
@@ -240,6 +224,30 @@ impl Shell {
                 return Err(format!("{other:?} long after its start"));
             }
         }
+        Ok(())
+    }
+
+    /// The first message of a worker.
+    fn on_greeting(&mut self, id: WorkerId, body: &[u8]) -> Result<(), String> {
+        Hello::accept(body).map_err(|error| error.to_string())?;
+        if let Some(worker) = self.crew.workers.get_mut(&id) {
+            worker.greeted = true;
+        }
+        self.greeted(id);
+        Ok(())
+    }
+
+    fn on_failed(&mut self, id: WorkerId, task: TaskId, failed: Box<Failed>) -> Result<(), String> {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return Ok(());
+        };
+        if worker.lane.is_some() {
+            return self.body_came(id, task, Err(failed));
+        }
+        let current = check_due(worker, task)?;
+        worker.output.clear();
+        self.deliver_current(id, current, Err(TaskFailure::Failed(failed)));
+        self.answered(id, current, 0);
         Ok(())
     }
 
@@ -365,6 +373,17 @@ impl Shell {
     }
 }
 
+impl Worker {
+    /// The worker uses the lane that it was offered, or does not.
+    fn use_lane(&mut self, lane: bool) -> Result<(), String> {
+        if lane && self.lane.is_none() {
+            return Err("it uses a lane that it was not offered".to_owned());
+        }
+        self.lane = self.lane.take().filter(|_| lane);
+        Ok(())
+    }
+}
+
 fn check_due(worker: &mut Worker, id: TaskId) -> Result<Current, String> {
     worker.answered_twice = worker.last_answered == Some(id);
     match worker.current {
@@ -374,5 +393,13 @@ fn check_due(worker: &mut Worker, id: TaskId) -> Result<Current, String> {
             current.number
         )),
         None => Err(format!("an answer to task {id}, when none was due")),
+    }
+}
+
+/// A whole output: the parts that came before, and the rest.
+fn joined<'a>(parts: &'a [u8], rest: &'a [u8]) -> Cow<'a, [u8]> {
+    match parts {
+        [] => Cow::Borrowed(rest),
+        parts => Cow::Owned([parts, rest].concat()),
     }
 }

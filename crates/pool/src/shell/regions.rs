@@ -8,7 +8,7 @@ use crate::region::Region;
 use wire::{RegionId, ToWorker};
 
 impl Shell {
-    /// Attaches a region. Workers are told of it when they first need it.
+    /// Attaches a region. Workers receive it when they first need it.
     pub(crate) fn attach(&mut self, id: RegionId, region: Region) {
         self.regions.insert(id, region);
     }
@@ -31,7 +31,7 @@ impl Shell {
     }
 
     /// A worker could not use the input of its call. Where that is a part of a region, it may have lacked a
-    /// descriptor or memory when it was told of it: it is told again by the next call on that region.
+    /// descriptor or memory when the region was introduced: the next call on it introduces it again.
     pub(super) fn introduce_again(&mut self, key: engine::WorkerId, input: &Input) {
         let Input::Slice { region, .. } = input else {
             return;

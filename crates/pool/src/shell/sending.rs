@@ -85,7 +85,7 @@ impl Shell {
         }
     }
 
-    /// Tells of a call that was sent, or of one that was not.
+    /// Reports a call that was sent, or one that was not.
     fn sent(
         &mut self,
         id: WorkerId,
@@ -301,7 +301,7 @@ impl Shell {
     }
 }
 
-/// A call's input as it is sent. A region that the worker does not know is introduced first.
+/// A call's input in the form that is sent. A region that the worker does not know is introduced first.
 fn input_of<'a>(
     input: &'a Input,
     regions: &HashMap<RegionId, Region>,
@@ -344,7 +344,7 @@ fn inline_bytes(input: &CallInput<'_>) -> usize {
     }
 }
 
-/// What a worker is told of a region; one that is confined cannot open any by name.
+/// What a worker receives about a region; one that is confined cannot open any by name.
 fn introduction<'a>(
     id: RegionId,
     region: &'a Region,

@@ -137,7 +137,7 @@ impl Shell {
     /// one, the worker has its calls over its socket.
     fn offer_lane(&mut self, worker: &mut Worker) -> Option<(u32, OwnedFd)> {
         let settings = &self.settings;
-        if settings.carrier == Carrier::Socket || settings.timeline || worker.guest.is_some() {
+        if settings.carrier == Carrier::Socket || settings.timeline || worker.external.is_some() {
             return None;
         }
         match Lane::create(Layout::for_workers(settings.limits.workers)) {
@@ -199,7 +199,7 @@ impl Shell {
             None => return Ok(()),
         };
         let worker = self.crew.workers.get_mut(&id);
-        if let Some(worker) = worker.filter(|worker| worker.guest.is_none()) {
+        if let Some(worker) = worker.filter(|worker| worker.external.is_none()) {
             worker.explained = true;
             let (worker, why) = (worker.name.clone(), why.clone());
             self.health.why = Some(PoolError::OtherBuild { worker, why });
@@ -215,7 +215,7 @@ impl Shell {
         worker.ready = true;
         worker.deadline_ns = None;
         let known = worker.key;
-        let external = worker.guest.is_some();
+        let external = worker.external.is_some();
         let lane = worker.lane.is_some();
         if lane {
             self.crew.laned.push(id);

@@ -3,7 +3,7 @@
 use crate::connection::{Connection, Lane};
 use crate::ids::{TaskId, WorkerId};
 use crate::process::{Ending, Process};
-use crate::start::Guest;
+use crate::start::External;
 use crate::stderr::Stderr;
 use guardian::GuardedGroup;
 use nix::sys::socket::{Shutdown, shutdown};
@@ -20,8 +20,8 @@ pub(super) struct Worker {
     pub process: Option<Process>,
     /// The guardian's place for that process, until it is known.
     pub group: Option<GuardedGroup>,
-    /// Where it came by itself: not ours to signal, or to read the stderr of.
-    pub guest: Option<Guest>,
+    /// Of an external worker: it is not signalled, and its stderr is not read.
+    pub external: Option<External>,
     pub connection: Connection,
     pub stderr: Option<Stderr>,
     /// Its word on the status page; external workers have none.
@@ -72,7 +72,7 @@ impl Worker {
             name,
             process: None,
             group: None,
-            guest: None,
+            external: None,
             connection: Connection::new(socket),
             stderr: None,
             slot: None,
@@ -97,15 +97,15 @@ impl Worker {
 
     /// Its process; 0 where it has none yet, or none that can be seen from here.
     pub(super) fn pid(&self) -> u32 {
-        let guest = || self.guest.as_ref().map_or(0, |guest| guest.pid);
-        self.process.as_ref().map_or_else(guest, Process::pid)
+        let external = || self.external.as_ref().map_or(0, |external| external.pid);
+        self.process.as_ref().map_or_else(external, Process::pid)
     }
 
     /// Signals it, with its group; an external worker is disconnected instead, whatever the signal.
     pub(super) fn signal(&self, signal: i32) {
         if let Some(process) = &self.process {
             process.signal(signal);
-        } else if self.guest.is_some() {
+        } else if self.external.is_some() {
             let _ = shutdown(self.connection.as_fd().as_raw_fd(), Shutdown::Both);
         }
     }

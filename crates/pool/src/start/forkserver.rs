@@ -148,7 +148,7 @@ impl Server {
                         self.requests.pop_front();
                     }
                 }
-                // It is gone, and the end of its socket tells that.
+                // It is gone, and the end of its socket says so.
                 Err(_) => {
                     self.requests.clear();
                     break;

@@ -1,8 +1,8 @@
-//! `listen`: workers come by themselves, to a socket in the file system.
+//! `listen`: external workers connect to a socket in the file system.
 //!
 //! Who may come is decided three times: only the owner reaches into the directory, only the owner
-//! may connect to the socket, and the kernel says whose process has connected. What is let in is a
-//! guest: no child of ours, so it is never signalled, only disconnected.
+//! may connect to the socket, and the kernel says whose process has connected. What is accepted is an
+//! external worker: no child of ours, so it is never signalled, only disconnected.
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
@@ -79,12 +79,12 @@ pub(crate) struct Door {
     pid: u32,
 }
 
-/// A worker that came by itself.
+/// An external worker.
 #[derive(Debug)]
-pub(crate) struct Guest {
+pub(crate) struct External {
     /// Its process, as the kernel says; 0 where that is not visible from here.
     pub pid: u32,
-    /// Tells its end, where the kernel gives one; the end of its socket does as well.
+    /// Readable at its end, where the kernel gives one; the end of its socket does as well.
     pub pidfd: Option<OwnedFd>,
 }
 
@@ -139,37 +139,37 @@ impl Door {
         &self.path
     }
 
-    /// The next peer at the door: a guest with its socket, which does not block, or `Err(())` for a
-    /// stranger, who has been sent away without a byte. `None` where nobody waits.
-    pub(crate) fn admit(&self) -> io::Result<Option<Result<(OwnedFd, Guest), Stranger>>> {
+    /// The next peer: an external worker with its socket, which does not block, or an error for an
+    /// unauthorized peer, which was disconnected without a byte. `None` where none waits.
+    pub(crate) fn admit(&self) -> io::Result<Option<Result<(OwnedFd, External), Unauthorized>>> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket = match accept4(self.socket.as_raw_fd(), flags) {
             // SAFETY: the kernel has just made this descriptor for us.
             Ok(raw) => unsafe { OwnedFd::from_raw_fd(raw) },
             Err(Errno::EAGAIN) => return Ok(None),
             // It has gone away meanwhile.
-            Err(Errno::EINTR | Errno::ECONNABORTED) => return Ok(Some(Err(Stranger))),
+            Err(Errno::EINTR | Errno::ECONNABORTED) => return Ok(Some(Err(Unauthorized))),
             Err(error) => return Err(error.into()),
         };
         let Ok(peer) = getsockopt(&socket, sockopt::PeerCredentials) else {
-            return Ok(Some(Err(Stranger)));
+            return Ok(Some(Err(Unauthorized)));
         };
         if peer.uid() != 0 && peer.uid() != geteuid().as_raw() {
-            return Ok(Some(Err(Stranger)));
+            return Ok(Some(Err(Unauthorized)));
         }
         // The kernel grants as much of it as its own limit allows.
         let _ = setsockopt(&socket, sockopt::SndBuf, &super::seat::SEND_BUFFER);
-        let guest = Guest {
+        let external = External {
             pid: u32::try_from(peer.pid()).unwrap_or(0),
             pidfd: peer_pidfd(socket.as_fd()),
         };
-        Ok(Some(Ok((socket, guest))))
+        Ok(Some(Ok((socket, external))))
     }
 }
 
 /// A peer that is another user's process.
 #[derive(Debug)]
-pub(crate) struct Stranger;
+pub(crate) struct Unauthorized;
 
 impl AsFd for Door {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -259,7 +259,7 @@ fn new_socket() -> nix::Result<OwnedFd> {
 fn peer_pidfd(socket: BorrowedFd<'_>) -> Option<OwnedFd> {
     let mut raw: libc::c_int = -1;
     let mut len = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the kernel writes a descriptor to a place of the size that it is told.
+    // SAFETY: the kernel writes a descriptor to a place of the size that it is given.
     let got = unsafe {
         libc::getsockopt(
             socket.as_raw_fd(),
@@ -295,8 +295,8 @@ mod tests {
         assert_eq!((mode(&directory), mode(&path)), (0o700, 0o600));
         assert!(door.admit().unwrap().is_none());
         let _peer = UnixStream::connect(&path).unwrap();
-        let (_, guest) = door.admit().unwrap().unwrap().unwrap();
-        assert_eq!(guest.pid, std::process::id());
+        let (_, external) = door.admit().unwrap().unwrap().unwrap();
+        assert_eq!(external.pid, std::process::id());
         drop(door);
         assert!(!directory.exists());
     }

@@ -8,16 +8,16 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How workers come to be.
+/// How workers are started.
 #[derive(Debug, Clone)]
 pub enum StartMethod {
-    /// The child is this process again, with its memory as it is (copy-on-write).
+    /// The child is a fork of this process, with its memory (copy-on-write).
     Fork,
-    /// A program is started afresh.
+    /// A program is started by exec.
     Spawn(Program),
-    /// A small process, started afresh once, forks the workers.
+    /// A small process, started once by exec, forks the workers.
     ForkServer(Program),
-    /// Workers come by themselves: programs that [`runtime::run`], started by hand with
+    /// External workers connect: programs that [`runtime::run`], started by hand with
     /// `--connect` and this path. The socket is made in a directory that is the user's own
     /// (mode 0700), made with it where it is not there, and both go with the pool.
     Listen(PathBuf),
@@ -45,7 +45,7 @@ impl StartMethod {
         }
     }
 
-    /// Whether workers are this program's own image, started afresh.
+    /// Whether workers are this program's own image, started by exec.
     pub(crate) fn is_own_program(&self) -> bool {
         match self {
             StartMethod::Spawn(program) | StartMethod::ForkServer(program) => program.itself,
@@ -86,7 +86,7 @@ impl fmt::Debug for Running {
     }
 }
 
-/// This process's image, whatever has become of the file since: the kernel resolves it in the child,
+/// This process's image, whatever has happened to the file since: the kernel resolves it in the child,
 /// which still shares the image when it executes it.
 const OWN_IMAGE: &str = "/proc/self/exe";
 
@@ -152,7 +152,7 @@ impl Program {
         self
     }
 
-    /// Sets a variable of the program's environment, which is otherwise this process's as it is when
+    /// Sets a variable of the program's environment, which is otherwise that of this process when
     /// the pool is made.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Program {
@@ -167,8 +167,8 @@ impl Program {
         self
     }
 
-    /// The directory that the program starts in; this process's, as it is when a worker is started,
-    /// unless said otherwise.
+    /// The directory that the program starts in; by default that of this process when a worker is
+    /// started.
     #[must_use]
     pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Program {
         self.surroundings.enter(directory.into());

@@ -1,4 +1,4 @@
-//! `spawn`: a program started afresh through posix_spawn, which does not copy page tables: its
+//! `spawn`: a program started through posix_spawn, which does not copy page tables: its
 //! cost does not depend on what the coordinator holds.
 
 use super::error::StartError;
@@ -17,7 +17,7 @@ use wire::WORKER_VARIABLE;
 /// The descriptor under which a worker finds its socket.
 const WORKER_FD: RawFd = 3;
 
-/// Starts a worker; it is told of its socket by `--fd`.
+/// Starts a worker; `--fd` names its socket.
 pub(super) fn start(
     program: &Program,
     seat: Seat,

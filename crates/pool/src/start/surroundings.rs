@@ -56,7 +56,7 @@ impl Surroundings {
         });
     }
 
-    /// Takes the environment as it is now, and makes paths independent of the current directory.
+    /// Takes the present environment, and makes paths independent of the current directory.
     pub(super) fn take(&mut self) {
         if let Some(directory) = &mut self.directory
             && let Ok(absolute) = std::path::absolute(&*directory)

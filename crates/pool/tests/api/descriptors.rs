@@ -6,7 +6,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pool::{Pool, StartMethod, TaskFailure};
 use task::{Input, Task, TaskError};
 
-/// A hang ends the program by SIGALRM, after so many seconds.
+/// A hang ends the program by SIGALRM, after this number of seconds.
 const WATCHDOG_S: u32 = 10;
 
 /// Lowers a process's limit to the descriptors that it has (`true`), or raises it again.

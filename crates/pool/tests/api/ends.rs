@@ -108,7 +108,7 @@ pub(crate) fn be_killed(method: StartMethod) {
     raise(Signal::SIGKILL).unwrap();
 }
 
-/// Neither gone nor waiting to be reaped by whoever inherited it.
+/// Neither gone nor waiting to be reaped by the process that inherited it.
 fn is_alive(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or("").starts_with(" Z"))

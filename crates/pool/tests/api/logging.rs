@@ -4,7 +4,7 @@ use crate::tasks::{Say, registry};
 use pool::{Builder, Forwarding, Pool, Shutdown, StartMethod, What};
 use std::sync::{Arc, Mutex};
 
-/// What a watcher was told: the worker's name, and a line.
+/// What a watcher received: the worker's name, and a line.
 type Told = Arc<Mutex<Vec<(String, String)>>>;
 
 /// The loggers of the coordinator, which let through less than the workers are asked for.

@@ -1,4 +1,4 @@
-//! What the library promises its users, under every start method.
+//! What the library guarantees to its users, under every start method.
 //!
 //! A program of its own, without a harness: it forks, so it has to be single-threaded, and it is
 //! its own worker program. `cargo test -p pool --test api -- PART` runs the checks whose name has
@@ -192,7 +192,7 @@ fn main() -> ExitCode {
     {
         return runtime::run(&tasks::registry());
     }
-    let itself = Program::current().expect("/proc tells");
+    let itself = Program::current().expect("/proc is mounted");
     let methods = [
         StartMethod::Fork,
         StartMethod::Spawn(itself.clone()),

@@ -18,7 +18,7 @@ pub(crate) enum Point {
 
 /// What happens there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Harm {
+pub(crate) enum Fault {
     Error,
     Panic,
     Exit,
@@ -29,7 +29,7 @@ pub(crate) enum Harm {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bomb {
     pub(crate) at: Point,
-    pub(crate) harm: Harm,
+    pub(crate) fault: Fault,
 }
 
 thread_local! {
@@ -44,11 +44,11 @@ impl Bomb {
         if self.at != point {
             return Ok(());
         }
-        match self.harm {
-            Harm::Error => Err(format!("no luck at {point:?}")),
-            Harm::Panic => panic!("no luck at {point:?}"),
-            Harm::Exit => std::process::exit(9),
-            Harm::Crash => std::process::abort(),
+        match self.fault {
+            Fault::Error => Err(format!("no luck at {point:?}")),
+            Fault::Panic => panic!("no luck at {point:?}"),
+            Fault::Exit => std::process::exit(9),
+            Fault::Crash => std::process::abort(),
         }
     }
 }
@@ -62,14 +62,14 @@ impl Serialize for Bomb {
             Point::EncodeArgs
         };
         self.passes(point).map_err(ser::Error::custom)?;
-        (self.at, self.harm, output).serialize(serializer)
+        (self.at, self.fault, output).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Bomb {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bomb, D::Error> {
-        let (at, harm, output) = Deserialize::deserialize(deserializer)?;
-        let bomb = Bomb { at, harm };
+        let (at, fault, output) = Deserialize::deserialize(deserializer)?;
+        let bomb = Bomb { at, fault };
         let point = if output {
             Point::DecodeOutput
         } else {
@@ -97,27 +97,27 @@ pub(crate) fn harm_at_every_point_is_one_tasks_failure(method: StartMethod) {
     let mut pool = start(method);
     let mut deaths = 0;
     for at in [Point::DecodeArgs, Point::Run, Point::EncodeOutput] {
-        for harm in [Harm::Error, Harm::Panic, Harm::Exit, Harm::Crash] {
-            let bomb = Bomb { at, harm };
+        for fault in [Fault::Error, Fault::Panic, Fault::Exit, Fault::Crash] {
+            let bomb = Bomb { at, fault };
             let handle = pool.call::<Pass>(&bomb).retries(0).submit().unwrap();
             let failure = pool.wait(handle).unwrap_err();
-            match (harm, &failure) {
-                (Harm::Error, TaskFailure::Failed(failed)) => {
+            match (fault, &failure) {
+                (Fault::Error, TaskFailure::Failed(failed)) => {
                     assert_ne!(failed.kind, FailureKind::Panic, "{at:?}: {failed}");
                 }
-                (Harm::Panic, TaskFailure::Failed(failed)) => {
+                (Fault::Panic, TaskFailure::Failed(failed)) => {
                     assert_eq!(failed.kind, FailureKind::Panic, "{at:?}: {failed}");
                     assert!(failed.location.contains("points.rs"), "{failed}");
                 }
-                (Harm::Exit, TaskFailure::Died(certificate)) => {
+                (Fault::Exit, TaskFailure::Died(certificate)) => {
                     assert_eq!(certificate.ending, Ending::Exit(9), "{at:?}");
                     deaths += 1;
                 }
-                (Harm::Crash, TaskFailure::Died(certificate)) => {
+                (Fault::Crash, TaskFailure::Died(certificate)) => {
                     assert_eq!(certificate.ending, Ending::Signal(libc::SIGABRT), "{at:?}");
                     deaths += 1;
                 }
-                _ => panic!("{harm:?} at {at:?}: {failure}"),
+                _ => panic!("{fault:?} at {at:?}: {failure}"),
             }
             still_works(&mut pool);
         }
@@ -125,14 +125,14 @@ pub(crate) fn harm_at_every_point_is_one_tasks_failure(method: StartMethod) {
     assert_eq!(pool.counters().died, deaths);
 
     // In the coordinator: the caller's own error, and a failure that the pool outlives.
-    let bomb = |at, harm| Bomb { at, harm };
-    let refused = pool.submit::<Pass>(&bomb(Point::EncodeArgs, Harm::Error), ());
+    let bomb = |at, fault| Bomb { at, fault };
+    let refused = pool.submit::<Pass>(&bomb(Point::EncodeArgs, Fault::Error), ());
     assert!(
         matches!(refused, Err(SubmitError::Args { .. })),
         "{refused:?}"
     );
-    for harm in [Harm::Error, Harm::Panic] {
-        let handle = pool.submit::<Pass>(&bomb(Point::DecodeOutput, harm), ());
+    for fault in [Fault::Error, Fault::Panic] {
+        let handle = pool.submit::<Pass>(&bomb(Point::DecodeOutput, fault), ());
         let handle = handle.unwrap();
         let failure = pool.wait(handle).unwrap_err();
         assert!(matches!(failure, TaskFailure::Undecodable(_)), "{failure}");

@@ -1,4 +1,4 @@
-//! Terms of single tasks, and what is told of workers.
+//! Terms of single tasks, and what is reported of workers.
 
 use crate::tasks::{Begin, BeginUnless, Begun, Die, DieOnce, Hog, Keep, Sleep, registry};
 use pool::{Pool, PoolError, StartMethod, TaskFailure};

@@ -53,7 +53,7 @@ impl Task for Say {
     }
 }
 
-/// Sleeps for so many milliseconds.
+/// Sleeps for a number of milliseconds.
 pub(crate) struct Sleep;
 
 impl Task for Sleep {
@@ -82,7 +82,7 @@ impl Task for DieOnce {
     }
 }
 
-/// Takes so many bytes of memory, then dies.
+/// Takes a number of bytes of memory, then dies.
 pub(crate) struct Hog;
 
 impl Task for Hog {
@@ -100,7 +100,7 @@ impl Task for Hog {
 
 static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-/// Leaks so many bytes of memory; tells its process.
+/// Leaks a number of bytes of memory; returns its process.
 pub(crate) struct Keep;
 
 impl Task for Keep {
@@ -159,7 +159,7 @@ impl Task for BeginUnless {
     }
 }
 
-/// Sleeps for so many milliseconds, then is killed.
+/// Sleeps for a number of milliseconds, then is killed.
 pub(crate) struct Die;
 
 impl Task for Die {

@@ -8,7 +8,7 @@ use task::{Input, Task, TaskError};
 /// One thing to try; gives what the call gave.
 type Try = fn() -> c_long;
 
-/// Harmless where it succeeds, and told apart from EPERM where it has to fail.
+/// Harmless where it succeeds, and distinguished from EPERM where it has to fail.
 const TRIES: &[(&str, Try)] = &[
     ("open for reading", || open(c"/etc/passwd", libc::O_RDONLY)),
     ("open of a directory", || open(c"/", libc::O_DIRECTORY)),
@@ -159,7 +159,7 @@ impl Task for Behave {
     }
 }
 
-/// Tells what the worker has open: number and what /proc says of it.
+/// Returns what the worker has open: number and what /proc says of it.
 pub(crate) struct Descriptors;
 
 impl Task for Descriptors {

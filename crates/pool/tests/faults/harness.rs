@@ -24,7 +24,7 @@ pub(crate) fn run_all(cases: &'static [Case]) -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
 }
 
-/// Runs a case as a process and waits for it, though not for ever.
+/// Runs a case as a process and waits for it, with a deadline.
 fn start(case: &Case, method: &str) -> Result<(), Failed> {
     let (mut reader, writer) = std::io::pipe()?;
     let mut command = Command::new(std::env::current_exe()?);

@@ -1,7 +1,7 @@
 //! A worker program that speaks the protocol by hand, and wrong in one way.
 //!
 //! `--hostile MODE START DIRECTORY` goes wrong at its START-th start, counted by files in DIRECTORY,
-//! and is an honest worker at any other. Only a program that is started afresh can be one.
+//! and is an honest worker at any other. Only a program that is started by exec can be one.
 
 use crate::tasks;
 use std::fs::File;

@@ -60,11 +60,11 @@ task! {
     Double(u64, _) -> u64, |number| Ok(2 * number)
 }
 task! {
-    /// Tells which process runs it.
+    /// Returns which process runs it.
     GetPid((), _) -> u32, |()| Ok(std::process::id())
 }
 task! {
-    /// Tells the length of its input and the sum of its bytes.
+    /// Returns the length of its input and the sum of its bytes.
     Length((), input) -> (u64, u64), |()| {
         let (mut length, mut sum) = (0, 0);
         input.for_each_block(1, |bytes| {
@@ -81,7 +81,7 @@ task! {
     }
 }
 task! {
-    /// Gives so many bytes, counting up.
+    /// Returns a number of bytes, counting up.
     Large(u64, _) -> Vec<u8>, |bytes| Ok((0..bytes).map(|at| at as u8).collect())
 }
 task! {
@@ -95,7 +95,7 @@ task! {
     Panic(String, _) -> (), |message| panic!("{message}")
 }
 task! {
-    /// Sleeps so many milliseconds, then tells which process did.
+    /// Sleeps a number of milliseconds, then returns which process did.
     Sleep(u64, _) -> u32, |millis| {
         std::thread::sleep(Duration::from_millis(millis));
         Ok(std::process::id())
@@ -175,7 +175,7 @@ task! {
     }
 }
 task! {
-    /// Writes so many lines to stderr and dies.
+    /// Writes a number of lines to stderr and dies.
     FloodStderr(u64, _) -> (), |lines| {
         let mut stderr = std::io::stderr().lock();
         for number in 0..lines {
@@ -186,7 +186,7 @@ task! {
     }
 }
 task! {
-    /// Starts a process that holds on to what its worker has, and tells its pid.
+    /// Starts a process that holds on to what its worker has, and returns its pid.
     LeaveGrandchild((), _) -> u32, |()| {
         let mut command = std::process::Command::new("sleep");
         Ok(command.arg("1000").spawn()?.id())
@@ -201,7 +201,7 @@ task! {
     }
 }
 task! {
-    /// Makes its worker ignore SIGTERM, and tells its pid.
+    /// Makes its worker ignore SIGTERM, and returns its pid.
     Deaf((), _) -> u32, |()| {
         // SAFETY: ignoring a signal runs no handler.
         unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
@@ -293,7 +293,7 @@ fn socket(then: impl FnOnce(BorrowedFd<'_>)) {
     panic!("a worker without a socket");
 }
 
-/// A process that is not ours to reap, to be told from one that is gone.
+/// Whether a process that is not ours to reap is not gone.
 pub(crate) fn is_alive(pid: u32) -> bool {
     // SAFETY: takes no pointers.
     let raw = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };

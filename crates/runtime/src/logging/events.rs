@@ -1,6 +1,6 @@
 //! The side of the `tracing` crate.
 
-use super::{level, send};
+use super::sending::{level, send};
 use std::fmt::{Debug, Write};
 use tracing_core::dispatcher::{self, DefaultGuard, Dispatch};
 use tracing_core::field::{Field, Visit};

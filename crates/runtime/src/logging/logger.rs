@@ -1,14 +1,17 @@
 //! The side of the `log` crate.
 
-use super::{FORWARDING, level, send};
+use super::sending::{level, send};
 use log::{LevelFilter, Log, Metadata, Record};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the process's logger, if it has one, is a [`Forwarding`] one.
+static FORWARDING: AtomicBool = AtomicBool::new(false);
 
 /// A program's logger that steps aside in workers: there, records go to the coordinator's watcher
 /// instead, as far as `Builder::log_level` of the pool wants them. Where it wants none, and in the
 /// coordinator, `L` has them.
 ///
-/// Only needed with start method `fork`; what is started afresh has no logger to begin with.
+/// Only needed with start method `fork`; what is started by exec has no logger to begin with.
 ///
 /// ```
 /// # struct MyLogger;

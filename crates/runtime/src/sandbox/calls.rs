@@ -1,5 +1,5 @@
 //! The system calls of a confined worker: those on this list go through, all others fail with
-//! EPERM, so that a task is told and its worker lives on.
+//! EPERM, so that a task gets an error and its worker lives on.
 
 use libc::c_long;
 use seccompiler::{

@@ -119,7 +119,7 @@ impl Server<'_> {
             }
         }
         if entry.input == CallInput::Stream {
-            return Err(unexpected(&ToWorker::ChunkEnd, "an input that is in reach"));
+            return Err(unexpected(&ToWorker::ChunkEnd, "an input in memory"));
         }
         attempt::set(entry.attempt);
         logging::running(Some(entry.id));

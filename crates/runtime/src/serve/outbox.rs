@@ -52,7 +52,7 @@ impl Outbox {
         self.lock().len()
     }
 
-    /// Tells at once that the input of a call is in reach, if events are wanted.
+    /// Reports at once that the input of a call is accessible, if events are wanted.
     pub(super) fn received(&self, id: u64) -> io::Result<()> {
         if !self.sends_events() {
             return Ok(());

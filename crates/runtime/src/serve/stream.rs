@@ -11,7 +11,7 @@ pub(super) struct StreamedInput<'a> {
     outbox: &'a Outbox,
     id: u64,
     ended: bool,
-    /// What makes the whole connection useless, to be told once the task has returned.
+    /// What makes the whole connection useless, reported once the task has returned.
     broken: Option<ServeError>,
 }
 

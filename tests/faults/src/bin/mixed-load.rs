@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if let Err(error) = faults::arm_from_environment() {
-        eprintln!("mixed-load: {error}");
+        eprintln!("error: {error}");
         return ExitCode::from(faults::load::USAGE);
     }
     // A worker of this program is this program again.

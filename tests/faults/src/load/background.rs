@@ -1,8 +1,8 @@
 //! A pool with a thread of its own, used from several threads at once.
 
+use super::options::{Cli, Trouble, say};
 use super::tally::{Tally, Wrong};
 use super::tasks::{CountBelow, Digest, Double, digest};
-use super::{Cli, Trouble, say};
 use pool::{Background, Builder, Shared, Shutdown, TaskFailure};
 use std::thread;
 

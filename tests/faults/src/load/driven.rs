@@ -1,8 +1,8 @@
 //! A pool driven by its caller: maps, streams, a shared array, tasks given up.
 
+use super::options::{Cli, Trouble, say};
 use super::tally::{Tally, Wrong};
 use super::tasks::{CountBelow, Digest, Double, digest};
-use super::{Cli, Trouble, say};
 use pool::{Builder, Input, Pool, ReduceError, Shutdown, Stream};
 use std::sync::Arc;
 use std::time::Duration;

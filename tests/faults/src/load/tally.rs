@@ -1,10 +1,10 @@
-//! What became of the tasks.
+//! How the tasks ended.
 
 use pool::TaskFailure;
 use std::fmt;
 use thiserror::Error;
 
-/// What became of the tasks.
+/// How the tasks ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Answered, and right.

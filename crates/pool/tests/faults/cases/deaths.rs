@@ -1,4 +1,4 @@
-//! Workers that die: their tasks are tried again, and not for ever.
+//! Workers that die: their tasks are retried, up to a limit.
 
 use crate::pools::{Pools, a_pid, assert_works, died};
 use crate::tasks::{
@@ -122,14 +122,14 @@ pub(crate) fn nonsense_costs_the_task_only(pools: &Pools) {
     let no_message = vec![2, 0, 0, 0, 250, 250];
     // The answer to a call that nobody made: Done, of id 99.
     let no_call = vec![8, 0, 0, 0, 4, 99, 0, 0, 0, 0, 0, 0];
-    for (number, nonsense) in (1..).zip([too_long, no_message, no_call]) {
+    for (number, garbage) in (1..).zip([too_long, no_message, no_call]) {
         let harmless: Vec<_> = (0..40)
             .map(|number| pool.submit::<Double>(&number, ()).unwrap())
             .collect();
-        let handle = pool.submit::<Babble>(&nonsense, ()).unwrap();
+        let handle = pool.submit::<Babble>(&garbage, ()).unwrap();
         let certificate = died(pool.wait(handle));
         let reason = certificate.reason.as_deref().unwrap_or_default();
-        assert!(reason.contains("nonsense"), "{certificate}");
+        assert!(reason.contains("violated the protocol"), "{certificate}");
         for (number, handle) in (0..).zip(harmless) {
             assert_eq!(pool.wait(handle).unwrap(), 2 * number);
         }
@@ -154,7 +154,7 @@ pub(crate) fn killed_while_idle(pools: &Pools) {
     }
 }
 
-/// Workers are killed all the while; a task survives so long as it is not there each time.
+/// Workers are killed all the while; a task survives unless it runs there each time.
 pub(crate) fn killed_in_turn(pools: &Pools) {
     let mut pool = pools.builder(2).retries(1000).start().unwrap();
     let handles: Vec<_> = (0..2_000u64)
@@ -197,7 +197,11 @@ pub(crate) fn a_flood_of_stderr(pools: &Pools) {
     let handle = pool.submit::<FloodStderr>(&200_000, ()).unwrap();
     let certificate = died(pool.wait(handle));
     assert_eq!(certificate.ending, Ending::Exit(9));
-    assert_eq!(lines.load(Ordering::Relaxed), 200_000, "every line is told");
+    assert_eq!(
+        lines.load(Ordering::Relaxed),
+        200_000,
+        "every line is reported"
+    );
     assert!(certificate.stderr.len() <= 20);
     let last = certificate.stderr.last().unwrap();
     assert!(last.starts_with("line 199999 "), "{last}");

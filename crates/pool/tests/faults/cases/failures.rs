@@ -29,16 +29,16 @@ pub(crate) fn a_panic_is_its_tasks_own(pools: &Pools) {
     let mut pool = pools.start(1);
     let pid = a_pid(&mut pool);
     for _ in 0..3 {
-        let handle = pool.submit::<Panic>(&"oh dear".to_owned(), ()).unwrap();
+        let handle = pool.submit::<Panic>(&"oh no".to_owned(), ()).unwrap();
         let failure = failed(pool.wait(handle));
         assert_eq!(failure.kind, FailureKind::Panic);
-        assert_eq!(failure.message, "oh dear");
+        assert_eq!(failure.message, "oh no");
         let (file, place) = failure.location.split_once(':').unwrap();
         assert!(file.ends_with("tasks.rs"), "{}", failure.location);
         assert!(place.split(':').all(|number| number.parse::<u32>().is_ok()));
         // Names of functions are there as far as the program has them.
         assert!(failure.backtrace.contains("0: "), "{}", failure.backtrace);
-        assert!(failure.to_string().contains("oh dear"));
+        assert!(failure.to_string().contains("oh no"));
         assert_eq!(a_pid(&mut pool), pid, "the worker lives on");
     }
 }

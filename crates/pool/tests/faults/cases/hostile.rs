@@ -39,17 +39,17 @@ fn assert_doubled(pool: &mut Pool, handles: Vec<Handle<u64>>) {
     }
 }
 
-/// Workers whose answers come over the socket, where nonsense is in their place.
+/// Workers whose answers come over the socket, where garbage is in their place.
 fn by_socket(pools: &Pools, retries: u32) -> Pool {
     let builder = pools.builder(2).retries(retries);
     builder.carrier(Carrier::Socket).start().unwrap()
 }
 
-/// Beside a lane, nonsense ends the worker, and results that are in the lane are results.
+/// Beside a lane, garbage ends the worker, and results that are in the lane are results.
 pub(crate) fn nonsense_beside_a_lane(pools: &Pools) {
     let mut pool = pools.builder(2).retries(3).start().unwrap();
-    let nonsense: [&[u8]; 3] = [&[0xff; 8], &[2, 0, 0, 0, 250, 250], &[1, 0, 0, 0, 8]];
-    for bytes in nonsense {
+    let garbage: [&[u8]; 3] = [&[0xff; 8], &[2, 0, 0, 0, 250, 250], &[1, 0, 0, 0, 8]];
+    for bytes in garbage {
         let babble = pool.submit::<Babble>(&bytes.to_vec(), ()).unwrap();
         let harmless = doubles(&mut pool, 100);
         assert_doubled(&mut pool, harmless);
@@ -88,7 +88,10 @@ pub(crate) fn lies_about_lengths(pools: &Pools) {
         let liar = pool.submit::<Babble>(&lie.to_vec(), ()).unwrap();
         let certificate = died(pool.wait(liar));
         let reason = certificate.reason.as_deref().unwrap_or_default();
-        assert!(reason.contains("nonsense"), "{lie:?}: {certificate}");
+        assert!(
+            reason.contains("violated the protocol"),
+            "{lie:?}: {certificate}"
+        );
         assert_doubled(&mut pool, harmless);
         assert_eq!(pool.counters().failed, number, "nobody else's task");
     }
@@ -141,7 +144,7 @@ pub(crate) fn answers_twice(pools: &Pools) {
         assert_doubled(&mut pool, harmless);
     }
     assert_works(&mut pool);
-    // A forkserver tells of a death some time after.
+    // A forkserver reports a death some time after.
     while pool.counters().died < 5 {
         pool.drive(Some(Duration::from_millis(50))).unwrap();
     }
@@ -247,7 +250,7 @@ pub(crate) fn a_worker_that_hides_its_memory(pools: &Pools) {
     assert_eq!(pool.memory().unwrap().len(), 1);
 }
 
-/// What a dead worker leaves behind may hold its socket and talk for ever.
+/// What a dead worker leaves behind may hold its socket and send indefinitely.
 pub(crate) fn a_flooding_grandchild(pools: &Pools) {
     let mut pool = pools.builder(1).retries(0).start().unwrap();
     let bytes = frame(&FromWorker::Memory(Memory::default()));

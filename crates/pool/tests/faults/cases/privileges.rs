@@ -58,12 +58,12 @@ pub(crate) fn a_sandbox_leaves_what_tasks_need(pools: &Pools) {
         .unwrap();
     let handle = pool.submit::<Behave>(&(), ()).unwrap();
     assert_eq!(pool.wait(handle).unwrap(), 11);
-    let oh_dear = "oh dear".to_owned();
-    let handle = pool.submit::<Panic>(&oh_dear, ()).unwrap();
+    let oh_no = "oh no".to_owned();
+    let handle = pool.submit::<Panic>(&oh_no, ()).unwrap();
     let Err(TaskFailure::Failed(failed)) = pool.wait(handle) else {
         panic!("it did not panic");
     };
-    assert!(failed.message == "oh dear" && failed.location.contains("tasks.rs"));
+    assert!(failed.message == "oh no" && failed.location.contains("tasks.rs"));
     pool.memory().unwrap();
     pool.shutdown(Shutdown::Drain).unwrap();
     let memory = memory.lock().unwrap();

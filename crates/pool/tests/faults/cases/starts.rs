@@ -32,10 +32,10 @@ pub(crate) fn an_initializer_that_fails(pools: &Pools) {
     assert!(worker.starts_with(pools.stem()));
     assert!(reason.contains("no such luck"), "{reason}");
 
-    let oh_dear = "oh dear".to_owned();
-    let builder = pools.builder(4).initializer::<Panic>(&oh_dear).unwrap();
+    let oh_no = "oh no".to_owned();
+    let builder = pools.builder(4).initializer::<Panic>(&oh_no).unwrap();
     let (error, _) = fails(builder);
-    assert!(error.to_string().contains("oh dear"), "{error}");
+    assert!(error.to_string().contains("oh no"), "{error}");
 }
 
 pub(crate) fn an_initializer_that_dies(pools: &Pools) {

@@ -6,10 +6,12 @@
 
 mod background;
 mod driven;
+mod options;
 mod tally;
 mod tasks;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use options::{Cli, Method, Trouble, say};
 use pool::{Builder, Pool, Program, StartMethod};
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -23,40 +25,6 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Exit code: an answer was wrong, or missing.
 pub const WRONG: u8 = 3;
-
-/// Uses the pool in every way there is, and checks each answer
-#[derive(Debug, Parser)]
-#[command(name = "mixed-load")]
-struct Cli {
-    /// How to start workers
-    #[arg(long, value_enum, default_value = "fork")]
-    start_method: Method,
-    /// Number of workers
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
-    workers: u16,
-    /// Number of tasks of each shape
-    #[arg(long, default_value_t = 1000)]
-    tasks: u64,
-    /// What the inputs follow from
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Seconds that a task may take
-    #[arg(long, default_value_t = 2.0)]
-    timeout: f64,
-    /// How often a task is run again whose worker died
-    #[arg(long, default_value_t = 2)]
-    retries: u32,
-    /// Let the pool have a thread of its own, and use it from several
-    #[arg(long)]
-    background: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Method {
-    Fork,
-    Spawn,
-    Forkserver,
-}
 
 /// The whole of `main` where the program is no worker.
 pub fn main() -> ExitCode {
@@ -72,25 +40,17 @@ pub fn main() -> ExitCode {
         Ok(tally) => match writeln!(io::stdout(), "{tally}") {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                say(&format!("mixed-load: cannot print the result: {error}"));
+                say(&format!("error: cannot print the result: {error}"));
                 ExitCode::from(FAILED)
             }
         },
         Err(error) => {
-            say(&format!("mixed-load: {error}"));
+            say(&format!("error: {error}"));
             let wrong = error.downcast_ref::<tally::Wrong>().is_some();
             ExitCode::from(if wrong { WRONG } else { FAILED })
         }
     }
 }
-
-/// A line on stderr, where a reader that has gone away is no reason to stop.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// Why there is no tally: a [`Wrong`](tally::Wrong) answer, or what the pool says.
-type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
 fn builder(cli: &Cli) -> Result<Builder, Trouble> {
     let method = match cli.start_method {

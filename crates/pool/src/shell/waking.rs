@@ -1,0 +1,61 @@
+//! Who wakes whom: the coordinator a worker that sleeps at its lane, and a worker the coordinator.
+
+use super::Shell;
+use crate::connection::Lane;
+use crate::ids::WorkerId;
+use wire::ToWorker;
+
+impl Shell {
+    /// Sends a wake message.
+    pub(super) fn wake(&mut self, id: WorkerId) {
+        if let Some(worker) = self.crew.workers.get_mut(&id) {
+            let _ = worker.connection.outbox.push(&ToWorker::Wake);
+        }
+        self.pump(id);
+    }
+
+    /// A worker that sleeps was asked to wake us, and has.
+    pub(super) fn woken_by(&mut self, id: WorkerId) -> Result<(), String> {
+        let Some(lane) = self.crew.lane(id) else {
+            return Err("a wake message without a lane".to_owned());
+        };
+        lane.woken();
+        Ok(())
+    }
+
+    /// Asks the workers of all lanes in use to wake us. Gives by when to look all the same, by the
+    /// engine's clock: at once where there is something to take.
+    pub(super) fn ask_for_wakes(&mut self) -> Option<u64> {
+        let now = self.now();
+        let mut earliest = None;
+        for at in (0..self.crew.listed.len()).rev() {
+            let id = self.crew.listed[at];
+            let Some(lane) = self.crew.lane(id) else {
+                continue;
+            };
+            match lane.arm(now) {
+                Ok(None) => {}
+                Ok(Some(look)) => earliest = Some(look.min(earliest.unwrap_or(u64::MAX))),
+                Err(violation) => self.lane_violated(id, violation),
+            }
+        }
+        earliest
+    }
+}
+
+impl super::Crew {
+    /// The lane of a worker that uses one.
+    pub(super) fn lane(&mut self, id: WorkerId) -> Option<&mut Lane> {
+        let worker = self.workers.get_mut(&id).filter(|worker| worker.ready)?;
+        worker.lane.as_deref_mut()
+    }
+
+    /// Results are looked for in this worker's lane from now on.
+    pub(super) fn list(&mut self, id: WorkerId) {
+        if let Some(lane) = self.lane(id)
+            && !std::mem::replace(&mut lane.listed, true)
+        {
+            self.listed.push(id);
+        }
+    }
+}
