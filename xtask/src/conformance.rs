@@ -23,7 +23,10 @@ pub(crate) struct ConformanceArgs {
 /// Where there is no Python, or a suite cannot be run.
 pub(crate) fn main(args: &ConformanceArgs) -> anyhow::Result<ExitCode> {
     let mut run = python::script("python/conformance/all.py")?;
-    let status = run.args(&args.suites).status().context("cannot run the suites")?;
+    let status = run
+        .args(&args.suites)
+        .status()
+        .context("cannot run the suites")?;
     Ok(ExitCode::from(if status.success() {
         exit::DONE
     } else {

@@ -1,7 +1,9 @@
-//! The architecture as a test: which crate may depend on which, and which file imports which.
+//! The architecture as a test: which crate may depend on which, which file imports which, and how files
+//! are laid out.
 
 mod cycles;
 mod dependencies;
+mod files;
 mod imports;
 
 use std::path::{Path, PathBuf};
