@@ -19,6 +19,9 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// A change of the worker program, made when the pool is started.
+type Change = Box<dyn FnOnce(pool::Program) -> pool::Program + Send>;
+
 /// How workers are started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -59,7 +62,7 @@ pub struct Builder {
     method: StartMethod,
     program: Option<PathBuf>,
     /// What is changed in the program, in this order.
-    changes: Vec<program::Change>,
+    changes: Vec<Change>,
     workers: Workers,
     bounds: pool::Bounds,
     queue_bound: usize,

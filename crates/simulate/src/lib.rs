@@ -16,6 +16,7 @@ mod life;
 mod profile;
 mod report;
 mod shell;
+mod watched;
 mod worker;
 mod world;
 

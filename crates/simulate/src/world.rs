@@ -1,10 +1,10 @@
 //! The simulated world: its clock, what is going to happen, and the loop.
 
-use crate::elastic::Watched;
 use crate::facts::Facts;
 use crate::happens::Happens;
 use crate::profile::{MS, Profile, US};
 use crate::report::{Failure, Options, Stats};
+use crate::watched::Watched;
 use crate::worker::SimWorker;
 use engine::{Effect, Engine, Event, Priority, TaskId, WorkerId};
 use fastrand::Rng;

@@ -7,8 +7,6 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-pub(super) type Change = Box<dyn FnOnce(Program) -> Program + Send>;
-
 impl Builder {
     /// A worker program of one's own in place of this program, for [`StartMethod::Spawn`] and
     /// [`StartMethod::ForkServer`]. It links the crate that has the tasks, and its `main` is
