@@ -135,6 +135,7 @@ fn lie(way: u8) {
             &FromWorker::Ready {
                 tasks: Vec::new(),
                 build: 0,
+                lane: false,
             },
             1,
         ),
