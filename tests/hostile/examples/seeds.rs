@@ -161,6 +161,7 @@ fn from_worker(memory: Memory) -> Vec<Vec<u8>> {
                     })
                     .to_vec(),
                 build: 7,
+                lane: false,
             },
         ),
         kind(
