@@ -187,6 +187,8 @@ impl Timeline {
             }
             What::Stderr(line) => self.line(event.name, at, line),
             What::Log(record) => self.line(event.name, at, record.message),
+            // No task of ours says these.
+            What::Progress { .. } | What::Note { .. } => {}
             What::Memory(memory) => life.memory = Some(*memory),
             What::Ended(ending) => {
                 life.worker.ended = match *ending {

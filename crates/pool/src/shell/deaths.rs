@@ -162,7 +162,7 @@ impl Shell {
     /// The limit of the worker's that may have ended it, in words.
     fn met_limit(&self, worker: &Worker, ending: Ending) -> Option<String> {
         let bounds = self.settings.bounds.as_ref()?;
-        if worker.reason.is_some() || worker.guest.is_some() {
+        if worker.reason.is_some() || worker.external.is_some() {
             return None;
         }
         match (ending, bounds.cpu_s, bounds.memory) {
