@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::alloc::{Alloc, AllocError, Allocated};
 use crate::defect::Defect;
-use crate::error::Bytes;
 use crate::range::{Placement, Range};
+use crate::units::Bytes;
 
 #[derive(Clone, Copy, Debug)]
 struct Block {

@@ -123,6 +123,7 @@ mod range;
 #[cfg(feature = "simulation")]
 pub mod sim;
 mod table;
+mod units;
 mod usage;
 
 #[cfg(feature = "defects")]

@@ -11,34 +11,14 @@ mod model;
 mod model_compare;
 mod model_report;
 mod owners;
+mod scale;
 mod traffic;
 mod worker;
 mod world;
 
 use crate::defect::Defect;
+pub use scale::Counts;
 use world::World;
-
-/// Page size of the simulated machine, in bytes.
-const PAGE: u64 = 256;
-/// The smallest range that a worker lends, in bytes.
-const SMALLEST: u64 = 128;
-
-/// What happened in a run. For the judgement of the simulation, not of the state machine.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Counts {
-    /// Workers that were started.
-    pub workers: u64,
-    /// Workers that died.
-    pub deaths: u64,
-    /// Results that were received.
-    pub results: u64,
-    /// Arrays in these results.
-    pub arrays: u64,
-    /// Reports of lying workers.
-    pub lies: u64,
-    /// Those that happened to be true.
-    pub believed: u64,
-}
 
 /// Something is wrong.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::Bytes;
+use crate::units::Bytes;
 
 /// Bytes of a region by who holds them. Memory with several holders counts once, for the first of them in
 /// the order of the fields.

@@ -95,7 +95,11 @@ impl Watch {
                 }
                 return;
             }
-            What::Received { .. } | What::Computed { .. } | What::Memory(_) => return,
+            What::Received { .. }
+            | What::Computed { .. }
+            | What::Progress { .. }
+            | What::Note { .. }
+            | What::Memory(_) => return,
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.what {

@@ -7,6 +7,7 @@
 //! | [`SealedMemfd`] | every process that got its descriptor, permanently read-only | bytes, or a file |
 //! | [`Mapping`] | this process: a segment, a memfd or a file, read-only | [`Mapping::attach`], [`Mapping::map_fd`], [`Mapping::map_file`] |
 //! | [`PrivateMemory`] | this process, and children that it forks | reading a file into huge pages |
+//! | [`Arena`] | this process and those it hands a descriptor to, to read or to write | users who allocate in it; they hold [`Span`]s |
 //! | [`Words`], [`Board`] | this process and those it hands the memfd to | a word for each, written by one and read by all |
 //!
 //! ```
@@ -34,6 +35,7 @@
 compile_error!("shmem needs Linux on a 64-bit processor: it rests on /proc, tmpfs and memfd");
 
 mod address_space;
+mod arena;
 mod board;
 mod bounds;
 mod cgroup;
@@ -53,10 +55,12 @@ mod residency;
 mod room;
 mod segment;
 mod smaps;
+mod span;
 mod sys;
 mod words;
 
 pub use address_space::AddressSpace;
+pub use arena::{Arena, ArenaError, arena_limits, default_arena_size};
 pub use board::{Board, BoardError};
 pub use bounds::OutOfBounds;
 pub use fill::{FillError, FillWay, Filled};
@@ -73,4 +77,6 @@ pub use residency::{Residency, resident};
 pub use room::{Room, cgroup_tasks, room};
 pub use segment::{CreateError, Segment};
 pub use smaps::{Accounts, ProcessMemory, ResidentMemory};
+pub use span::{NoMemory, SPAN_ALIGN, Span};
+pub use sys::page_size;
 pub use words::{Words, WordsError};

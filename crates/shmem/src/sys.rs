@@ -22,7 +22,7 @@ pub(crate) fn allocated(fd: BorrowedFd<'_>) -> io::Result<u64> {
 }
 
 /// The size of a page, bytes.
-pub(crate) fn page_size() -> u64 {
+pub fn page_size() -> u64 {
     use nix::unistd::{SysconfVar, sysconf};
     // Every Linux answers; 4096 keeps the arithmetic whole should one not.
     sysconf(SysconfVar::PAGE_SIZE)

@@ -22,10 +22,12 @@
 //!
 //! This crate knows no processes, no sockets and no scheduling.
 
+pub mod arrays;
 mod input;
 mod registry;
 mod task;
 
+pub use arrays::{Array, ArrayError, ArrayMut, JoinError};
 pub use bytemuck::Pod;
 pub use input::{Chunks, Input, InputError};
 pub use registry::{Failure, Registry, Runner, fingerprint, shape};

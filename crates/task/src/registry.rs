@@ -1,6 +1,6 @@
 //! The tasks that a program can run, by name.
 
-use crate::{Input, InputError, Task};
+use crate::{Input, InputError, Task, arrays};
 use std::collections::BTreeMap;
 use std::fmt;
 use wire::FailureKind;
@@ -166,21 +166,15 @@ fn run_encoded<T: Task>(
     input: Input<'_>,
     output: Vec<u8>,
 ) -> Result<Vec<u8>, Failure> {
-    let args = match postcard::take_from_bytes(args) {
-        Ok((args, [])) => args,
-        Ok((_, rest)) => {
-            let message = format!(
-                "{} bytes too many in the arguments of {}",
-                rest.len(),
-                T::NAME
-            );
-            return Err(Failure::new(FailureKind::BadArgs, message));
-        }
-        Err(error) => {
-            let message = format!("arguments of {} cannot be decoded ({error})", T::NAME);
-            return Err(Failure::new(FailureKind::BadArgs, message));
-        }
-    };
+    let args = arrays::decode(args, |args| match postcard::take_from_bytes(args) {
+        Ok((args, [])) => Ok(args),
+        Ok((_, rest)) => Err(format!("{} bytes too many", rest.len())),
+        Err(error) => Err(error.to_string()),
+    });
+    let args = args.map_err(|why| {
+        let message = format!("arguments of {} cannot be decoded ({why})", T::NAME);
+        Failure::new(FailureKind::BadArgs, message)
+    })?;
     let answer = T::run(args, input).map_err(|error| {
         let kind = match error.downcast_ref::<InputError>() {
             Some(_) => FailureKind::BadInput,
@@ -188,7 +182,9 @@ fn run_encoded<T: Task>(
         };
         Failure::new(kind, with_sources(&*error))
     })?;
-    postcard::to_extend(&answer, output).map_err(|error| {
+    let (encoded, table) = arrays::encode(|| postcard::to_extend(&answer, output));
+    arrays::set_outgoing(table);
+    encoded.map_err(|error| {
         let message = format!("output of {} cannot be encoded ({error})", T::NAME);
         Failure::new(FailureKind::Error, message)
     })

@@ -29,12 +29,14 @@
 //! `PROTOCOL.md` beside this crate describes the same bytes for writers of other languages.
 #![forbid(unsafe_code)]
 
+mod arrays;
 mod chunk;
 mod frame;
 mod hello;
 mod message;
 mod server;
 
+pub use arrays::{ArrayEntry, ArrayRange, CallArrays, FreedRange, ResultArrays};
 pub use chunk::{MAX_CHUNK, chunk_prefix};
 pub use frame::{
     DecodeError, EncodeError, FrameBuffer, FrameError, MAX_BODY, decode, encode, read_frame,

@@ -7,7 +7,7 @@ use crate::alloc::Alloc;
 use crate::range::{CallId, Range, Worker};
 use crate::usage::Usage;
 
-use super::RegionKind;
+use super::kinds::RegionKind;
 
 /// An allocation. It is free when none of its pieces is left and no forked worker inherited it.
 #[derive(Clone, Debug)]

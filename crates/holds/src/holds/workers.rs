@@ -4,30 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::defect::Defect;
 use crate::error::{List, Reason, UseError, Violation};
-use crate::range::{CallId, Range, RegionId, Worker};
+use crate::range::{Range, RegionId, Worker};
 
-use super::{Access, Effect, Holds, Owner, State as PieceState};
-
-/// How a worker is started.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Start {
-    /// It is a fork of this process, and so has every array that is alive now.
-    pub forked: bool,
-    /// It may be handed mutable memory outside its own arena. External and confined workers are not: arrays
-    /// are copied there.
-    pub writable: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct State {
-    pub(super) writable: bool,
-    /// The number of its fork.
-    pub(super) fork: Option<u64>,
-    pub(super) arena: Option<RegionId>,
-    pub(super) attached: BTreeMap<RegionId, Access>,
-    /// Calls that were sent to it.
-    pub(super) calls: BTreeSet<CallId>,
-}
+use super::Holds;
+use super::kinds::{Access, Effect, Seat, Start};
+use super::region::{Owner, State as PieceState};
 
 impl Holds {
     /// Adds a worker. For a forked one, call this before the fork and allocate nothing until it has happened:
@@ -38,7 +19,7 @@ impl Holds {
         }
         let fork = start.forked.then_some(self.births);
         self.forks.extend(fork.map(|fork| (fork, worker)));
-        let state = State {
+        let state = Seat {
             writable: start.writable,
             fork,
             arena: None,

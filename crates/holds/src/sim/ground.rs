@@ -4,8 +4,8 @@
 use crate::alloc::{Alloc, Allocated};
 use crate::{GRANULE, Placement, Range};
 
-use super::PAGE;
 use super::model::{CELL, cells};
+use super::scale::PAGE;
 
 /// For each cell, whether it was used since it was fresh or given back.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 
 use crate::{CallId, Entry, Range, RegionId, Worker};
 
-use super::SMALLEST;
 use super::model::{CELL, runs};
+use super::scale::SMALLEST;
 use super::worker::{FromWorker, slice};
 use super::world::{Step, World};
 

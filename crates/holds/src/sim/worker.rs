@@ -147,7 +147,7 @@ impl SimWorker {
         let own = entry.region == self.arena;
         for _ in 0..rng.u8(..3) {
             let range = slice(rng, entry.range);
-            if !own || range.len >= super::SMALLEST {
+            if !own || range.len >= super::scale::SMALLEST {
                 done.outputs.push(Entry { range, ..entry });
             }
         }
@@ -175,7 +175,7 @@ impl SimWorker {
     ) -> Result<(), String> {
         let own = entry.region == self.arena;
         let part = |range| Entry { range, ..entry };
-        let small = own && !report && entry.range.len < super::SMALLEST;
+        let small = own && !report && entry.range.len < super::scale::SMALLEST;
         match rng.u8(..6) {
             0 | 1 if !small => done.outputs.push(entry),
             2 => self.use_shared(
@@ -220,7 +220,7 @@ impl SimWorker {
             mutable: false,
             ..entry
         };
-        let small = own && !report && entry.range.len < super::SMALLEST;
+        let small = own && !report && entry.range.len < super::scale::SMALLEST;
         match rng.u8(..4) {
             0 if !small => done.outputs.push(entry),
             1 if !small => {
@@ -252,7 +252,7 @@ impl SimWorker {
         if !kept.entry.mutable {
             for _ in 0..rng.u8(1..3) {
                 let range = slice(rng, kept.entry.range);
-                if !own || range.len >= super::SMALLEST {
+                if !own || range.len >= super::scale::SMALLEST {
                     done.outputs.push(Entry {
                         range,
                         ..kept.entry

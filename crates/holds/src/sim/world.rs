@@ -11,8 +11,8 @@ use crate::{Access, Config, Effect, Entry, Holds, Range, RegionId, RegionKind, S
 
 use super::ground::Ground;
 use super::model::{Model, cells, runs};
+use super::scale::{Counts, PAGE, SMALLEST};
 use super::worker::{FromWorker, SimWorker, ToWorker};
-use super::{Counts, PAGE, SMALLEST};
 
 /// The coordinator's regions.
 pub(super) const ARRAYS: RegionId = RegionId(0);
