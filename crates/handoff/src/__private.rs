@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::error::Error as StdError;
 use std::fmt::Display;
+use task::arrays;
 pub use task::{Failure, Input, Runner, fingerprint, shape};
 
 /// One task. A reference to each is in the section `handoff_tasks`.
@@ -52,7 +53,7 @@ pub fn decode_args<A: DeserializeOwned>(
     } else {
         args
     };
-    encoding::decode(bytes).map_err(|why| failure(FailureKind::BadArgs, why))
+    arrays::decode(bytes, encoding::decode).map_err(|why| failure(FailureKind::BadArgs, why))
 }
 
 /// Encodes a task's result behind what is in `output`.
@@ -61,8 +62,9 @@ pub fn encode_output<R: Serialize>(
     value: &R,
     output: Vec<u8>,
 ) -> Result<Vec<u8>, Failure> {
-    encoding::encode(value, output)
-        .map_err(|why| failure(FailureKind::Error, format!("result of {task}: {why}")))
+    let (encoded, table) = arrays::encode(|| encoding::encode(value, output));
+    arrays::set_outgoing(table);
+    encoded.map_err(|why| failure(FailureKind::Error, format!("result of {task}: {why}")))
 }
 
 /// The failure of a task that returned an error.

@@ -172,9 +172,17 @@ impl Builder {
         self.set(move |pool| pool.output_bound(bytes))
     }
 
-    /// A task that every worker runs once, before any other.
+    /// A task that every worker runs once, before any other. Its arguments have no arrays: every worker
+    /// gets the same.
     pub fn initializer<R>(mut self, call: Call<R>) -> Builder {
-        self.initializer = Some(call.into_raw());
+        self.initializer = Some(match call.has_arrays() {
+            true => Err(Error::new(
+                ErrorKind::Arguments,
+                "the arguments of an initializer cannot have arrays, since all workers get them; send \
+                 a Vec",
+            )),
+            false => call.into_raw(),
+        });
         self
     }
 

@@ -10,6 +10,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 use task::Task;
+use task::arrays::{self, Table};
 
 /// Arguments above this travel as input, in parts, since one frame holds 1 MiB.
 const MAX_INLINE_ARGS: usize = 256 << 10;
@@ -39,6 +40,8 @@ const MAX_INLINE_ARGS: usize = 256 << 10;
 pub struct Call<R> {
     task: &'static TaskDef,
     args: Result<Vec<u8>, Error>,
+    /// The arrays of the arguments, where there are some.
+    arrays: Option<Box<Table>>,
     timeout: Option<Duration>,
     retries: Option<u32>,
     wishes: Option<Box<Wishes>>,
@@ -48,16 +51,26 @@ pub struct Call<R> {
 impl<R> Call<R> {
     #[doc(hidden)]
     pub fn __new<A: Serialize>(task: &'static TaskDef, args: A) -> Call<R> {
-        let args = encoding::encode(&args, Vec::new()).map_err(|why| {
+        let (encoded, table) = arrays::encode(|| encoding::encode(&args, Vec::new()));
+        // What is handed over must have no holder but the table.
+        drop(args);
+        let held = table.check_handed_over();
+        let checked = encoded.and_then(|args| match held {
+            Ok(()) => Ok(args),
+            Err(held) => Err(held.to_string()),
+        });
+        let args = checked.map_err(|why| {
             let name = task.name;
             Error::new(
                 ErrorKind::Arguments,
                 format!("arguments of {name} cannot be encoded: {why}"),
             )
         });
+        let arrays = (args.is_ok() && !table.is_empty()).then(|| Box::new(table));
         Call {
             task,
             args,
+            arrays,
             timeout: None,
             retries: None,
             wishes: None,
@@ -154,11 +167,17 @@ impl<R> Call<R> {
         })
     }
 
+    /// Whether arrays are among the arguments.
+    pub(crate) fn has_arrays(&self) -> bool {
+        self.arrays.is_some()
+    }
+
     pub(crate) fn into_raw(self) -> Result<RawCall, Error> {
         let (args, input) = parted(self.args?);
         Ok(RawCall {
             task: self.task.name,
             args,
+            arrays: self.arrays.map(|table| *table).unwrap_or_default(),
             input,
             timeout: self.timeout,
             retries: self.retries,
@@ -210,10 +229,13 @@ impl<R: DeserializeOwned> Call<R> {
     /// [`ErrorKind::Failed`] where the task returns an error, or what cannot be encoded.
     pub fn run_here(self) -> Result<R, Error> {
         let args = self.args?;
-        let input = Input::none();
-        let output = (self.task.run)(&args, input, Vec::new())
-            .map_err(|failure| crate::threads::failed_in("", failure))?;
-        encoding::decode(&output).map_err(|why| undecodable(self.task.name, &why))
+        let table = self.arrays.map(|table| *table).unwrap_or_default();
+        let run = || (self.task.run)(&args, Input::none(), Vec::new());
+        let (ran, table) = crate::threads::handing_over(table, run);
+        let output = ran.map_err(|failure| crate::threads::failed_in("", failure))?;
+        let decoded = || arrays::decode(&output, encoding::decode);
+        let (decoded, _) = arrays::with_incoming(table, decoded);
+        decoded.map_err(|why| undecodable(self.task.name, &why))
     }
 }
 

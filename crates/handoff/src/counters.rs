@@ -1,5 +1,7 @@
 //! What a pool has done and is doing.
 
+use task::arrays::coordinator::held_bytes;
+
 /// Numbers of a pool.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,6 +24,9 @@ pub struct Counters {
     pub died: u64,
     /// Resident memory of all workers now, in bytes; shared pages count for each.
     pub rss: u64,
+    /// Shared memory of arrays that this process, open calls and workers hold, in bytes; of all pools of
+    /// this process together.
+    pub arrays: u64,
 }
 
 impl From<pool::Counters> for Counters {
@@ -36,6 +41,7 @@ impl From<pool::Counters> for Counters {
             started: counters.started,
             died: counters.died,
             rss: counters.rss,
+            arrays: held_bytes(),
         }
     }
 }

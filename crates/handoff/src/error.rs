@@ -66,6 +66,8 @@ pub enum ErrorKind {
     Arguments,
     /// The result could not be decoded.
     Output,
+    /// An array could not be made: no memory, no room in an arena, or a file that cannot be read.
+    Memory,
     /// The pool's bound on open tasks is reached ([`Background::try_submit`](crate::Background::try_submit)).
     Full,
     /// No worker could be started.

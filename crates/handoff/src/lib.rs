@@ -270,7 +270,9 @@ pub use pending::Pending;
 pub use program::{init, init_with, serve_at};
 pub use runtime::Forwarding;
 pub use shutdown::Shutdown;
-pub use task::{Input, Reduce, Registry, Task, TaskError};
+pub use task::{
+    Array, ArrayError, ArrayMut, Input, JoinError, Pod, Reduce, Registry, Task, TaskError,
+};
 pub use wishes::Priority;
 pub use worker::{Worker, cancelled, note, progress, worker};
 pub use workers::{MAX_WORKERS, Workers};

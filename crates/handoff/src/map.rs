@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::iter::Fuse;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use task::arrays::incoming_bytes;
 
 /// Calls ahead for each worker: enough for workers to have tiny tasks in reserve.
 const AHEAD_PER_WORKER: usize = 1024;
@@ -140,7 +141,7 @@ struct Arrival<R> {
 
 impl<R: DeserializeOwned + Send> Reply for Arrival<R> {
     fn resolve(&self, result: Result<&[u8], TaskFailure>) {
-        let bytes = result.as_ref().map_or(0, |output| output.len());
+        let bytes = result.as_ref().map_or(0, |output| output.len()) + incoming_bytes() as usize;
         let result = decoded(self.task, result);
         lock(&self.arrivals).end(self.index, result, self.args, bytes);
     }
@@ -279,7 +280,7 @@ fn bytes_of(call: &RawCall) -> usize {
         pool::Input::Inline(bytes) => bytes.len(),
         _ => 0,
     };
-    call.args.len() + input
+    call.args.len() + input + call.arrays.bytes() as usize
 }
 
 fn lock<R>(arrivals: &Mutex<Arrivals<R>>) -> MutexGuard<'_, Arrivals<R>> {

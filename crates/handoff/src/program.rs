@@ -54,6 +54,7 @@ pub fn init_with(registry: Registry) {
     if let Some(started) = environment::take() {
         serve(&started, &registry);
     }
+    task::arrays::coordinator::install();
 }
 
 /// Serves as an external worker of the pool that listens at `path`

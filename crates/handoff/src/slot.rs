@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
+use task::arrays;
 
 /// Where one task's result is put.
 pub(crate) struct Slot<R> {
@@ -135,5 +136,5 @@ pub(crate) fn decoded<R: DeserializeOwned>(
     task: &str,
     result: Result<&[u8], TaskFailure>,
 ) -> Result<R, Error> {
-    encoding::decode(result?).map_err(|why| undecodable(task, &why))
+    arrays::decode(result?, encoding::decode).map_err(|why| undecodable(task, &why))
 }

@@ -10,7 +10,7 @@ use crate::counters::Counters;
 use crate::worker;
 use crate::{Error, ErrorKind};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use pool::{Failed, RawCall, Reply, TaskFailure};
+use pool::{Failed, FailureKind, RawCall, Reply, TaskFailure};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use task::arrays::{self, Table};
 use task::{Failure, Input, Registry};
 
 /// Threads that run tasks. Can be shared.
@@ -111,7 +112,7 @@ impl Threads {
                 .spawn(move || {
                     worker::named_thread(&name);
                     let ready = match &initializer {
-                        Some(call) => run(&name, &registry, call).map(drop),
+                        Some(call) => run(&name, &registry, call, Table::default()).0.map(drop),
                         None => Ok(()),
                     };
                     let is_ready = ready.is_ok();
@@ -200,6 +201,7 @@ impl Threads {
             done: state.done,
             failed: state.failed,
             started: state.workers,
+            arrays: arrays::coordinator::held_bytes(),
             ..Counters::default()
         }
     }
@@ -258,7 +260,7 @@ pub(crate) fn fixed_threads() -> Error {
 fn serve(name: &str, registry: &Registry, shared: &Shared) {
     loop {
         let mut state = shared.lock();
-        let (call, reply) = loop {
+        let (mut call, reply) = loop {
             if let Some((_, job)) = state.queue.pop_first() {
                 break job;
             }
@@ -272,12 +274,13 @@ fn serve(name: &str, registry: &Registry, shared: &Shared) {
         };
         state.running += 1;
         drop(state);
-        let ran = run_until_done(name, registry, &call);
+        let table = std::mem::take(&mut call.arrays);
+        let (ran, table) = run_until_done(name, registry, &call, table);
         let done = ran.is_ok();
-        match ran {
+        arrays::with_incoming(table, || match ran {
             Ok(output) => reply.resolve(Ok(&output)),
             Err(failure) => reply.resolve(Err(failure)),
-        }
+        });
         let mut state = shared.lock();
         state.running -= 1;
         if done {
@@ -290,31 +293,61 @@ fn serve(name: &str, registry: &Registry, shared: &Shared) {
     }
 }
 
-/// Runs one call, and again where its caller wants that.
-fn run_until_done(name: &str, registry: &Registry, call: &RawCall) -> Result<Vec<u8>, TaskFailure> {
+/// Runs one call, and again where its caller wants that and it refers to no arrays, which the first run has
+/// taken.
+fn run_until_done(
+    name: &str,
+    registry: &Registry,
+    call: &RawCall,
+    mut table: Table,
+) -> (Result<Vec<u8>, TaskFailure>, Table) {
     let again = call.more.as_ref().and_then(|more| more.again.as_ref());
+    let again = again.filter(|_| table.is_empty());
     let mut failures = 0;
     loop {
-        let ran = run(name, registry, call);
+        let (ran, out) = run(name, registry, call, std::mem::take(&mut table));
         match (&ran, again) {
             (Err(failure), Some(again)) if failures < again.times && (again.after)(failure) => {
                 std::thread::sleep(again.pause.saturating_mul(1 << failures.min(20)));
                 failures += 1;
             }
-            _ => return ran,
+            _ => return (ran, out),
         }
     }
 }
 
-/// Runs one call; a panic is its failure.
-fn run(name: &str, registry: &Registry, call: &RawCall) -> Result<Vec<u8>, TaskFailure> {
+/// Runs one call, with the arrays that its arguments refer to; a panic is its failure. Gives the arrays that
+/// its output refers to.
+fn run(
+    name: &str,
+    registry: &Registry,
+    call: &RawCall,
+    table: Table,
+) -> (Result<Vec<u8>, TaskFailure>, Table) {
     let bytes = match &call.input {
         pool::Input::Inline(bytes) => Cow::Borrowed(&bytes[..]),
         _ => Cow::Borrowed(&[][..]),
     };
     let input = Input::from_bytes(&bytes);
-    panics::catch(|| registry.run(call.task, &call.args, input, Vec::new()))
-        .map_err(|failure| failed_in(name, failure))
+    let run = || registry.run(call.task, &call.args, input, Vec::new());
+    let (ran, table) = handing_over(table, || panics::catch(run));
+    (ran.map_err(|failure| failed_in(name, failure)), table)
+}
+
+/// Runs a task with the arrays of its arguments; gives those of its output, which nobody else may hold.
+pub(crate) fn handing_over(
+    table: Table,
+    run: impl FnOnce() -> Result<Vec<u8>, Failure>,
+) -> (Result<Vec<u8>, Failure>, Table) {
+    let (ran, table) = arrays::with_incoming(table, run);
+    let held = ran.and_then(|output| match table.check_handed_over() {
+        Ok(()) => Ok(output),
+        Err(held) => Err(Failure::new(FailureKind::Error, held.to_string())),
+    });
+    match held {
+        Ok(output) => (Ok(output), table),
+        Err(failure) => (Err(failure), Table::default()),
+    }
 }
 
 /// A worker's failure as the pool reports those of processes.

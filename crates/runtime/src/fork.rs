@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
+use task::arrays::{Parent, before_fork};
 use thiserror::Error;
 
 /// Exit code of a forked child whose code panicked outside any task; Rust's own.
@@ -76,13 +77,25 @@ pub fn thread_count() -> io::Result<usize> {
     }
 }
 
+/// Forks, as [`fork_from`] for a parent that goes on while the child lives.
+///
+/// # Errors
+/// As [`fork_from`].
+pub fn fork(threads_allowed: bool, child: impl FnOnce() -> i32) -> Result<Forked, ForkError> {
+    fork_from(Parent::GoesOn, threads_allowed, child)
+}
+
 /// Forks; the child has default signal dispositions and an empty mask, runs `child`, and exits
 /// with the code it returns, without running anything of the parent's (no destructors, no
-/// buffered output written again).
+/// buffered output written again). Arrays in shared memory become the child's own, before anything else.
 ///
 /// # Errors
 /// [`ForkError::Threads`] or [`ForkError::NoProc`] unless `threads_allowed`, or what the kernel says.
-pub fn fork(threads_allowed: bool, child: impl FnOnce() -> i32) -> Result<Forked, ForkError> {
+pub fn fork_from(
+    parent: Parent,
+    threads_allowed: bool,
+    child: impl FnOnce() -> i32,
+) -> Result<Forked, ForkError> {
     if !threads_allowed {
         match thread_count() {
             Ok(..=1) => {}
@@ -94,17 +107,27 @@ pub fn fork(threads_allowed: bool, child: impl FnOnce() -> i32) -> Result<Forked
         }
     }
     io::stdout().flush()?;
+    let arrays = before_fork(parent)?;
     // SAFETY: this process is single-threaded (checked above, or the caller answers for it), so
     // the child may go on as the parent would have.
     match unsafe { nix::unistd::fork() }.map_err(io::Error::from)? {
         ForkResult::Child => {
-            reset_signals();
-            let code = panic::catch_unwind(AssertUnwindSafe(child)).unwrap_or(EXIT_PANIC);
+            let code = match arrays.in_child() {
+                Ok(()) => {
+                    reset_signals();
+                    panic::catch_unwind(AssertUnwindSafe(child)).unwrap_or(EXIT_PANIC)
+                }
+                Err(error) => {
+                    let _ = writeln!(io::stderr(), "cannot keep arrays apart: {error}");
+                    1
+                }
+            };
             let _ = io::stdout().flush();
             // SAFETY: ends this process and no other.
             unsafe { libc::_exit(code) }
         }
         ForkResult::Parent { child } => {
+            arrays.in_parent();
             let pidfd = pidfd_open(child)?;
             Ok(Forked {
                 pid: child.as_raw() as u32,

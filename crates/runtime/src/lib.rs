@@ -54,7 +54,7 @@ pub use channel::{Channel, ChannelError, Frame, Incoming, send_all};
 pub use child::{close_all_but, isolate, kept_ignored};
 pub use clock::now_ns;
 pub use endpoint::{Endpoint, EndpointError, run, run_at, run_if_worker};
-pub use fork::{ForkError, Forked, fork, thread_count};
+pub use fork::{ForkError, Forked, fork, fork_from, thread_count};
 pub use hooks::{ForkHooks, set_fork_hooks};
 pub use image::image_id;
 pub use limits::limit_hint;

@@ -5,6 +5,7 @@
 //! same targets serve the coverage-guided fuzzer (`fuzz/`, nightly) and the test that replays and
 //! mutates its corpus (`tests/replay.rs`, stable).
 
+mod arrays;
 mod frames;
 mod gauge;
 mod header;
@@ -34,6 +35,11 @@ pub const TARGETS: &[Target] = &[
         name: "lane",
         run: lane::hostile::run,
         mutations: 60_000,
+    },
+    Target {
+        name: "arrays",
+        run: arrays::run,
+        mutations: 4_000,
     },
     Target {
         name: "frames",

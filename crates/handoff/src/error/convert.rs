@@ -3,6 +3,7 @@
 use super::death::{Death, Ending};
 use super::{Details, Error, ErrorKind};
 use pool::{Certificate, FailureKind, PoolError, SubmitError, TaskFailure};
+use task::{ArrayError, JoinError};
 
 /// What to try where a task is not known to the workers.
 const UNKNOWN_TASK_HINT: &str = "; tasks of a crate that nothing else names are not linked: write \
@@ -85,6 +86,19 @@ impl From<SubmitError> for Error {
                 Error::new(ErrorKind::Arguments, error.to_string())
             }
         }
+    }
+}
+
+impl From<ArrayError> for Error {
+    fn from(error: ArrayError) -> Error {
+        Error::new(ErrorKind::Memory, error.to_string())
+    }
+}
+
+/// Without the parts that could not be joined.
+impl<T> From<JoinError<T>> for Error {
+    fn from(error: JoinError<T>) -> Error {
+        Error::new(ErrorKind::Misuse, error.to_string())
     }
 }
 

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use shmem::Board;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
+use task::arrays::Parent;
 
 /// Bytes that a pipe holds, where the kernel allows it.
 const PIPE: usize = 1 << 20;
@@ -67,7 +68,7 @@ impl<'a> Crew<'a> {
                 .map(AsRawFd::as_raw_fd),
         );
         let ours: Vec<_> = ours.collect();
-        let forked = runtime::fork(false, || {
+        let forked = runtime::fork_from(Parent::Waits, false, || {
             for fd in ours {
                 let _ = nix::unistd::close(fd);
             }

@@ -10,6 +10,7 @@ use crate::input::Input;
 use crate::reply::Reply;
 use std::sync::Arc;
 use std::time::Duration;
+use task::arrays::Table;
 
 /// A call of a task by its name, with arguments that are encoded already.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct RawCall {
     pub task: &'static str,
     /// The arguments as the task decodes them, at most 1 MiB.
     pub args: Vec<u8>,
+    /// The arrays that the arguments refer to.
+    pub arrays: Table,
     /// What the task works on.
     pub input: Input,
     /// In place of [`Builder::task_timeout`].
