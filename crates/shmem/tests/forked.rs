@@ -2,10 +2,11 @@
 //! its own instead of Rust's multi-threaded test harness.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use shmem::{PrivateMemory, ProcessMemory, Segment};
+use shmem::{Arena, PrivateMemory, ProcessMemory, Segment, Span};
 
 #[global_allocator]
 static ALLOCATOR: shmem::CountingAllocator = shmem::CountingAllocator;
@@ -18,7 +19,8 @@ fn main() {
     inherited_memory_is_private_to_neither_until_it_is_written();
     memory_that_is_not_forked_is_not_there();
     the_heap_figures_go_on_in_the_child();
-    println!("forked: 5 passed");
+    an_arena_that_was_made_private_is_the_childs_own();
+    println!("forked: 6 passed");
 }
 
 fn a_child_that_drops_a_segment_does_not_unlink_it() {
@@ -52,6 +54,24 @@ fn a_lock_outlives_the_childs_copy() {
             .expect("a directory")
             .count(),
         1
+    );
+}
+
+fn an_arena_that_was_made_private_is_the_childs_own() {
+    let arena = Arc::new(Arena::create(64 * MIB).expect("an arena"));
+    // SAFETY: this process, then its child, is the only one that uses the range.
+    let mut span = unsafe { Span::of_arena(&arena, 0, 2 * MIB) }.expect("a span");
+    span.as_mut_slice().fill(1);
+    in_a_child(|| {
+        arena.make_private(2 * MIB).expect("a private mapping");
+        arena.copy_pages(0, 2 * MIB);
+        assert!(span.as_slice().iter().all(|&byte| byte == 1));
+        span.as_mut_slice().fill(2);
+        assert!(span.as_slice().iter().all(|&byte| byte == 2));
+    });
+    assert!(
+        span.as_slice().iter().all(|&byte| byte == 1),
+        "the child wrote into its parent's memory"
     );
 }
 

@@ -4,6 +4,7 @@
 //! own worker program. `cargo test -p handoff --test api -- PART` runs the checks whose name has that
 //! part. A hang ends it by SIGALRM.
 
+mod arrays;
 mod background;
 mod errors;
 mod fork_map;
@@ -47,6 +48,9 @@ const CHECKS: &[(&str, fn())] = checks![
     fork_map::a_grandchild_that_holds_the_pipe_holds_up_nobody,
     fork_map::nothing_is_left_behind,
     fork_map::works_where_sigchld_is_ignored,
+    arrays::forked_children_have_arrays_of_their_own,
+    arrays::parts_in_the_wrong_order_are_given_back,
+    arrays::an_initializer_takes_no_arrays,
     pools::every_start_method_runs_tasks,
     pools::results_come_in_order_or_as_they_are,
     pools::an_endless_map_can_be_left,
