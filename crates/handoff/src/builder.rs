@@ -72,6 +72,7 @@ pub struct Builder {
     stderr: bool,
     log_level: LevelFilter,
     sandbox: bool,
+    arena_bytes: Option<u64>,
     /// Settings for the pool itself, in this order.
     settings: Vec<Setting>,
 }
@@ -96,6 +97,7 @@ impl Builder {
             stderr: true,
             log_level: LevelFilter::Off,
             sandbox: false,
+            arena_bytes: None,
             settings: Vec::new(),
         }
     }
@@ -183,6 +185,15 @@ impl Builder {
             )),
             false => call.into_raw(),
         });
+        self
+    }
+
+    /// The size of each worker's arena in bytes: what a worker's results, as long as they are held, and the
+    /// arrays that it keeps can take at most. By default as much as the machine has memory, or less where
+    /// limits or many workers leave less address space. An array that does not fit is an error in its
+    /// task. With 0 there are no arenas: arrays are copied.
+    pub fn arena_bytes(mut self, bytes: u64) -> Builder {
+        self.arena_bytes = Some(bytes);
         self
     }
 
@@ -310,12 +321,17 @@ impl Builder {
 
     fn processes(mut self) -> Result<pool::Builder, Error> {
         crate::program::check_not_unserved_worker()?;
+        let arena_bytes = self.arena_bytes;
+        // The process's own arenas take as much again.
+        let default = || shmem::default_arena_size(self.workers + 2);
+        let arena_bytes = arena_bytes.unwrap_or_else(default);
         let mut builder = pool::Pool::builder(self.pool_method()?)
             .tasks(crate::program::tasks())
             .workers_between(self.workers.min, self.workers.max)
             .bounds(self.bounds)
             .sandbox(self.sandbox)
             .log_level(self.log_level as u8)
+            .arena_bytes(arena_bytes)
             .echo_stderr(self.stderr);
         if let Some(timeout) = self.timeout {
             builder = builder.task_timeout(timeout);

@@ -9,11 +9,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use task::Task;
+use task::arrays::{self, coordinator::Opened};
 
 /// The most bytes of arguments: they travel in one frame with the call.
 const MAX_ARGS: usize = wire::MAX_CHUNK;
 /// Inline inputs above this are streamed, so that they need not fit into a frame.
-const MAX_INLINE: usize = 256 * 1024;
+pub(crate) const MAX_INLINE: usize = 256 * 1024;
 
 /// A task on its way through the pool. Its reply is resolved exactly once, at the latest when it
 /// is dropped.
@@ -23,6 +24,8 @@ pub(crate) struct Call {
     pub input: Input,
     pub terms: Terms,
     reply: Option<Arc<dyn Reply>>,
+    /// The arrays of the arguments, where there are some.
+    pub opened: Option<Opened>,
     /// The task's place in a queue that is bounded.
     pub place: Option<Place>,
     /// How often it failed and was run again.
@@ -84,8 +87,24 @@ impl Call {
     ) -> Result<Call, SubmitError> {
         let task = T::NAME;
         let refused = |why| SubmitError::Args { task, why };
-        let args = postcard::to_stdvec(args).map_err(|error| refused(error.to_string()))?;
-        Call::encoded(task, args, input, terms, reply)
+        let (args, table) = arrays::encode(|| postcard::to_stdvec(args));
+        let mut args = args.map_err(|error| refused(error.to_string()))?;
+        // The caller keeps them, so they are copied.
+        let opened = match table.is_empty() {
+            true => None,
+            false if table.hands_over() => {
+                return Err(refused(
+                    "an ArrayMut cannot be handed over by reference".to_owned(),
+                ));
+            }
+            false => {
+                let opened = arrays::coordinator::open(table, false, &mut args);
+                Some(opened.map_err(|error| refused(error.to_string()))?)
+            }
+        };
+        let mut call = Call::encoded(task, args, input, terms, reply)?;
+        call.opened = opened;
+        Ok(call)
     }
 
     /// A call whose arguments are encoded already.
@@ -115,6 +134,7 @@ impl Call {
             input,
             terms,
             reply: Some(reply),
+            opened: None,
             place: None,
             failures: 0,
         })
@@ -130,8 +150,23 @@ impl Call {
     /// Whether the task is to be run again after this failure, and after which pause.
     pub(crate) fn again_after(&self, failure: &TaskFailure) -> Option<Duration> {
         let again = self.terms.more.as_ref()?.again.as_ref()?;
+        // The memory that it owned is gone with the first run.
+        let again = Some(again).filter(|_| !self.owns_memory())?;
         let wanted = self.failures < again.times && (again.after)(failure);
         wanted.then(|| again.pause_after(self.failures + 1))
+    }
+
+    /// How often it may be begun again. One that owns memory is not, unless its own terms say so: the
+    /// memory is lost with it.
+    pub(crate) fn retries(&self, retries: u32) -> u32 {
+        let owns_memory = self.owns_memory();
+        self.terms
+            .retries
+            .unwrap_or(if owns_memory { 0 } else { retries })
+    }
+
+    fn owns_memory(&self) -> bool {
+        self.opened.as_ref().is_some_and(Opened::owns_memory)
     }
 
     /// Gives the task's encoded output, or why there is none, to the waiting caller.

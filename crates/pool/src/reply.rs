@@ -3,6 +3,7 @@
 use crate::failure::TaskFailure;
 use serde::de::DeserializeOwned;
 use std::panic;
+use task::arrays;
 
 /// Takes the result of one task, whatever its type. Called exactly once for each call, from inside
 /// the pool's own calls (of a [`Background`](crate::Background) pool: on its thread).
@@ -18,11 +19,14 @@ pub trait Reply: Send + Sync {
 
 /// Decodes a whole output. A type whose decoding panics must not take the pool along.
 pub(crate) fn decode<T: DeserializeOwned>(output: &[u8]) -> Result<T, TaskFailure> {
-    let decoded = panic::catch_unwind(|| postcard::take_from_bytes(output));
-    Err(TaskFailure::Undecodable(match decoded {
-        Ok(Ok((output, []))) => return Ok(output),
-        Ok(Ok((_, rest))) => format!("{} bytes are left over", rest.len()),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "its type panicked while it was decoded".to_owned(),
-    }))
+    let decoded = arrays::decode(output, |output| {
+        let decoded = panic::catch_unwind(|| postcard::take_from_bytes(output));
+        Err(match decoded {
+            Ok(Ok((output, []))) => return Ok(output),
+            Ok(Ok((_, rest))) => format!("{} bytes are left over", rest.len()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "its type panicked while it was decoded".to_owned(),
+        })
+    });
+    decoded.map_err(TaskFailure::Undecodable)
 }

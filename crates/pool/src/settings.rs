@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     /// Whether workers confine themselves.
     pub sandbox: bool,
     pub timeline: bool,
+    /// Bytes of each worker's arena, where they share memory.
+    pub arena_bytes: Option<u64>,
     pub log_level: u8,
     pub bounds: Option<Bounds>,
     /// Where not empty, each worker runs on one of these processors.

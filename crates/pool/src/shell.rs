@@ -2,6 +2,7 @@
 //! executes what the engine decides; it decides nothing itself.
 
 mod accounts;
+mod arrays;
 mod construct;
 mod deaths;
 mod drive;

@@ -117,6 +117,7 @@ impl Pool {
                 crate::worker::LONG
             },
             args,
+            arrays: Default::default(),
             input,
             timeout: timeout.map_err(|error| PyValueError::new_err(error.to_string()))?,
             retries,

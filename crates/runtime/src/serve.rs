@@ -1,6 +1,7 @@
 //! The loop of a worker: greet, set up, then answer calls until the socket closes.
 
 mod answers;
+mod arrays;
 mod lane;
 mod outbox;
 mod stream;
@@ -237,7 +238,9 @@ fn answer_calls(
                 if call.input == CallInput::Stream {
                     // The chunks will overwrite the frame that these borrow from.
                     let (id, task, args) = (call.id, call.task.to_owned(), call.args.to_vec());
-                    answer_stream(&mut channel, &mut answers, registry, (id, &task, &args))?;
+                    let beside = call.arrays.to_vec();
+                    let call = (id, &task[..], &args[..], &beside[..]);
+                    answer_stream(&mut channel, &mut answers, registry, call)?;
                 } else {
                     answer(&mut answers, registry, &regions, &call)?;
                 }
@@ -247,6 +250,9 @@ fn answer_calls(
                 attach(&mut regions, &mut frame, region, &source);
             }
             ToWorker::Detach { region } => regions.detach(region),
+            ToWorker::Arena { region, size, own } => {
+                arrays::attach(&mut frame, region, size, own);
+            }
             ToWorker::ReportMemory => answers.memory(memory_in_full())?,
             ToWorker::Shutdown => return Ok(answers.flush()?),
             other @ (ToWorker::Chunk(_)
@@ -277,10 +283,12 @@ fn answer(
 ) -> Result<(), ServeError> {
     answers.outbox().received(call.id)?;
     let buffer = answers.buffer();
-    let ran = run_in_reach(regions, &call.input, |input| {
-        registry.run(call.task, call.args, input, buffer)
+    let (ran, said) = arrays::run(call.arrays, || {
+        run_in_reach(regions, &call.input, |input| {
+            registry.run(call.task, call.args, input, buffer)
+        })
     });
-    Ok(answers.after(call.id, call.task, ran)?)
+    Ok(answers.after(call.id, call.task, ran, &said)?)
 }
 
 /// Runs a task on an input that is no stream.
@@ -309,14 +317,15 @@ fn answer_stream(
     channel: &mut Channel,
     answers: &mut Answers,
     registry: &Registry,
-    (id, task, args): (u64, &str, &[u8]),
+    (id, task, args, beside): (u64, &str, &[u8], &[u8]),
 ) -> Result<(), ServeError> {
     let buffer = answers.buffer();
     let mut stream = StreamedInput::new(channel, answers.outbox(), id);
     let input = Input::from_stream(&mut stream);
-    let ran = panic::catch(|| registry.run(task, args, input, buffer));
+    let run = || panic::catch(|| registry.run(task, args, input, buffer));
+    let (ran, said) = arrays::run(beside, run);
     stream.finish()?;
-    Ok(answers.after(id, task, ran)?)
+    Ok(answers.after(id, task, ran, &said)?)
 }
 
 fn unexpected(found: &ToWorker<'_>, expected: &'static str) -> ServeError {

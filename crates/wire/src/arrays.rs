@@ -24,7 +24,7 @@ pub enum ArrayEntry {
 /// A range of an arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ArrayRange {
-    /// The arena, by its number.
+    /// The arena, by the number that [`ToWorker::Arena`](crate::ToWorker::Arena) gave.
     pub region: u32,
     /// Bytes from its start.
     pub offset: u64,

@@ -52,6 +52,16 @@ pub enum ToWorker<'a> {
     },
     /// There is something in the lane. Sent to a worker that has set its flag there.
     Wake,
+    /// An arena that tables of arrays will refer to; its descriptor comes with this frame, open for
+    /// reading, or for reading and writing.
+    Arena {
+        /// Its number in tables.
+        region: u32,
+        /// Its size in bytes.
+        size: u64,
+        /// Whether it is the worker's own, in which it allocates its results.
+        own: bool,
+    },
 }
 
 /// How a worker is to behave.
@@ -160,6 +170,9 @@ pub struct Call<'a> {
     pub input: CallInput<'a>,
     /// How often the call has been begun, this time included: 1 unless a worker died running it.
     pub attempt: u32,
+    /// The table of arrays beside the arguments: a [`CallArrays`](crate::CallArrays), or no bytes.
+    #[serde(serialize_with = "bytes")]
+    pub arrays: &'a [u8],
 }
 
 /// The value of a lane's entry: a [`Call`] whose task is a number beside it, its place in
@@ -170,7 +183,8 @@ pub struct LaneEntry<'a> {
     pub id: u64,
     /// As [`Call::attempt`].
     pub attempt: u32,
-    /// How many [`ToWorker::Attach`] messages the worker has to have taken before it runs this.
+    /// How many [`ToWorker::Attach`] and [`ToWorker::Arena`] messages the worker has to have taken before
+    /// it runs this.
     pub attached: u32,
     /// As [`Call::input`], but no stream.
     #[serde(borrow)]
@@ -178,6 +192,9 @@ pub struct LaneEntry<'a> {
     /// As [`Call::args`].
     #[serde(serialize_with = "bytes")]
     pub args: &'a [u8],
+    /// As [`Call::arrays`].
+    #[serde(serialize_with = "bytes")]
+    pub arrays: &'a [u8],
 }
 
 /// Number of no task: an entry that stands for nothing and is answered by an empty output.
@@ -266,6 +283,9 @@ pub enum FromWorker<'a> {
         computed_ns: u64,
         /// The worker's memory then, if asked for by [`Setup::events`].
         memory: Option<Memory>,
+        /// The table of arrays beside the output: a [`ResultArrays`](crate::ResultArrays), or no bytes.
+        #[serde(serialize_with = "bytes")]
+        arrays: &'a [u8],
     },
     /// A call has ended badly; the worker lives on.
     Failed {
@@ -279,6 +299,9 @@ pub enum FromWorker<'a> {
         location: &'a str,
         /// The backtrace of a panic, else empty.
         backtrace: &'a str,
+        /// As in [`FromWorker::Done`], without entries.
+        #[serde(serialize_with = "bytes")]
+        arrays: &'a [u8],
     },
     /// Answer to `ReportMemory`.
     Memory(Memory),

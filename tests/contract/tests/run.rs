@@ -21,8 +21,34 @@ fn limits() {
     prints_ok(env!("CARGO_BIN_EXE_limits"));
 }
 
+#[test]
+fn arrays() {
+    prints_ok(env!("CARGO_BIN_EXE_arrays"));
+}
+
+#[test]
+fn kept() {
+    prints_ok(env!("CARGO_BIN_EXE_kept"));
+}
+
+#[test]
+fn rates() {
+    for args in [["tiny", "1000"], ["map", "1000"], ["latency", "20"]] {
+        let output = run(env!("CARGO_BIN_EXE_rates"), &args);
+        assert_eq!(output.lines().count(), 3, "{output}");
+    }
+    let output = run(env!("CARGO_BIN_EXE_rates"), &["results", "4", "2"]);
+    assert_eq!(output.lines().count(), 3, "{output}");
+}
+
 fn prints_ok(program: &str) {
+    assert_eq!(run(program, &[]), "ok\n");
+}
+
+/// What the program prints.
+fn run(program: &str, args: &[&str]) -> String {
     let mut child = Command::new(program)
+        .args(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -37,5 +63,5 @@ fn prints_ok(program: &str) {
     }
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    assert_eq!(output.stdout, b"ok\n", "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }

@@ -39,6 +39,7 @@ pub struct Background {
     gate: Arc<Gate>,
     next_task: AtomicU64,
     number: u32,
+    shares_arrays: bool,
     seen: Arc<Mutex<Seen>>,
     thread: Option<JoinHandle<Result<(), PoolError>>>,
 }
@@ -78,6 +79,7 @@ impl Builder {
             let error = crate::StartError::Fork(ForkError::Threads { threads });
             return Err(PoolError::Start(Arc::new(error)));
         }
+        let shares_arrays = self.arenas().is_some();
         let wait = |error: nix::Error| PoolError::Wait(Arc::new(error.into()));
         let bell = Bell::new().map_err(wait)?;
         let seen: Arc<Mutex<Seen>> = Arc::default();
@@ -112,6 +114,7 @@ impl Builder {
             gate,
             next_task: AtomicU64::new(0),
             number: ids::new_pool(),
+            shares_arrays,
             seen,
             thread,
         })
@@ -303,6 +306,11 @@ impl Background {
         let id = self.next_task.fetch_add(1, Ordering::Relaxed);
         self.order(Order::Submit(id, call));
         id
+    }
+
+    /// Whether its workers share memory.
+    pub(crate) fn shares_arrays(&self) -> bool {
+        self.shares_arrays
     }
 
     pub(crate) fn cancel_id(&self, id: TaskId) {

@@ -35,6 +35,7 @@ pub struct Builder {
     spread: bool,
     log_level: u8,
     carrier: Carrier,
+    arena_bytes: u64,
     regions: Vec<(RegionId, Region)>,
     interrupt: Option<OwnedFd>,
     pause: Option<Pause>,
@@ -82,6 +83,7 @@ impl Builder {
             spread: false,
             log_level: 0,
             carrier: Carrier::default(),
+            arena_bytes: 0,
             regions: Vec::new(),
             interrupt: None,
             pause: None,
@@ -312,6 +314,22 @@ impl Builder {
         self
     }
 
+    /// Shares arrays with the workers: each of them has an arena of so many bytes for its results, which
+    /// takes address space, and memory as it is used. 0, the default: arrays are copied. External and
+    /// confined workers share none.
+    #[must_use]
+    pub fn arena_bytes(mut self, bytes: u64) -> Builder {
+        self.arena_bytes = bytes;
+        self
+    }
+
+    /// Bytes of an arena, where workers share memory.
+    pub(crate) fn arenas(&self) -> Option<u64> {
+        let external = matches!(self.method, StartMethod::Listen(_));
+        let shares = self.arena_bytes > 0 && !self.sandbox && !external;
+        shares.then_some(self.arena_bytes)
+    }
+
     /// Forks even where this process has other threads. Only for a program that knows that none
     /// of them ever holds a lock which a worker needs, the allocator's included.
     #[must_use]
@@ -389,6 +407,7 @@ impl Builder {
     /// [`PoolError`]: what failed, once; whatever had been started is ended.
     pub fn start(self) -> Result<Pool, PoolError> {
         self.check()?;
+        let arena_bytes = self.arenas();
         let timeline = self.timeline || self.limits.recycle_bytes.is_some();
         let shell = Shell::start(Parts {
             method: self.method.resolved(),
@@ -406,6 +425,7 @@ impl Builder {
                 },
                 log_level: self.log_level,
                 carrier: self.carrier,
+                arena_bytes,
             },
             threads_allowed: self.threads_allowed,
             regions: self.regions,

@@ -3,7 +3,7 @@
 use crate::api::background::Background;
 use crate::api::builder::Builder;
 use crate::api::pool::Pool;
-use crate::call::{Call, Terms, Wishes};
+use crate::call::{Call, MAX_INLINE, Terms, Wishes};
 use crate::failure::SubmitError;
 use crate::ids::TaskId;
 use crate::input::Input;
@@ -11,6 +11,7 @@ use crate::reply::Reply;
 use std::sync::Arc;
 use std::time::Duration;
 use task::arrays::Table;
+use task::arrays::coordinator::{Opened, open};
 
 /// A call of a task by its name, with arguments that are encoded already.
 #[derive(Debug)]
@@ -32,13 +33,37 @@ pub struct RawCall {
 }
 
 impl RawCall {
-    fn into_call(self, reply: Arc<dyn Reply>) -> Result<Call, SubmitError> {
+    /// Enters its arrays in the books: as memory that workers share, or else as bytes.
+    fn into_call(mut self, reply: Arc<dyn Reply>, shared: bool) -> Result<Call, SubmitError> {
+        let opened = self.open(shared)?;
         let terms = Terms {
             timeout: self.timeout,
             retries: self.retries,
             more: self.more,
         };
-        Call::encoded(self.task, self.args, self.input, terms, reply)
+        let mut call = Call::encoded(self.task, self.args, self.input, terms, reply)?;
+        call.opened = opened;
+        Ok(call)
+    }
+
+    fn open(&mut self, shared: bool) -> Result<Option<Opened>, SubmitError> {
+        if self.arrays.is_empty() {
+            return Ok(None);
+        }
+        let table = std::mem::take(&mut self.arrays);
+        // Long arguments are the input, and the bytes of arrays follow them there.
+        let bytes = match &mut self.input {
+            Input::Inline(bytes) if self.args.is_empty() => bytes,
+            _ => &mut self.args,
+        };
+        let opened = open(table, shared, bytes).map_err(|error| SubmitError::Args {
+            task: self.task,
+            why: error.to_string(),
+        })?;
+        if self.args.len() > MAX_INLINE && matches!(self.input, Input::None) {
+            self.input = Input::Inline(std::mem::take(&mut self.args));
+        }
+        Ok(Some(opened))
     }
 }
 
@@ -63,7 +88,8 @@ impl Pool {
         call: RawCall,
         reply: Arc<dyn Reply>,
     ) -> Result<TaskId, SubmitError> {
-        let call = call.into_call(reply)?;
+        let shared = self.shell().shares_arrays();
+        let call = call.into_call(reply, shared)?;
         self.wait_for_room()?;
         self.enqueue(call)
     }
@@ -77,9 +103,10 @@ impl Pool {
         &mut self,
         mut make: impl FnMut() -> (RawCall, Arc<dyn Reply>),
     ) -> Result<Vec<TaskId>, SubmitError> {
+        let shared = self.shell().shares_arrays();
         let submitted = self.shell().broadcast(None, || {
             let (call, reply) = make();
-            call.into_call(reply)
+            call.into_call(reply, shared)
         });
         self.shell().report_panic();
         submitted
@@ -106,7 +133,7 @@ impl Background {
     /// # Errors
     /// [`SubmitError::Args`]; everything else is the task's own failure.
     pub fn submit_raw(&self, call: RawCall, reply: Arc<dyn Reply>) -> Result<TaskId, SubmitError> {
-        Ok(self.enqueue_call(call.into_call(reply)?))
+        Ok(self.enqueue_call(call.into_call(reply, self.shares_arrays())?))
     }
 
     /// As [`Pool::broadcast_raw`]; waits until the pool has taken the calls.
@@ -117,9 +144,10 @@ impl Background {
         &self,
         mut make: impl FnMut() -> (RawCall, Arc<dyn Reply>) + Send + 'static,
     ) -> Result<Vec<TaskId>, SubmitError> {
+        let shared = self.shares_arrays();
         self.broadcast_calls(Box::new(move || {
             let (call, reply) = make();
-            call.into_call(reply)
+            call.into_call(reply, shared)
         }))
     }
 

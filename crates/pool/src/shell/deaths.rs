@@ -64,9 +64,11 @@ impl Shell {
         for line in lines {
             self.tell(id, now_ns(), What::Stderr(&line));
         }
-        let Some(worker) = self.crew.workers.remove(&id) else {
+        let Some(mut worker) = self.crew.workers.remove(&id) else {
             return;
         };
+        // Its death is confirmed: what it could write is free for others.
+        drop(worker.seat.take());
         self.forget_worker(&worker);
         self.crew.laned.retain(|&laned| laned != id);
         let Some(key) = worker.key else {

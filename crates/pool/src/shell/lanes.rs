@@ -2,6 +2,7 @@
 //! be woken before it waits or returns to its caller.
 
 use super::Shell;
+use super::arrays::take_back;
 use crate::connection::{Lane, Marker};
 use crate::event::What;
 use crate::failure::{Failed, TaskFailure};
@@ -10,6 +11,7 @@ use engine::Event;
 use lane::{Body, Violation};
 use runtime::now_ns;
 use std::ops::Range;
+use task::arrays::Table;
 use wire::{LANE_DONE, LaneFailure};
 
 /// How often a worker that is between two calls is looked at again.
@@ -109,13 +111,14 @@ impl Shell {
                         word: 0,
                     });
                 }
-                Body::Inline { value, .. } => {
-                    self.deliver(id, key, entry, record.status, value);
+                Body::Inline { value, arrays } => {
+                    let table = self.arrays_of(id, entry, arrays)?;
+                    self.deliver(id, key, entry, record.status, value, table);
                     taken.add(entry, ran_ns);
                 }
                 Body::Socket => {
                     lane.marker = Some(Marker { entry, ran_ns });
-                    self.match_body(id, key, lane, taken);
+                    self.match_body(id, key, lane, taken)?;
                 }
             }
         }
@@ -126,6 +129,23 @@ impl Shell {
         Ok(())
     }
 
+    /// The table of arrays beside the result of an entry.
+    fn arrays_of(&mut self, id: WorkerId, entry: u64, said: &[u8]) -> Result<Table, Violation> {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return Ok(Table::default());
+        };
+        Shell::take_arrays(worker, entry, said).map_err(|why| {
+            worker
+                .reason
+                .get_or_insert(format!("it answered nonsense ({why})"));
+            Violation::Malformed {
+                index: entry,
+                what: "table of arrays",
+                word: 0,
+            }
+        })
+    }
+
     /// Delivers a result whose marker and body have both come.
     fn match_body(
         &mut self,
@@ -133,22 +153,26 @@ impl Shell {
         key: engine::WorkerId,
         lane: &mut Lane,
         taken: &mut Taken,
-    ) {
+    ) -> Result<(), Violation> {
         let Some(marker) = lane.marker else {
-            return;
+            return Ok(());
         };
         let Some(body) = lane.body.take() else {
-            return;
+            return Ok(());
         };
         lane.marker = None;
         let worker = self.crew.workers.get_mut(&id);
+        let said = worker.map_or(Vec::new(), |worker| std::mem::take(&mut worker.said));
+        let table = self.arrays_of(id, marker.entry, &said)?;
+        let worker = self.crew.workers.get_mut(&id);
         let output = worker.map_or(Vec::new(), |worker| std::mem::take(&mut worker.output));
         match body {
-            Ok(()) => self.deliver(id, key, marker.entry, LANE_DONE, &output),
+            Ok(()) => self.deliver(id, key, marker.entry, LANE_DONE, &output, table),
             Err(failed) => self.resolve(key, marker.entry, Err(TaskFailure::Failed(failed))),
         }
         self.tell_answered(id, key, marker.entry);
         taken.add(marker.entry, marker.ran_ns);
+        Ok(())
     }
 
     /// The entry of a lane whose result is due.
@@ -174,6 +198,7 @@ impl Shell {
         id: WorkerId,
         number: TaskId,
         body: Result<&[u8], Box<Failed>>,
+        said: &[u8],
     ) -> Result<(), String> {
         self.make_way(id)?;
         let Some((key, entry)) = self.due(id) else {
@@ -193,6 +218,7 @@ impl Shell {
             return Ok(());
         };
         worker.seen = 0;
+        worker.said = said.to_vec();
         lane.body = Some(match body {
             Ok(output) => {
                 worker.output.extend_from_slice(output);
@@ -204,10 +230,11 @@ impl Shell {
             }
         });
         let mut taken = Taken::default();
-        self.match_body(id, key, &mut lane, &mut taken);
+        let matched = self.match_body(id, key, &mut lane, &mut taken);
         if let Some(worker) = self.crew.workers.get_mut(&id) {
             worker.lane = Some(lane);
         }
+        matched.map_err(|violation| violation.to_string())?;
         if !taken.entries.is_empty() {
             self.report_taken(key, taken);
             // Those behind it waited.
@@ -238,10 +265,11 @@ impl Shell {
         entry: u64,
         status: u8,
         value: &[u8],
+        table: Table,
     ) {
         self.tell_answered(id, key, entry);
         let result = match status {
-            LANE_DONE => Ok(value),
+            LANE_DONE => Ok((value, table)),
             _ => Err(self.failure(id, value)),
         };
         self.resolve(key, entry, result);
@@ -337,6 +365,11 @@ impl Shell {
             match recalled {
                 Ok(recalled) => {
                     entries = recalled;
+                    if let Some(worker) = self.crew.workers.get_mut(&id) {
+                        for entry in entries.clone() {
+                            take_back(worker, entry);
+                        }
+                    }
                     self.crew.full = false;
                     self.collect_below(id, entries.start);
                 }

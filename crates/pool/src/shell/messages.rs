@@ -8,6 +8,7 @@ use crate::ids::{TaskId, WorkerId};
 use engine::Event;
 use runtime::{Incoming, now_ns};
 use std::borrow::Cow;
+use task::arrays::{Table, with_incoming};
 use wire::{FailureKind, FromWorker, Hello, Memory, SetupStep};
 
 /// Reads from one socket in a row.
@@ -175,20 +176,28 @@ impl Shell {
             FromWorker::OutputPart(part) => return self.on_part(id, part),
             FromWorker::Wake => return self.woken_by(id),
             FromWorker::Done {
-                id: task, output, ..
-            } if worker.lane.is_some() => return self.body_came(id, task, Ok(output)),
+                id: task,
+                output,
+                arrays,
+                ..
+            } if worker.lane.is_some() => {
+                return self.body_came(id, task, Ok(output), arrays);
+            }
             FromWorker::Done {
                 id: task,
                 output,
                 began_ns,
                 computed_ns,
                 memory,
+                arrays,
             } => {
                 let current = check_due(worker, task)?;
+                let table = Shell::take_arrays(worker, current.entry, arrays)?;
                 worker.memory = memory.or(worker.memory);
                 let parts = std::mem::take(&mut worker.output);
                 self.tell(id, computed_ns, What::Computed { task, memory });
-                self.deliver_current(id, current, Ok(&joined(&parts, output)));
+                let whole = joined(&parts, output);
+                self.deliver_current(id, current, Ok((&whole, table)));
                 self.answered(id, current, computed_ns.saturating_sub(began_ns));
             }
             FromWorker::Failed {
@@ -197,6 +206,7 @@ impl Shell {
                 message,
                 location,
                 backtrace,
+                arrays,
             } => {
                 let failed = Box::new(Failed {
                     worker: worker.name.clone(),
@@ -205,7 +215,7 @@ impl Shell {
                     location: location.to_owned(),
                     backtrace: backtrace.to_owned(),
                 });
-                return self.on_failed(id, task, failed);
+                return self.on_failed(id, task, failed, arrays);
             }
             FromWorker::Memory(memory) => {
                 worker.memory = Some(memory);
@@ -237,14 +247,21 @@ impl Shell {
         Ok(())
     }
 
-    fn on_failed(&mut self, id: WorkerId, task: TaskId, failed: Box<Failed>) -> Result<(), String> {
+    fn on_failed(
+        &mut self,
+        id: WorkerId,
+        task: TaskId,
+        failed: Box<Failed>,
+        arrays: &[u8],
+    ) -> Result<(), String> {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return Ok(());
         };
         if worker.lane.is_some() {
-            return self.body_came(id, task, Err(failed));
+            return self.body_came(id, task, Err(failed), arrays);
         }
         let current = check_due(worker, task)?;
+        drop(Shell::take_arrays(worker, current.entry, arrays)?);
         worker.output.clear();
         self.deliver_current(id, current, Err(TaskFailure::Failed(failed)));
         self.answered(id, current, 0);
@@ -306,7 +323,7 @@ impl Shell {
         &mut self,
         id: WorkerId,
         current: Current,
-        result: Result<&[u8], TaskFailure>,
+        result: Result<(&[u8], Table), TaskFailure>,
     ) {
         if let Some(key) = self.crew.workers.get(&id).and_then(|worker| worker.key) {
             self.resolve(key, current.entry, result);
@@ -318,7 +335,7 @@ impl Shell {
         &mut self,
         worker: engine::WorkerId,
         entry: u64,
-        result: Result<&[u8], TaskFailure>,
+        result: Result<(&[u8], Table), TaskFailure>,
     ) {
         let task = self.engine.task_at(worker, entry);
         if let (Some(task), Err(failure)) = (task, &result)
@@ -329,14 +346,15 @@ impl Shell {
         let Some(job) = task.and_then(|task| self.jobs.take(task)) else {
             return;
         };
-        let bound = self.settings.limits.output;
-        match result {
-            Ok(output) if output.len() > bound => {
-                self.fail_job(job, TaskFailure::OutputTooLong(bound));
-            }
-            Ok(output) => {
+        let checked = result.and_then(|(output, table)| {
+            self.check_output(output, &table)?;
+            Ok((output, table))
+        });
+        match checked {
+            Ok((output, table)) => {
                 self.counters.done += 1;
-                self.hooks.guard(|_| job.call.resolve(Ok(output)));
+                let resolve = || job.call.resolve(Ok(output));
+                self.hooks.guard(|_| with_incoming(table, resolve).0);
             }
             Err(failure) => {
                 if let TaskFailure::Failed(failed) = &failure

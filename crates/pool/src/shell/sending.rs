@@ -1,6 +1,7 @@
 //! Sending calls and what they need, never waiting.
 
 use super::Shell;
+use super::arrays::{NotSent, beside_call, take_back};
 use super::reactor::Token;
 use super::worker::Current;
 use crate::connection::{Connection, Pumped};
@@ -168,6 +169,17 @@ impl Shell {
 
     /// Writes a call into a worker's lane; its body goes by the socket where it does not fit.
     fn push_call(&mut self, id: WorkerId, assignment: Assignment) -> Result<(), Unsent> {
+        let beside = self.beside(id, assignment)?;
+        let pushed = self.push_beside(id, assignment, &beside);
+        self.unless_sent(id, assignment, pushed)
+    }
+
+    fn push_beside(
+        &mut self,
+        id: WorkerId,
+        assignment: Assignment,
+        beside: &[u8],
+    ) -> Result<(), Unsent> {
         let attempt = self.engine.deaths(assignment.task) + 1;
         let Some(job) = self.jobs.get(assignment.task) else {
             return Err(Unsent::lasting("the task is resolved"));
@@ -191,6 +203,7 @@ impl Shell {
                 attached: connection.attached,
                 input,
                 args: &call.args,
+                arrays: beside,
             };
             if lane.push(task, &entry) {
                 return Ok(());
@@ -205,6 +218,7 @@ impl Shell {
                 attempt,
                 args: &call.args,
                 input,
+                arrays: beside,
             },
         };
         connection.outbox.push(&message).map_err(Unsent::lasting)?;
@@ -215,7 +229,42 @@ impl Shell {
         Ok(())
     }
 
+    /// Sends the arenas that a call refers to, and gives the table beside it.
+    fn beside(&mut self, id: WorkerId, assignment: Assignment) -> Result<Vec<u8>, Unsent> {
+        let Some(job) = self.jobs.get(assignment.task) else {
+            return Err(Unsent::lasting("the task is resolved"));
+        };
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return Err(Unsent::lasting("the worker is gone"));
+        };
+        let beside = beside_call(worker, job.call.opened.as_ref(), assignment.entry);
+        beside.map_err(|NotSent { why, transient }| Unsent { why, transient })
+    }
+
+    fn unless_sent(
+        &mut self,
+        id: WorkerId,
+        assignment: Assignment,
+        sent: Result<(), Unsent>,
+    ) -> Result<(), Unsent> {
+        if let (Err(_), Some(worker)) = (&sent, self.crew.workers.get_mut(&id)) {
+            take_back(worker, assignment.entry);
+        }
+        sent
+    }
+
     fn send_call(&mut self, id: WorkerId, assignment: Assignment) -> Result<(), Unsent> {
+        let beside = self.beside(id, assignment)?;
+        let sent = self.send_beside(id, assignment, &beside);
+        self.unless_sent(id, assignment, sent)
+    }
+
+    fn send_beside(
+        &mut self,
+        id: WorkerId,
+        assignment: Assignment,
+        beside: &[u8],
+    ) -> Result<(), Unsent> {
         let attempt = self.engine.deaths(assignment.task) + 1;
         let Some(job) = self.jobs.get(assignment.task) else {
             return Err(Unsent::lasting("the task is resolved"));
@@ -233,6 +282,7 @@ impl Shell {
             attempt,
             args: &call.args,
             input,
+            arrays: beside,
         });
         let outbox = &mut connection.outbox;
         outbox.push(&message).map_err(Unsent::lasting)?;

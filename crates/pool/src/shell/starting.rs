@@ -107,6 +107,7 @@ impl Shell {
 
     /// Greets a worker and sends its set-up.
     pub(super) fn set_up(&mut self, worker: &mut Worker) -> Result<(), StartError> {
+        self.seat(worker)?;
         let lane = self.offer_lane(worker);
         let settings = &self.settings;
         let initializer = settings.initializer.as_ref();
@@ -130,7 +131,8 @@ impl Shell {
                 [] => outbox.push(&setup),
                 _ => outbox.push_with(&setup, descriptors),
             })
-            .map_err(|error| StartError::Resources(io::Error::other(error)))
+            .map_err(|error| StartError::Resources(io::Error::other(error)))?;
+        Shell::send_arena(worker)
     }
 
     /// Makes a lane for a worker: the code of its layout and its descriptor. Where there is no memory for

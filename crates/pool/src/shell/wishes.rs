@@ -19,7 +19,7 @@ impl Shell {
         let timeout = call.terms.timeout.or(limits.task_timeout);
         let mut spec = TaskSpec {
             class,
-            retries: call.terms.retries.unwrap_or(limits.retries),
+            retries: call.retries(limits.retries),
             limit_ns: timeout.map(nanoseconds),
             exclusive: matches!(call.input, Input::Stream(_)),
             ..TaskSpec::new()

@@ -7,8 +7,19 @@ use crate::start::External;
 use crate::stderr::Stderr;
 use guardian::GuardedGroup;
 use nix::sys::socket::{Shutdown, shutdown};
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use wire::Memory;
+use task::arrays::coordinator::Seat;
+use wire::{CallArrays, Memory};
+
+/// What was said of arrays beside a call.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// The call's number in the books.
+    pub book: Option<u64>,
+    /// What the worker was told of others.
+    pub news: CallArrays,
+}
 
 /// One worker as the shell holds it.
 pub(super) struct Worker {
@@ -55,6 +66,12 @@ pub(super) struct Worker {
     pub deadline_ns: Option<u64>,
     /// Whether epoll waits for room in its socket.
     pub watches_room: bool,
+    /// By entry: what was said of arrays beside calls that are not answered.
+    pub besides: BTreeMap<u64, Beside>,
+    /// What it has said of arrays beside a body that came by its socket.
+    pub said: Vec<u8>,
+    /// Its place in the books, where it shares memory. Dropped last: by then its process has ended.
+    pub seat: Option<Seat>,
 }
 
 /// The call that a worker without a lane has.
@@ -92,6 +109,9 @@ impl Worker {
             explained: false,
             deadline_ns: None,
             watches_room: false,
+            besides: BTreeMap::new(),
+            said: Vec::new(),
+            seat: None,
         }
     }
 

@@ -64,12 +64,13 @@ impl Answers {
         Ok(())
     }
 
-    /// Adds the answer to the call that just ran.
+    /// Adds the answer to the call that just ran, with what is said of arrays.
     pub(super) fn after(
         &mut self,
         id: u64,
         task: &str,
         ran: Result<Vec<u8>, Failure>,
+        said: &[u8],
     ) -> io::Result<()> {
         let computed_ns = now_ns();
         let took = computed_ns - self.began_ns;
@@ -79,10 +80,10 @@ impl Answers {
         }
         match ran {
             Ok(output) => {
-                self.done(id, computed_ns, &output)?;
+                self.done(id, computed_ns, &output, said)?;
                 self.take_back(output);
             }
-            Err(failure) => self.failed(id, &failure)?,
+            Err(failure) => self.failed(id, &failure, said)?,
         }
         self.held_since.get_or_insert(computed_ns);
         if self.outbox.sends_events() || self.outbox.len() > HOLD_BYTES {
@@ -98,11 +99,12 @@ impl Answers {
         began_ns: u64,
         computed_ns: u64,
         ran: &Result<Vec<u8>, Failure>,
+        said: &[u8],
     ) -> io::Result<()> {
         self.began_ns = began_ns;
         match ran {
-            Ok(output) => self.done(id, computed_ns, output)?,
-            Err(failure) => self.failed(id, failure)?,
+            Ok(output) => self.done(id, computed_ns, output, said)?,
+            Err(failure) => self.failed(id, failure, said)?,
         }
         self.flush()
     }
@@ -125,7 +127,7 @@ impl Answers {
         self.outbox.flush()
     }
 
-    fn done(&mut self, id: u64, computed_ns: u64, output: &[u8]) -> io::Result<()> {
+    fn done(&mut self, id: u64, computed_ns: u64, output: &[u8], arrays: &[u8]) -> io::Result<()> {
         let mut rest = output;
         while rest.len() > MAX_CHUNK {
             let (part, more) = rest.split_at(MAX_CHUNK);
@@ -139,10 +141,11 @@ impl Answers {
             began_ns: self.began_ns,
             computed_ns,
             memory: self.outbox.sends_events().then(memory),
+            arrays,
         })
     }
 
-    fn failed(&mut self, id: u64, failure: &Failure) -> io::Result<()> {
+    fn failed(&mut self, id: u64, failure: &Failure, arrays: &[u8]) -> io::Result<()> {
         let message = crate::text::beginning(&failure.message, MAX_CHUNK / 2);
         self.outbox.push(&FromWorker::Failed {
             id,
@@ -150,6 +153,7 @@ impl Answers {
             message,
             location: &failure.location,
             backtrace: &failure.backtrace,
+            arrays,
         })
     }
 }

@@ -4,7 +4,7 @@
 mod frames;
 
 use super::stream::StreamedInput;
-use super::{Answers, ServeError, run_in_reach, unexpected};
+use super::{Answers, ServeError, arrays, run_in_reach, unexpected};
 use crate::channel::Channel;
 use crate::{Regions, attempt, logging, now_ns, panic, soft};
 use frames::Frames;
@@ -98,7 +98,7 @@ impl Server<'_> {
             return Ok(true);
         };
         if call.task == NO_TASK {
-            self.finish(0, Ok(Vec::new()))?;
+            self.finish(0, Ok(Vec::new()), &[])?;
             return Ok(true);
         }
         let number = call.task as usize;
@@ -126,10 +126,12 @@ impl Server<'_> {
         soft::begin(index, entry.id);
         let id = entry.id;
         let buffer = self.frames.answers.buffer();
-        let ran = run_in_reach(&self.frames.regions, &entry.input, |input| {
-            runner(entry.args, input, buffer)
+        let (ran, said) = arrays::run(entry.arrays, || {
+            run_in_reach(&self.frames.regions, &entry.input, |input| {
+                runner(entry.args, input, buffer)
+            })
         });
-        self.finish(id, ran)?;
+        self.finish(id, ran, &said)?;
         Ok(true)
     }
 
@@ -146,25 +148,33 @@ impl Server<'_> {
         logging::running(Some(id));
         soft::begin(index, id);
         let buffer = self.frames.answers.buffer();
-        let ran = if call.input == CallInput::Stream {
+        let (ran, said) = if call.input == CallInput::Stream {
             let mut stream =
                 StreamedInput::new(&mut self.channel, self.frames.answers.outbox(), id);
             let input = Input::from_stream(&mut stream);
-            let ran = panic::catch(|| self.registry.run(task, args, input, buffer));
+            let run = || panic::catch(|| self.registry.run(task, args, input, buffer));
+            let ran = arrays::run(call.arrays, run);
             // The function has returned, and the rest of its input may take long.
             self.lane.returned();
             stream.finish()?;
             ran
         } else {
-            run_in_reach(&self.frames.regions, &call.input, |input| {
-                self.registry.run(task, args, input, buffer)
+            arrays::run(call.arrays, || {
+                run_in_reach(&self.frames.regions, &call.input, |input| {
+                    self.registry.run(task, args, input, buffer)
+                })
             })
         };
-        self.finish(id, ran)
+        self.finish(id, ran, &said)
     }
 
-    /// Publishes the result of the claimed call.
-    fn finish(&mut self, id: u64, ran: Result<Vec<u8>, Failure>) -> Result<(), ServeError> {
+    /// Publishes the result of the claimed call, with what is said of arrays.
+    fn finish(
+        &mut self,
+        id: u64,
+        ran: Result<Vec<u8>, Failure>,
+        said: &[u8],
+    ) -> Result<(), ServeError> {
         self.lane.returned();
         logging::running(None);
         soft::end();
@@ -185,7 +195,10 @@ impl Server<'_> {
         let mut outcome = Outcome {
             status,
             ran_ns,
-            body: Body::Inline { arrays: &[], value },
+            body: Body::Inline {
+                arrays: said,
+                value,
+            },
         };
         loop {
             match self.lane.complete(&outcome)? {
@@ -204,7 +217,8 @@ impl Server<'_> {
                 }
                 Completion::TooLong => {
                     // Sent before the record is published: what is published is a result.
-                    self.frames.answers.send(id, began_ns, self.now_ns, &ran)?;
+                    let answers = &mut self.frames.answers;
+                    answers.send(id, began_ns, self.now_ns, &ran, said)?;
                     // That may have taken long, and is no part of the next call.
                     self.now_ns = now_ns();
                     outcome.body = Body::Socket;

@@ -13,10 +13,10 @@ use super::hold::{Fresh, Hold, Keeper, Kind, Place, Side, allocate_by, allocate_
 use holds::Placement;
 use shmem::{Arena, Span};
 use state::State;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use calls::{Opened, open, receive};
+pub use calls::{Opened, open, recall, receive};
 pub use seats::{Attachment, Seat};
 pub use state::Violated;
 
@@ -24,6 +24,7 @@ pub use state::Violated;
 static COORDINATOR: Coordinator = Coordinator {
     state: Mutex::new(None),
     epoch: AtomicU32::new(0),
+    news: AtomicBool::new(false),
     arena_bytes: AtomicU64::new(0),
 };
 
@@ -31,6 +32,8 @@ pub(super) struct Coordinator {
     state: Mutex<Option<State>>,
     /// Counts the forks that have left books behind.
     epoch: AtomicU32,
+    /// There may be something that a worker has to be told with its next call.
+    news: AtomicBool,
     /// Bytes of each of the process's own arenas; 0: as many as the machine has memory.
     arena_bytes: AtomicU64,
 }
@@ -63,9 +66,19 @@ impl Coordinator {
         let mut state = self.lock();
         let result = f(state.as_mut()?);
         if let Some(state) = state.as_mut() {
-            state.execute();
+            self.execute(state);
         }
         Some(result)
+    }
+
+    fn execute(&self, state: &mut State) {
+        state.execute();
+        self.news.store(state.has_news(), Ordering::Release);
+    }
+
+    /// Without the books: what is told a call later than it could be is told in time.
+    fn has_news(&self) -> bool {
+        self.news.load(Ordering::Acquire)
     }
 
     /// As [`with`](Self::with), opening the books where there are none.
@@ -73,7 +86,7 @@ impl Coordinator {
         let mut guard = self.lock();
         let state = guard.get_or_insert_with(State::new);
         let result = f(state);
-        state.execute();
+        self.execute(state);
         result
     }
 

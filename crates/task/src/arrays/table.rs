@@ -62,6 +62,15 @@ impl Table {
         self.entries.iter().map(bytes).sum()
     }
 
+    /// Bytes of those that lie in memory already.
+    pub fn shared_bytes(&self) -> u64 {
+        let bytes = |entry: &Entry| match entry {
+            Entry::Held(item) => item.len as u64,
+            Entry::Bytes { .. } | Entry::Taken => 0,
+        };
+        self.entries.iter().map(bytes).sum()
+    }
+
     /// Whether an `ArrayMut` is among them.
     pub fn hands_over(&self) -> bool {
         self.entries.iter().any(|entry| {

@@ -17,7 +17,7 @@ use holds::Range;
 use shmem::{Arena, Span};
 use state::State;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wire::{ArrayEntry, CallArrays};
 
@@ -26,12 +26,15 @@ pub use report::report;
 static WORKER: Worker = Worker {
     state: Mutex::new(None),
     epoch: AtomicU32::new(0),
+    reports: AtomicBool::new(false),
 };
 
 struct Worker {
     state: Mutex<Option<State>>,
     /// Counts the forks that have left books behind.
     epoch: AtomicU32,
+    /// Something was given or released since the last report.
+    reports: AtomicBool,
 }
 
 /// From now on large arrays are allocated in this arena, and results are handed over in it. Where it
@@ -72,6 +75,10 @@ pub fn attach(region: u32, size: u64, fd: OwnedFd) {
 /// # Errors
 /// Why the table cannot be what the coordinator meant.
 pub fn incoming(beside: &CallArrays) -> Result<Table, String> {
+    if beside.is_empty() {
+        return Ok(Table::default());
+    }
+    WORKER.reports.store(true, Ordering::Release);
     let mut guard = WORKER.lock();
     let Some(state) = guard.as_mut() else {
         drop(guard);
@@ -172,6 +179,7 @@ impl Keeper for Worker {
     }
 
     fn release(&self, place: &Place) {
+        self.reports.store(true, Ordering::Release);
         self.with(|state| state.release(place));
     }
 }

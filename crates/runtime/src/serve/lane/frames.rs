@@ -1,7 +1,7 @@
 //! What comes over the socket beside a lane.
 
 use crate::channel::{Channel, Frame, Incoming};
-use crate::serve::{Answers, ServeError, attach, unexpected};
+use crate::serve::{Answers, ServeError, arrays, attach, unexpected};
 use crate::{Regions, memory_in_full};
 use std::collections::VecDeque;
 use std::io;
@@ -11,7 +11,7 @@ use wire::{CallInput, FromWorker, ToWorker};
 pub(super) struct Frames {
     pub(super) answers: Answers,
     pub(super) regions: Regions,
-    /// How many regions were attached.
+    /// How many regions and arenas were attached.
     pub(super) attached: u32,
     /// Calls of entries that say "by socket", oldest first.
     bodies: VecDeque<Kept>,
@@ -152,6 +152,10 @@ impl Frames {
                 self.attached = self.attached.wrapping_add(1);
             }
             ToWorker::Detach { region } => self.regions.detach(region),
+            ToWorker::Arena { region, size, own } => {
+                arrays::attach(&mut frame, region, size, own);
+                self.attached = self.attached.wrapping_add(1);
+            }
             ToWorker::ReportMemory => self.answers.memory(memory_in_full())?,
             ToWorker::Shutdown => self.leaving = true,
             other @ (ToWorker::Chunk(_)

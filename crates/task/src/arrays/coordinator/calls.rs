@@ -128,13 +128,6 @@ impl Opened {
         COORDINATOR.with(send).unwrap_or_else(gone)
     }
 
-    /// The call was taken back from its worker, which has not begun it and never will.
-    pub fn recall(&self) {
-        if let Some(call) = self.call {
-            COORDINATOR.with(|state| state.holds.recall(call).is_ok());
-        }
-    }
-
     /// The table of the arguments.
     pub fn entries(&self) -> &[ArrayEntry] {
         &self.entries
@@ -151,9 +144,17 @@ impl Drop for Opened {
 }
 
 impl Seat {
+    /// What was to be said beside a call that its worker never saw is said beside the next.
+    pub fn say_again(&self, unsaid: CallArrays) {
+        COORDINATOR.with(|state| state.say_again(self.worker, unsaid));
+    }
+
     /// The table beside a call to this worker: the arrays of `entries`, and what there is to tell.
     pub fn beside_call(&self, entries: &[ArrayEntry]) -> CallArrays {
-        let news = COORDINATOR.with(|state| state.take_news(self.worker));
+        let news = match COORDINATOR.has_news() {
+            true => COORDINATOR.with(|state| state.take_news(self.worker)),
+            false => None,
+        };
         let news = news.unwrap_or_default();
         CallArrays {
             entries: entries.to_vec(),
@@ -260,6 +261,12 @@ fn hold(arena: Option<Arc<Arena>>, range: ArrayRange) -> Result<Hold, ArrayError
         epoch: COORDINATOR.epoch(),
     };
     COORDINATOR.hold(&arena, place)
+}
+
+/// The call with that number in the books was taken back from its worker, which has not begun it and never
+/// will.
+pub fn recall(book: u64) {
+    COORDINATOR.with(|state| state.holds.recall(CallId(book)).is_ok());
 }
 
 /// The table of an output all of whose arrays have travelled as bytes, as those of workers do that share no

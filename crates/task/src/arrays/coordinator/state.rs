@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
-use wire::FreedRange;
+use wire::{CallArrays, FreedRange};
 
 /// A worker's report is not to be believed: it has to be killed.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,8 @@ pub(super) struct State {
     next_worker: u32,
     /// What the workers that live have to be told with their next calls.
     news: BTreeMap<Worker, News>,
+    /// How many of these things there are.
+    untold: usize,
     began: Instant,
 }
 
@@ -44,6 +46,12 @@ pub(super) struct News {
     pub forget: Vec<u32>,
 }
 
+impl News {
+    fn len(&self) -> usize {
+        self.freed.len() + self.forget.len()
+    }
+}
+
 impl State {
     pub(super) fn new() -> State {
         State {
@@ -54,6 +62,7 @@ impl State {
             next_call: 0,
             next_worker: 0,
             news: BTreeMap::new(),
+            untold: 0,
             began: Instant::now(),
         }
     }
@@ -152,18 +161,31 @@ impl State {
     }
 
     pub(super) fn forget_worker(&mut self, worker: Worker) {
-        self.news.remove(&worker);
+        let untold = self.news.remove(&worker);
+        self.untold -= untold.map_or(0, |news| news.len());
         for region in self.regions.values_mut() {
             region.sent_to.remove(&worker);
         }
     }
 
+    pub(super) fn say_again(&mut self, worker: Worker, unsaid: CallArrays) {
+        if let Some(news) = self.news.get_mut(&worker) {
+            self.untold += unsaid.freed.len() + unsaid.forget.len();
+            news.freed.extend(unsaid.freed);
+            news.forget.extend(unsaid.forget);
+        }
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        self.untold > 0
+    }
+
     /// What `worker` has to be told.
     pub(super) fn take_news(&mut self, worker: Worker) -> News {
-        self.news
-            .get_mut(&worker)
-            .map(std::mem::take)
-            .unwrap_or_default()
+        let news = self.news.get_mut(&worker).map(std::mem::take);
+        let news = news.unwrap_or_default();
+        self.untold -= news.len();
+        news
     }
 
     fn advance(&mut self) -> u64 {
@@ -198,6 +220,7 @@ impl State {
                             entries,
                         };
                         news.freed.push(freed);
+                        self.untold += 1;
                     }
                 }
                 Effect::Punch { region, range } => self.punch(region, range),
@@ -206,6 +229,7 @@ impl State {
                         for worker in gone.sent_to {
                             if let Some(news) = self.news.get_mut(&worker) {
                                 news.forget.push(region.0);
+                                self.untold += 1;
                             }
                         }
                     }

@@ -10,6 +10,7 @@ use super::state::State;
 use holds::{Range, SMALL_BYTES};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use wire::{ArrayEntry, ArrayRange, ResultArrays};
 
 /// To be called when a task has ended, with the table of its output (an empty one where it failed), and
@@ -19,6 +20,9 @@ use wire::{ArrayEntry, ArrayRange, ResultArrays};
 /// # Errors
 /// [`StillHeld`]: the output hands over what the task has kept. To be reported with an empty table then.
 pub fn report(table: Table, output: &mut Vec<u8>) -> Result<ResultArrays, StillHeld> {
+    if table.is_empty() && !WORKER.reports.swap(false, Ordering::AcqRel) {
+        return Ok(ResultArrays::default());
+    }
     table.check_handed_over()?;
     let mut guard = WORKER.lock();
     let mut said = ResultArrays::default();

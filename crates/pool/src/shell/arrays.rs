@@ -1,0 +1,158 @@
+//! Arrays of calls and results: what is sent before a call and beside it, and what is taken in with a
+//! result. Who holds what is in the books of `task::arrays::coordinator`.
+
+use super::Shell;
+use super::worker::{Beside, Worker};
+use crate::connection::Connection;
+use crate::failure::TaskFailure;
+use crate::start::{StartError, StartMethod};
+use std::io;
+use std::sync::Arc;
+use task::arrays::coordinator::{Attachment, Opened, Seat, recall, receive};
+use task::arrays::{ArrayError, Table};
+use wire::{CallArrays, EncodeError, ResultArrays, ToWorker};
+
+/// Why the arrays of a call cannot be sent.
+pub(super) struct NotSent {
+    pub why: String,
+    /// The same may succeed later.
+    pub transient: bool,
+}
+
+impl From<ArrayError> for NotSent {
+    fn from(error: ArrayError) -> NotSent {
+        NotSent {
+            why: error.to_string(),
+            transient: matches!(error, ArrayError::Descriptor(_)),
+        }
+    }
+}
+
+impl From<EncodeError> for NotSent {
+    fn from(error: EncodeError) -> NotSent {
+        NotSent {
+            why: error.to_string(),
+            transient: false,
+        }
+    }
+}
+
+impl Shell {
+    /// Gives a worker that is about to be started its place in the books, and its arena. Where it will be
+    /// forked, nothing is allocated in between.
+    pub(super) fn seat(&self, worker: &mut Worker) -> Result<(), StartError> {
+        let Some(bytes) = self.settings.arena_bytes else {
+            return Ok(());
+        };
+        let failed = |error: ArrayError| StartError::Resources(io::Error::other(error));
+        let forked = matches!(self.starter.method, StartMethod::Fork);
+        let seat = Seat::new(forked, bytes).map_err(failed)?;
+        worker.seat = Some(seat);
+        Ok(())
+    }
+
+    /// Whether this pool's workers share memory.
+    pub(crate) fn shares_arrays(&self) -> bool {
+        self.settings.arena_bytes.is_some()
+    }
+
+    /// Sends a worker its arena, behind its set-up.
+    pub(super) fn send_arena(worker: &mut Worker) -> Result<(), StartError> {
+        let Some(seat) = &worker.seat else {
+            return Ok(());
+        };
+        let failed = |error: ArrayError| StartError::Resources(io::Error::other(error));
+        if let Some(arena) = seat.own_arena().map_err(failed)? {
+            let sent = send_arena(&mut worker.connection, arena);
+            sent.map_err(|error| StartError::Resources(io::Error::other(error)))?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what a worker says of arrays beside the result of `entry`; gives the table of its output.
+    pub(super) fn take_arrays(
+        worker: &mut Worker,
+        entry: u64,
+        said: &[u8],
+    ) -> Result<Table, String> {
+        let book = worker.besides.remove(&entry).and_then(|beside| beside.book);
+        if book.is_none() && said.is_empty() {
+            return Ok(Table::default());
+        }
+        let said = ResultArrays::from_bytes(said).map_err(|error| error.to_string())?;
+        match &worker.seat {
+            Some(seat) => seat
+                .finished(book, &said)
+                .map_err(|error| error.to_string()),
+            // It shares no memory with us.
+            None => Ok(receive(&said.entries)),
+        }
+    }
+
+    /// Whether an output with these arrays is longer than the bound allows.
+    pub(super) fn check_output(&self, output: &[u8], table: &Table) -> Result<(), TaskFailure> {
+        let bound = self.settings.limits.output;
+        let bytes = (output.len() as u64).saturating_add(table.shared_bytes());
+        match bytes > bound as u64 {
+            true => Err(TaskFailure::OutputTooLong(bound)),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Sends what has to be there before the call of `entry`, and gives the table beside it.
+pub(super) fn beside_call(
+    worker: &mut Worker,
+    opened: Option<&Opened>,
+    entry: u64,
+) -> Result<Vec<u8>, NotSent> {
+    let entries = opened.map_or(&[][..], Opened::entries);
+    let Some(seat) = &worker.seat else {
+        let beside = CallArrays {
+            entries: entries.to_vec(),
+            ..CallArrays::default()
+        };
+        return Ok(beside.to_bytes());
+    };
+    let mut book = None;
+    if let Some(opened) = opened {
+        for arena in opened.missing(seat)? {
+            send_arena(&mut worker.connection, arena)?;
+        }
+        book = opened.send(seat)?;
+    }
+    let mut beside = seat.beside_call(entries);
+    if beside.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bytes = beside.to_bytes();
+    beside.entries.clear();
+    let news = beside;
+    worker.besides.insert(entry, Beside { book, news });
+    Ok(bytes)
+}
+
+/// The call of `entry` was not sent, or was taken back from its worker before that began it.
+pub(super) fn take_back(worker: &mut Worker, entry: u64) {
+    let Some(Beside { book, news }) = worker.besides.remove(&entry) else {
+        return;
+    };
+    if let Some(book) = book {
+        recall(book);
+    }
+    if let Some(seat) = worker.seat.as_ref().filter(|_| !news.is_empty()) {
+        seat.say_again(news);
+    }
+}
+
+fn send_arena(connection: &mut Connection, arena: Attachment) -> Result<(), EncodeError> {
+    let Attachment {
+        region,
+        size,
+        fd,
+        own,
+    } = arena;
+    let message = ToWorker::Arena { region, size, own };
+    connection.attached = connection.attached.wrapping_add(1);
+    connection.outbox.push_with(&message, vec![Arc::new(fd)])
+}
