@@ -105,6 +105,7 @@ class Done:
     output: bytes
     began_ns: int
     computed_ns: int
+    arrays: tuple = ()
 
 
 class Worker:
@@ -179,8 +180,10 @@ class Worker:
 
     # Calls. Each `call_…` sends one and waits for its answer.
 
-    def call(self, task, args):
-        return self._answer(self._call(task, args, varint(0)))
+    def call(self, task, args, arrays=()):
+        """`arrays`: what the indices in `args` stand for, bytes-like; a pair (bytes, True) is handed over
+        as an `ArrayMut`. Those of the output are in the answer, and its `output` has indices alone."""
+        return self._answer(self._call(task, args, varint(0), arrays))
 
     def call_inline(self, task, args, content):
         return self._answer(self._call(task, args, varint(1) + data(content)))
@@ -206,10 +209,12 @@ class Worker:
         self._connection.send(end)
         return self._answer(call)
 
-    def _call(self, task, args, source):
+    def _call(self, task, args, source, arrays=()):
         call = self._next_id
         self._next_id += 1
-        self._connection.send(CALL + varint(call) + text(task) + data(args) + source + varint(1))
+        table, content = write_arrays(arrays)
+        args = data(args + content)
+        self._connection.send(CALL + varint(call) + text(task) + args + source + varint(1) + data(table))
         return call
 
     def _answer(self, call):
@@ -220,13 +225,16 @@ class Worker:
                 parts.append(body.data())
             elif tag == 4:
                 answered, rest = body.varint(), body.data()
-                done = Done(b"".join(parts) + rest, body.varint(), body.varint())
+                output, times = b"".join(parts) + rest, (body.varint(), body.varint())
                 body.option(lambda: read_memory(body))
+                output, arrays = read_arrays(output, body.data())
+                done = Done(output, *times, arrays)
                 self._expect(answered, call, body)
                 return done
             elif tag == 5:
                 answered, kind = body.varint(), FAILURE_KINDS[body.varint()]
                 failure = TaskFailed(kind, body.text(), body.text(), body.text())
+                body.data()  # Without a shared arena there is nothing that a failed task keeps.
                 self._expect(answered, call, body)
                 raise failure
             else:
@@ -325,6 +333,43 @@ def segment(length):
     finally:
         os.unlink(path)
         os.close(descriptor)
+
+
+def write_arrays(arrays):
+    """The table beside arguments, and the bytes that follow them."""
+    if not arrays:
+        return b"", b""
+    table, content = varint(len(arrays)), b""
+    for array in arrays:
+        array, mutable = array if isinstance(array, tuple) else (array, False)
+        array = bytes(array)
+        table += varint(1) + varint(len(array)) + boolean(mutable)
+        content += array
+    return table + varint(0) + varint(0), content
+
+
+def read_arrays(output, table):
+    """The output without the arrays behind it, and these."""
+    if not table:
+        return output, ()
+    body = Reader(table)
+
+    def length():
+        if body.varint() != 1:
+            raise ProtocolError("an array lies in an arena that was never sent")
+        count = body.varint()
+        body.byte()  # Whether it is an `ArrayMut`.
+        return count
+
+    lengths = body.sequence(length)
+    start = len(output) - sum(lengths)
+    if start < 0:
+        raise ProtocolError("arrays that travel as bytes are cut off")
+    arrays, at = [], start
+    for count in lengths:
+        arrays.append(output[at : at + count])
+        at += count
+    return output[:start], tuple(arrays)
 
 
 def read_memory(body):

@@ -81,6 +81,49 @@
 //! [`ErrorKind::Arguments`] or [`ErrorKind::Output`], and the text says so. Send them as text, for
 //! example JSON in a `String`. Large `Vec<u8>` are faster with `#[serde(with = "serde_bytes")]`.
 //!
+//! # Arrays
+//!
+//! [`Array`] and [`ArrayMut`] lie in memory that processes share. They may stand anywhere in arguments and
+//! results, and go there and back without being copied, however large they are:
+//!
+//! ```
+//! use handoff::{Array, ArrayMut, Pool, StartMethod, task};
+//!
+//! /// Takes the memory over, fills it, and hands it back.
+//! #[task]
+//! fn ramp(mut part: ArrayMut<f64>, first: f64) -> ArrayMut<f64> {
+//!     for (n, value) in part.iter_mut().enumerate() {
+//!         *value = first + n as f64;
+//!     }
+//!     part
+//! }
+//!
+//! #[task]
+//! fn total(part: Array<f64>) -> f64 {
+//!     part.iter().sum()
+//! }
+//!
+//! # let mut pool = Pool::builder().start_method(StartMethod::InProcess).start()?;
+//! let parts = ArrayMut::zeroed(1000)?.split(250);
+//! let parts = pool.map(parts.into_iter().enumerate().map(|(n, part)| ramp(part, 250.0 * n as f64)));
+//! let all = ArrayMut::join(parts.collect::<Result<Vec<_>, _>>()?)?.freeze();
+//! let sum = pool.map(all.chunks(250).map(total)).sum::<Result<f64, _>>()?;
+//! assert_eq!(sum, all.iter().sum());
+//! # Ok::<(), handoff::Error>(())
+//! ```
+//!
+//! - An [`Array`] is immutable, cheap to clone and to [slice](Array::slice). An [`ArrayMut`] is unique: passing it
+//!   hands the memory over, and a call fails where somebody holds it still. The memory is lost with a
+//!   worker that dies, so such a call is run again only with [`Call::retries`].
+//! - A task may keep an array, in a `static` say. Its memory is not used again before it is dropped there.
+//! - Elements are plain values (`Pod`): numbers, and structs of them that derive `bytemuck::Pod`, with
+//!   `Serialize` and `Deserialize`.
+//! - Results are held by a worker's arena ([`Builder::arena_bytes`]). One that has no room is an error in
+//!   the task; [`Counters::arrays`] shows what is held.
+//! - Arrays below 32 KiB are copied, and so are those of confined workers ([`Builder::sandbox`]), of external ones
+//!   ([`StartMethod::Listen`]), and of a program without [`init`] or a pool.
+//! - Workers that are not confined are trusted as threads are: safe code cannot write what it has given away.
+//!
 //! # Many calls
 //!
 //! | | gives | order |

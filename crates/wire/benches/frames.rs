@@ -16,6 +16,7 @@ fn call(id: u64) -> ToWorker<'static> {
         args: &[1, 2, 3],
         input: CallInput::None,
         attempt: 1,
+        arrays: &[],
     })
 }
 
@@ -26,6 +27,7 @@ fn answer(id: u64) -> FromWorker<'static> {
         began_ns: 1_000_000_000_000,
         computed_ns: 1_000_000_001_000,
         memory: None,
+        arrays: &[],
     }
 }
 

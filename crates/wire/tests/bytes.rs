@@ -40,6 +40,7 @@ fn bytes_are_written_at_once() {
         args: &bytes,
         input: CallInput::Inline(&bytes),
         attempt: 1,
+        arrays: &bytes,
     };
     let done = FromWorker::Done {
         id: 1,
@@ -47,6 +48,7 @@ fn bytes_are_written_at_once() {
         began_ns: 1,
         computed_ns: 2,
         memory: None,
+        arrays: &[],
     };
     for writes in [
         writes(&call),

@@ -189,6 +189,7 @@ fn done(id: u64) -> FromWorker<'static> {
         began_ns: 0,
         computed_ns: 0,
         memory: None,
+        arrays: &[],
     }
 }
 

@@ -169,6 +169,7 @@ fn call<'a>(task: &'a str, args: &'a [u8], input: CallInput<'a>) -> ToWorker<'a>
         args,
         input,
         attempt: 1,
+        arrays: &[],
     })
 }
 
@@ -267,6 +268,7 @@ fn from_worker(memory: Memory) -> Vec<Vec<u8>> {
                 began_ns: 1 << 40,
                 computed_ns: u64::MAX,
                 memory: Some(memory),
+                arrays: &[],
             },
         ),
         kind(
@@ -277,6 +279,7 @@ fn from_worker(memory: Memory) -> Vec<Vec<u8>> {
                 message: "on purpose",
                 location: "src/task.rs:7:9",
                 backtrace: "0: main",
+                arrays: &[],
             },
         ),
         kind(

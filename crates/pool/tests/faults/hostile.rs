@@ -149,6 +149,7 @@ impl Peer {
             began_ns: 1,
             computed_ns: 2,
             memory: None,
+            arrays: &[],
         });
     }
 

@@ -79,6 +79,7 @@ fn call<'a>(id: u64, task: &'a str, args: &'a [u8], input: CallInput<'a>) -> ToW
         args,
         input,
         attempt: 1,
+        arrays: &[],
     })
 }
 
@@ -170,6 +171,7 @@ fn what_a_task_does_wrong_is_its_answer_and_the_worker_lives_on() {
                 message,
                 location,
                 backtrace,
+                ..
             } = said
             else {
                 panic!("{said:?}")

@@ -104,6 +104,7 @@ fn call<'a>(id: u64, task: &'a str, args: &'a [u8], input: CallInput<'a>) -> ToW
         args,
         input,
         attempt: 1,
+        arrays: &[],
     })
 }
 
@@ -133,6 +134,7 @@ fn session() -> Vec<Example> {
         began_ns: 4_999_900_000,
         computed_ns: 5_000_001_000,
         memory: Some(MEMORY),
+        arrays: &[],
     };
     let failed = FromWorker::Failed {
         id: 2,
@@ -140,6 +142,7 @@ fn session() -> Vec<Example> {
         message: "no task named \"sum\"; this worker has nansum, nansum_records",
         location: "",
         backtrace: "",
+        arrays: &[],
     };
     let in_full = FromWorker::Memory(Memory {
         pss: 1_865_728,
@@ -261,6 +264,7 @@ fn lane() -> Vec<Example> {
             args: &COLUMN,
             input: CallInput::Stream,
             attempt: 2,
+            arrays: &[],
         },
     };
     vec![
@@ -284,6 +288,7 @@ fn from_worker() -> Vec<Example> {
         began_ns: 1000,
         computed_ns: 2000,
         memory: None,
+        arrays: &[],
     };
     let failed = FromWorker::Failed {
         id: 8,
@@ -291,6 +296,7 @@ fn from_worker() -> Vec<Example> {
         message: "on purpose",
         location: "src/task.rs:7:9",
         backtrace: "0: main",
+        arrays: &[],
     };
     let log = FromWorker::Log(LogRecord {
         level: 2,

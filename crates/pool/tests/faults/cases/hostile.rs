@@ -23,6 +23,7 @@ fn done(id: u64) -> Vec<u8> {
         began_ns: 1,
         computed_ns: 2,
         memory: None,
+        arrays: &[],
     })
 }
 
