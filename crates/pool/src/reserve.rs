@@ -13,6 +13,8 @@ use crate::start::StartMethod;
 /// Descriptors that a worker takes here: its socket, its stderr, its process, and one on its way to
 /// it.
 const DESCRIPTORS_EACH: u64 = 4;
+/// What a worker with an arena takes besides: the arena, also on its way to it.
+const DESCRIPTORS_OF_ARENA: u64 = 2;
 /// Descriptors that come beside the workers': the pool's own, a forkserver's, what a start takes for
 /// a moment, and a few for the pool's user.
 const DESCRIPTORS_BESIDE: u64 = 16;
@@ -97,9 +99,9 @@ impl fmt::Display for Beyond {
 }
 
 /// Holds what `workers` workers take against the limits of this process, user and control group.
-pub(crate) fn check(workers: usize, method: &StartMethod) -> Result<(), ShortError> {
+pub(crate) fn check(workers: usize, method: &StartMethod, arenas: bool) -> Result<(), ShortError> {
     let workers = workers as u64;
-    descriptors(workers)?;
+    descriptors(workers, arenas)?;
     let helpers = match method {
         StartMethod::Fork | StartMethod::Spawn(_) => PROCESSES_BESIDE - 1,
         StartMethod::ForkServer(_) => PROCESSES_BESIDE,
@@ -110,12 +112,13 @@ pub(crate) fn check(workers: usize, method: &StartMethod) -> Result<(), ShortErr
     tasks(workers, workers + helpers)
 }
 
-fn descriptors(workers: u64) -> Result<(), ShortError> {
+fn descriptors(workers: u64, arenas: bool) -> Result<(), ShortError> {
     // What cannot be read is not checked: the kernel will say.
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return Ok(());
     };
-    let wanted = workers * DESCRIPTORS_EACH + DESCRIPTORS_BESIDE;
+    let each = DESCRIPTORS_EACH + u64::from(arenas) * DESCRIPTORS_OF_ARENA;
+    let wanted = workers * each + DESCRIPTORS_BESIDE;
     let open = fs::read_dir("/proc/self/fd").map_or(0, |fds| fds.count() as u64);
     if open + wanted > soft {
         let needed = (open + wanted + 1).next_multiple_of(STEP);

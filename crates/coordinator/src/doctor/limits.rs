@@ -25,10 +25,32 @@ pub(super) fn findings(dataset: Option<u64>) -> Vec<Finding> {
         limit(Resource::RLIMIT_FSIZE).map(|limit| file_size(limit, dataset)),
         limit(Resource::RLIMIT_MEMLOCK).map(locked),
         limit(Resource::RLIMIT_CORE).map(core),
+        Some(arenas(cores as usize)),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// What each worker's arrays may take, in a pool with a worker for each processor.
+fn arenas(cores: usize) -> Finding {
+    let topic = "arenas of arrays";
+    // Those of the process itself are two.
+    let bytes = shmem::default_arena_size(cores + 2);
+    let limits = shmem::arena_limits();
+    let limiting = limits.iter().skip(1).filter(|(_, limit)| limit.is_some());
+    let names: Vec<&str> = limiting.map(|(name, _)| *name).collect();
+    let means = format!("of each of {cores} workers");
+    match limits[0].1 {
+        Some(memory) if bytes < memory / 2 && !names.is_empty() => {
+            let means = format!(
+                "{means}: {} leave less than the machine's memory",
+                names.join(", ")
+            );
+            better(topic, size(bytes), means).mend("ulimit -v unlimited; ulimit -f unlimited")
+        }
+        _ => good(topic, size(bytes), means),
+    }
 }
 
 /// The limit that holds, and how far it can be raised without being root.

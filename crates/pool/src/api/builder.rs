@@ -398,7 +398,8 @@ impl Builder {
             runtime::sandbox_available().map_err(|error| PoolError::NoSandbox(Arc::new(error)))?;
         }
         let most = self.limits.workers + self.limits.spare;
-        reserve::check(most, &self.method).map_err(PoolError::Short)
+        let arenas = self.arenas().is_some();
+        reserve::check(most, &self.method, arenas).map_err(PoolError::Short)
     }
 
     /// Starts all workers at once and waits until they are ready.

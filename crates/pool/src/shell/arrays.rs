@@ -56,6 +56,14 @@ impl Shell {
         self.settings.arena_bytes.is_some()
     }
 
+    /// Gives memory of arrays back to the system that has been free for a while.
+    pub(super) fn give_back(&mut self, now: u64) {
+        if self.shares_arrays() {
+            let due_ns = task::arrays::coordinator::give_back();
+            self.reactor.give_back_ns = due_ns.map(|due_ns| now.saturating_add(due_ns));
+        }
+    }
+
     /// Sends a worker its arena, behind its set-up.
     pub(super) fn send_arena(worker: &mut Worker) -> Result<(), StartError> {
         let Some(seat) = &worker.seat else {

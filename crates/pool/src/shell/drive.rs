@@ -46,6 +46,7 @@ impl Shell {
         self.collect_all();
         let now = self.now();
         self.turn_away_late(now);
+        self.give_back(now);
         self.engine.tick(now);
         self.retry_stuck(now);
         self.settle();
@@ -120,7 +121,8 @@ impl Shell {
         let engine = self.engine.next_deadline();
         let externals = self.external_deadline();
         let look = self.ask_for_wakes();
-        let own = [engine, externals, look, self.reactor.retry_ns];
+        let given = self.reactor.give_back_ns;
+        let own = [engine, externals, look, self.reactor.retry_ns, given];
         let own = own.into_iter().flatten().min();
         let beat = self.hooks.heartbeat.as_ref().map(|beat| beat.due_ns());
         let own = own.map(|at_ns| at_ns.saturating_add(paused_ns));

@@ -70,6 +70,8 @@ pub(super) struct Reactor {
     pub deadline_ns: Option<u64>,
     /// When a send that was refused is tried again, by the engine's clock.
     pub retry_ns: Option<u64>,
+    /// When memory of arrays is to be given back, by the engine's clock.
+    pub give_back_ns: Option<u64>,
     /// eventfd that `Background` signals after it has queued a command.
     pub bell: Option<Arc<EventFd>>,
     pub interrupt: Option<OwnedFd>,
@@ -86,6 +88,7 @@ impl Reactor {
             armed_ns: None,
             deadline_ns: None,
             retry_ns: None,
+            give_back_ns: None,
             bell: None,
             interrupt: None,
         };

@@ -246,7 +246,12 @@ impl Server<'_> {
             self.frames.wake()?;
         }
         let timeout = if self.rested {
-            PollTimeout::NONE
+            // Until there is memory to give back, if there will be.
+            let due_ns = task::arrays::worker::give_back();
+            let millis = |due_ns: u64| u16::try_from(due_ns / 1_000_000 + 1).unwrap_or(u16::MAX);
+            due_ns.map_or(PollTimeout::NONE, |due_ns| {
+                PollTimeout::from(millis(due_ns))
+            })
         } else {
             PollTimeout::from(NAP_MS)
         };
