@@ -39,7 +39,7 @@ pub struct Background {
     gate: Arc<Gate>,
     next_task: AtomicU64,
     number: u32,
-    shares_arrays: bool,
+    pub(crate) shares_arrays: bool,
     seen: Arc<Mutex<Seen>>,
     thread: Option<JoinHandle<Result<(), PoolError>>>,
 }
@@ -79,23 +79,20 @@ impl Builder {
             let error = crate::StartError::Fork(ForkError::Threads { threads });
             return Err(PoolError::Start(Arc::new(error)));
         }
-        let shares_arrays = self.arenas().is_some();
         let wait = |error: nix::Error| PoolError::Wait(Arc::new(error.into()));
         let bell = Bell::new().map_err(wait)?;
         let seen: Arc<Mutex<Seen>> = Arc::default();
-        let gate = Gate::new(self.limits.queue);
+        let (gate, shares_arrays) = (Gate::new(self.limits.queue), self.arenas().is_some());
         let (orders, inbox) = mpsc::channel();
         let (started, ready) = mpsc::channel();
         let thread = std::thread::spawn({
             let (bell, seen) = (Arc::clone(&bell), Arc::clone(&seen));
             move || {
                 let mut pool = self.unbounded().start()?;
-                pool.shell()
-                    .wake_by(bell.signal())
-                    .map_err(|error| PoolError::Wait(Arc::new(error)))?;
-                seen.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .look(&mut pool, 0);
+                let woken = pool.shell().wake_by(bell.signal());
+                woken.map_err(|error| PoolError::Wait(Arc::new(error)))?;
+                let first = seen.lock();
+                (first.unwrap_or_else(PoisonError::into_inner)).look(&mut pool, 0);
                 let _ = started.send(());
                 serve(pool, (&inbox, &bell), &seen)
             }
@@ -306,11 +303,6 @@ impl Background {
         let id = self.next_task.fetch_add(1, Ordering::Relaxed);
         self.order(Order::Submit(id, call));
         id
-    }
-
-    /// Whether its workers share memory.
-    pub(crate) fn shares_arrays(&self) -> bool {
-        self.shares_arrays
     }
 
     pub(crate) fn cancel_id(&self, id: TaskId) {

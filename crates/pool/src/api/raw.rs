@@ -133,7 +133,7 @@ impl Background {
     /// # Errors
     /// [`SubmitError::Args`]; everything else is the task's own failure.
     pub fn submit_raw(&self, call: RawCall, reply: Arc<dyn Reply>) -> Result<TaskId, SubmitError> {
-        Ok(self.enqueue_call(call.into_call(reply, self.shares_arrays())?))
+        Ok(self.enqueue_call(call.into_call(reply, self.shares_arrays)?))
     }
 
     /// As [`Pool::broadcast_raw`]; waits until the pool has taken the calls.

@@ -2,38 +2,23 @@
 //! result. Who holds what is in the books of `task::arrays::coordinator`.
 
 use super::Shell;
+use super::sending::Unsent;
 use super::worker::{Beside, Worker};
 use crate::connection::Connection;
 use crate::failure::TaskFailure;
+use crate::ids::WorkerId;
 use crate::start::{StartError, StartMethod};
+use engine::Assignment;
 use std::io;
 use std::sync::Arc;
 use task::arrays::coordinator::{Attachment, Opened, Seat, recall, receive};
 use task::arrays::{ArrayError, Table};
 use wire::{CallArrays, EncodeError, ResultArrays, ToWorker};
 
-/// Why the arrays of a call cannot be sent.
-pub(super) struct NotSent {
-    pub why: String,
-    /// The same may succeed later.
-    pub transient: bool,
-}
-
-impl From<ArrayError> for NotSent {
-    fn from(error: ArrayError) -> NotSent {
-        NotSent {
-            why: error.to_string(),
-            transient: matches!(error, ArrayError::Descriptor(_)),
-        }
-    }
-}
-
-impl From<EncodeError> for NotSent {
-    fn from(error: EncodeError) -> NotSent {
-        NotSent {
-            why: error.to_string(),
-            transient: false,
-        }
+fn unsent(error: ArrayError) -> Unsent {
+    Unsent {
+        transient: matches!(error, ArrayError::Descriptor(_)),
+        why: error.to_string(),
     }
 }
 
@@ -77,6 +62,28 @@ impl Shell {
         Ok(())
     }
 
+    /// Sends what has to be there before a call, then the call by `send` with the table beside it.
+    pub(super) fn with_arrays(
+        &mut self,
+        id: WorkerId,
+        assignment: Assignment,
+        send: impl FnOnce(&mut Shell, &[u8]) -> Result<(), Unsent>,
+    ) -> Result<(), Unsent> {
+        let Some(job) = self.jobs.get(assignment.task) else {
+            return Err(Unsent::lasting("the task is resolved"));
+        };
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return Err(Unsent::lasting("the worker is gone"));
+        };
+        let entry = assignment.entry;
+        let beside = beside_call(worker, job.call.opened.as_ref(), entry)?;
+        let sent = send(self, &beside);
+        if let (Err(_), Some(worker)) = (&sent, self.crew.workers.get_mut(&id)) {
+            take_back(worker, entry);
+        }
+        sent
+    }
+
     /// Takes in what a worker says of arrays beside the result of `entry`; gives the table of its output.
     pub(super) fn take_arrays(
         worker: &mut Worker,
@@ -109,11 +116,11 @@ impl Shell {
 }
 
 /// Sends what has to be there before the call of `entry`, and gives the table beside it.
-pub(super) fn beside_call(
+fn beside_call(
     worker: &mut Worker,
     opened: Option<&Opened>,
     entry: u64,
-) -> Result<Vec<u8>, NotSent> {
+) -> Result<Vec<u8>, Unsent> {
     let entries = opened.map_or(&[][..], Opened::entries);
     let Some(seat) = &worker.seat else {
         let beside = CallArrays {
@@ -124,10 +131,10 @@ pub(super) fn beside_call(
     };
     let mut book = None;
     if let Some(opened) = opened {
-        for arena in opened.missing(seat)? {
-            send_arena(&mut worker.connection, arena)?;
+        for arena in opened.missing(seat).map_err(unsent)? {
+            send_arena(&mut worker.connection, arena).map_err(Unsent::lasting)?;
         }
-        book = opened.send(seat)?;
+        book = opened.send(seat).map_err(unsent)?;
     }
     let mut beside = seat.beside_call(entries);
     if beside.is_empty() {

@@ -1,7 +1,6 @@
 //! Sending calls and what they need, never waiting.
 
 use super::Shell;
-use super::arrays::{NotSent, beside_call, take_back};
 use super::reactor::Token;
 use super::worker::Current;
 use crate::connection::{Connection, Pumped};
@@ -26,13 +25,13 @@ pub(super) const SENT: u64 = u64::MAX;
 const RETRY_NS: u64 = 10_000_000;
 
 /// Why a call was not sent.
-struct Unsent {
-    why: String,
-    transient: bool,
+pub(super) struct Unsent {
+    pub why: String,
+    pub transient: bool,
 }
 
 impl Unsent {
-    fn lasting(why: impl ToString) -> Unsent {
+    pub(super) fn lasting(why: impl ToString) -> Unsent {
         Unsent {
             why: why.to_string(),
             transient: false,
@@ -80,7 +79,8 @@ impl Shell {
                 return;
             };
             let Some(id) = self.find(key) else { return };
-            let sent = self.send_call(id, assignment);
+            let send = |shell: &mut Shell, beside: &[u8]| shell.send_call(id, assignment, beside);
+            let sent = self.with_arrays(id, assignment, send);
             self.sent(id, key, assignment, sent);
             self.pump(id);
         }
@@ -135,7 +135,8 @@ impl Shell {
             let Some(assignment) = assignment else {
                 break;
             };
-            let sent = self.push_call(id, assignment);
+            let push = |shell: &mut Shell, beside: &[u8]| shell.push_call(id, assignment, beside);
+            let sent = self.with_arrays(id, assignment, push);
             if sent.is_err()
                 && let Some(lane) = self.crew.lane(id)
             {
@@ -168,13 +169,7 @@ impl Shell {
     }
 
     /// Writes a call into a worker's lane; its body goes by the socket where it does not fit.
-    fn push_call(&mut self, id: WorkerId, assignment: Assignment) -> Result<(), Unsent> {
-        let beside = self.beside(id, assignment)?;
-        let pushed = self.push_beside(id, assignment, &beside);
-        self.unless_sent(id, assignment, pushed)
-    }
-
-    fn push_beside(
+    fn push_call(
         &mut self,
         id: WorkerId,
         assignment: Assignment,
@@ -229,37 +224,8 @@ impl Shell {
         Ok(())
     }
 
-    /// Sends the arenas that a call refers to, and gives the table beside it.
-    fn beside(&mut self, id: WorkerId, assignment: Assignment) -> Result<Vec<u8>, Unsent> {
-        let Some(job) = self.jobs.get(assignment.task) else {
-            return Err(Unsent::lasting("the task is resolved"));
-        };
-        let Some(worker) = self.crew.workers.get_mut(&id) else {
-            return Err(Unsent::lasting("the worker is gone"));
-        };
-        let beside = beside_call(worker, job.call.opened.as_ref(), assignment.entry);
-        beside.map_err(|NotSent { why, transient }| Unsent { why, transient })
-    }
-
-    fn unless_sent(
-        &mut self,
-        id: WorkerId,
-        assignment: Assignment,
-        sent: Result<(), Unsent>,
-    ) -> Result<(), Unsent> {
-        if let (Err(_), Some(worker)) = (&sent, self.crew.workers.get_mut(&id)) {
-            take_back(worker, assignment.entry);
-        }
-        sent
-    }
-
-    fn send_call(&mut self, id: WorkerId, assignment: Assignment) -> Result<(), Unsent> {
-        let beside = self.beside(id, assignment)?;
-        let sent = self.send_beside(id, assignment, &beside);
-        self.unless_sent(id, assignment, sent)
-    }
-
-    fn send_beside(
+    /// Sends a call, with the table of its arrays, to a worker without a lane.
+    fn send_call(
         &mut self,
         id: WorkerId,
         assignment: Assignment,

@@ -45,7 +45,7 @@ pub(crate) const ALL: &[Case] = cases! {
         a_sandbox_has_its_inputs an_initializer_is_not_confined
         threads_of_an_initializer_cannot_be_confined only_descriptors_that_were_given
         no_new_privileges;
-    hostile: nonsense_beside_a_lane lies_about_lengths a_stall_mid_frame a_flood answers_twice answers_for_others
+    hostile: nonsense_beside_a_lane lies_about_lengths lies_about_arrays a_stall_mid_frame a_flood answers_twice answers_for_others
         programs_that_go_wrong programs_that_do_not_greet a_worker_that_hides_its_memory
         a_flooding_grandchild;
     starts: an_initializer_that_fails an_initializer_that_dies no_such_program

@@ -5,7 +5,7 @@ use crate::pools::{Pools, assert_works, died};
 use crate::tasks::{Babble, Die, Double, Flood, LeaveFlood, Sleep, Stall, Way};
 use pool::{Carrier, Ending, Handle, Pool, Program, TaskFailure};
 use std::time::Duration;
-use wire::{FromWorker, Memory};
+use wire::{ArrayEntry, ArrayRange, FromWorker, Memory, ResultArrays};
 
 /// How long a task may take: what stalls or floods is ended by this alone.
 const LIMIT: Duration = Duration::from_millis(500);
@@ -95,6 +95,50 @@ pub(crate) fn lies_about_lengths(pools: &Pools) {
         );
         assert_doubled(&mut pool, harmless);
         assert_eq!(pool.counters().failed, number, "nobody else's task");
+    }
+    assert_works(&mut pool);
+}
+
+/// What a worker says of arrays is checked against the books, whether it shares memory or not.
+pub(crate) fn lies_about_arrays(pools: &Pools) {
+    let range = |region, offset, len| ArrayRange {
+        region,
+        offset,
+        len,
+        mutable: true,
+    };
+    let entries = |range| ResultArrays {
+        entries: vec![ArrayEntry::Shared(range)],
+        ..ResultArrays::default()
+    };
+    let released = ResultArrays {
+        released: vec![range(0, 0, 4096)],
+        ..ResultArrays::default()
+    };
+    let lies = [
+        vec![9, 9, 9],
+        entries(range(u32::MAX, 0, 4096)).to_bytes(),
+        entries(range(0, u64::MAX, 2)).to_bytes(),
+        released.to_bytes(),
+    ];
+    let builder = pools.builder(2).retries(0).arena_bytes(1 << 20);
+    let mut pool = builder.carrier(Carrier::Socket).start().unwrap();
+    for arrays in lies {
+        let id = pool.next_task_id();
+        let lie = frame(&FromWorker::Done {
+            id,
+            output: &[],
+            began_ns: 1,
+            computed_ns: 2,
+            memory: None,
+            arrays: &arrays,
+        });
+        let liar = pool.submit::<Babble>(&lie, ()).unwrap();
+        let harmless = doubles(&mut pool, 30);
+        let certificate = died(pool.wait(liar));
+        let reason = certificate.reason.as_deref().unwrap_or_default();
+        assert!(reason.contains("nonsense"), "{arrays:?}: {certificate}");
+        assert_doubled(&mut pool, harmless);
     }
     assert_works(&mut pool);
 }
