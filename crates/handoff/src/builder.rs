@@ -323,7 +323,7 @@ impl Builder {
         crate::program::check_not_unserved_worker()?;
         let arena_bytes = self.arena_bytes;
         // The process's own arenas take as much again.
-        let default = || shmem::default_arena_size(self.workers + 2);
+        let default = || shmem::default_arena_size(self.workers.max + 2);
         let arena_bytes = arena_bytes.unwrap_or_else(default);
         let mut builder = pool::Pool::builder(self.pool_method()?)
             .tasks(crate::program::tasks())

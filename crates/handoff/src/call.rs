@@ -159,6 +159,10 @@ impl<R> Call<R> {
 
     /// For several workers, each of which runs it once.
     pub(crate) fn into_copies(self) -> Result<Copies, Error> {
+        if self.has_arrays() {
+            let text = "a broadcast takes no arrays: their bytes can travel in a Vec";
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        }
         Ok(Copies {
             task: self.task.name,
             args: self.args?,
@@ -204,6 +208,7 @@ impl Copies {
         RawCall {
             task: self.task,
             args,
+            arrays: Table::default(),
             input,
             timeout: self.timeout,
             retries: Some(0),

@@ -15,7 +15,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use thiserror::Error;
 
 use crate::address_space::AddressSpace;
-use crate::mapping::OutOfBounds;
+use crate::bounds::OutOfBounds;
 use crate::memfd::create_memfd;
 use crate::sys;
 
@@ -225,7 +225,7 @@ impl Arena {
     }
 
     fn check(&self, offset: u64, len: u64) -> Result<(), OutOfBounds> {
-        crate::mapping::check(offset, len, self.size)
+        crate::bounds::check(offset, len, self.size)
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::arena::Arena;
-use crate::mapping::{Mapping, OutOfBounds};
+use crate::bounds::OutOfBounds;
+use crate::mapping::Mapping;
 
 /// Every [`Span::zeroed`] begins at a multiple of this, bytes.
 pub const SPAN_ALIGN: usize = 64;

@@ -47,7 +47,7 @@ fn arenas(cores: usize) -> Finding {
                 "{means}: {} leave less than the machine's memory",
                 names.join(", ")
             );
-            better(topic, size(bytes), means).mend("ulimit -v unlimited; ulimit -f unlimited")
+            better(topic, size(bytes), means).fix("ulimit -v unlimited; ulimit -f unlimited")
         }
         _ => good(topic, size(bytes), means),
     }

@@ -131,7 +131,7 @@ fn forked(peers: &Peers) -> Grid {
         "fork_map", "workers", "threads", "empty", "fork_map", "ratio",
     ];
     let mut grid = Grid::new(&head, 1);
-    if let Some(row) = &peers.forked {
+    for row in &peers.forked {
         let invalid = row.void.as_deref();
         let seconds = |spread| figure(spread, invalid, |spread| seconds_spread(&spread));
         grid.rows.push(vec![

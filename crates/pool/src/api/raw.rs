@@ -144,7 +144,7 @@ impl Background {
         &self,
         mut make: impl FnMut() -> (RawCall, Arc<dyn Reply>) + Send + 'static,
     ) -> Result<Vec<TaskId>, SubmitError> {
-        let shared = self.shares_arrays();
+        let shared = self.shares_arrays;
         self.broadcast_calls(Box::new(move || {
             let (call, reply) = make();
             call.into_call(reply, shared)

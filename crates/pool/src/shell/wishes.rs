@@ -114,7 +114,8 @@ impl Shell {
         let limits = &mut self.settings.limits;
         let added = max.saturating_sub(limits.workers);
         if added > 0 {
-            reserve::check(added, &self.starter.method).map_err(PoolError::Short)?;
+            let arenas = self.settings.arena_bytes.is_some();
+            reserve::check(added, &self.starter.method, arenas).map_err(PoolError::Short)?;
         }
         (limits.min, limits.workers) = (min, max);
         let now = self.now();
