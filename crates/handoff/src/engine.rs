@@ -39,6 +39,24 @@ impl Engine {
         }
     }
 
+    /// As [`submit`](Self::submit), started by [`start_submitted`](Self::start_submitted).
+    pub(crate) fn submit_later(
+        &mut self,
+        call: RawCall,
+        reply: Arc<dyn Reply>,
+    ) -> Result<u64, Error> {
+        match self {
+            Engine::Processes(pool) => Ok(pool.submit_raw_later(call, reply)?),
+            Engine::Threads { .. } => self.submit(call, reply),
+        }
+    }
+
+    pub(crate) fn start_submitted(&mut self) {
+        if let Engine::Processes(pool) = self {
+            pool.start_submitted();
+        }
+    }
+
     /// Waits until something happens, for at most `timeout`, and deals with it. A pool that cannot go
     /// on fails its tasks first, so that a caller who waits for one learns why.
     pub(crate) fn drive(&mut self, timeout: Option<Duration>) -> Result<(), Error> {

@@ -124,6 +124,13 @@ impl<R> Arrivals<R> {
         Some((index, result?))
     }
 
+    /// Whether calls are to be taken now: where there is room for many, or nothing can be taken meanwhile.
+    fn wants_many(&self, workers: usize, bound: usize) -> bool {
+        let ready = matches!(self.results.front(), Some((_, Some(_), _)));
+        let held = self.open_count.max(self.results.len());
+        !ready || held <= bound.min(workers * AHEAD_PER_WORKER) / 4 * 3
+    }
+
     fn has_room(&self, workers: usize, bound: usize) -> bool {
         let held = self.open_count.max(self.results.len());
         let at_least = self.open_count < workers * AHEAD_AT_LEAST && held < 4 * workers;
@@ -190,12 +197,19 @@ where
 
     fn submit_ahead(&mut self) {
         let (workers, bound) = (self.pool.workers(), self.pool.queue_bound());
+        if !lock(&self.arrivals).wants_many(workers, bound) {
+            return;
+        }
+        let before = self.submitted;
         while lock(&self.arrivals).has_room(workers, bound)
             && let Some(call) = self.calls.next()
         {
             let index = self.submitted;
             self.submitted += 1;
             self.submit(index, call);
+        }
+        if self.submitted > before {
+            self.pool.engine.start_submitted();
         }
     }
 
@@ -211,7 +225,7 @@ where
             args,
             arrivals,
         };
-        match checked.and_then(|call| self.pool.engine.submit(call, Arc::new(reply))) {
+        match checked.and_then(|call| self.pool.engine.submit_later(call, Arc::new(reply))) {
             Ok(id) => lock(&self.arrivals).submitted(index, id),
             Err(error) => lock(&self.arrivals).refused(index, error, args),
         }

@@ -73,6 +73,10 @@ struct Crew {
     turn: usize,
     /// None of their lanes has room.
     full: bool,
+    /// A lane has come into use, and its worker was not asked to wake us.
+    unarmed: bool,
+    /// Calls submitted since results were last looked for.
+    passed: u32,
     /// External workers whose connections have ended.
     gone: Vec<WorkerId>,
     /// Workers whose socket refused a send for want of memory or descriptors.

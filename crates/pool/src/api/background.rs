@@ -165,6 +165,15 @@ impl Server {
     /// Executes orders, up to a bound; gives how to end, once that was ordered.
     fn obey(&mut self, (inbox, bell): (&Receiver<Order>, &Bell)) -> Option<Shutdown> {
         bell.heard();
+        let taken = self.taken;
+        let how = self.take_orders(inbox);
+        if self.taken > taken && self.ended.is_none() {
+            self.pool.shell().start_queued();
+        }
+        how
+    }
+
+    fn take_orders(&mut self, inbox: &Receiver<Order>) -> Option<Shutdown> {
         for _ in 0..COMMANDS {
             let order = match inbox.try_recv() {
                 Ok(order) => order,
@@ -182,7 +191,7 @@ impl Server {
                     match &self.ended {
                         Some(error) => call.resolve(Err(TaskFailure::Pool(error.clone()))),
                         // What is wrong with it is the task's own failure.
-                        None => drop(shell.submit(Some(id), call)),
+                        None => drop(shell.take_in(Some(id), call)),
                     }
                 }
                 Order::Cancel(id) => drop(shell.cancel(id)),

@@ -112,6 +112,28 @@ impl Pool {
         submitted
     }
 
+    /// As [`submit_raw`](Self::submit_raw), but the call is started by
+    /// [`start_submitted`](Self::start_submitted), at the latest when the pool is driven: for many calls in a row.
+    ///
+    /// # Errors
+    /// [`SubmitError`], but never `Full`.
+    pub fn submit_raw_later(
+        &mut self,
+        call: RawCall,
+        reply: Arc<dyn Reply>,
+    ) -> Result<TaskId, SubmitError> {
+        let shared = self.shell().shares_arrays();
+        let call = call.into_call(reply, shared)?;
+        self.wait_for_room()?;
+        self.shell().take_in(None, call)
+    }
+
+    /// Starts what was [submitted for later](Self::submit_raw_later).
+    pub fn start_submitted(&mut self) {
+        self.shell().start_queued();
+        self.shell().report_panic();
+    }
+
     /// As [`cancel`](Self::cancel), by number.
     pub fn cancel_raw(&mut self, id: TaskId) -> bool {
         let cancelled = self.shell().cancel(id);

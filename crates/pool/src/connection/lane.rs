@@ -15,16 +15,18 @@ use wire::{LaneEntry, NO_TASK};
 
 /// The most bytes of calls by socket that wait for one worker; a single call always may.
 const BODIES: usize = 1 << 20;
-/// Bytes of an encoded entry that are gathered on the stack.
-const ENTRY: usize = 1280;
 /// How long results may go unseen while they flow.
 const TICK_NS: u64 = 1_000_000;
+/// How long a wake message makes others superfluous. Far below the worker's nap of a millisecond.
+const WAKE_PAUSE_NS: u64 = 300_000;
 /// A task that the worker does not have.
 const UNKNOWN: u32 = NO_TASK - 1;
 
 /// One worker's lane.
 pub(crate) struct Lane {
     ring: CoordinatorLane<Words>,
+    /// Where entries are encoded.
+    encoded: Box<[u8]>,
     /// The names of the worker's tasks, in the order of their numbers.
     tasks: Vec<String>,
     /// By our number of a task: the worker's; [`NO_TASK`] where it was not looked up.
@@ -47,6 +49,10 @@ pub(crate) struct Lane {
     pub marker: Option<Marker>,
     /// A body that has come, and whose result has not been taken.
     pub body: Option<Result<(), Box<Failed>>>,
+    /// When the worker was last woken.
+    woken_ns: u64,
+    /// Entries were published, and whether the worker sleeps was not looked at.
+    wake_due: bool,
 }
 
 /// A result without its body.
@@ -65,6 +71,7 @@ impl Lane {
         let ring = CoordinatorLane::new(words, layout).expect("there are enough words");
         let lane = Lane {
             ring,
+            encoded: vec![0; layout.call_inline_max()].into(),
             tasks: Vec::new(),
             numbers: Vec::new(),
             bodies: VecDeque::new(),
@@ -77,6 +84,8 @@ impl Lane {
             returned: 0,
             marker: None,
             body: None,
+            woken_ns: 0,
+            wake_due: false,
         };
         Ok((lane, layout.code(), descriptor))
     }
@@ -108,8 +117,7 @@ impl Lane {
 
     /// Writes a call into the lane. `false` where it does not fit: it has to go by the socket.
     pub(crate) fn push(&mut self, task: u32, entry: &LaneEntry<'_>) -> bool {
-        let mut buffer = [0; ENTRY];
-        let Some(value) = wire::to_slice(entry, &mut buffer) else {
+        let Some(value) = wire::to_slice(entry, &mut self.encoded) else {
             return false;
         };
         match self.ring.push(task, Body::Inline { arrays: &[], value }) {
@@ -141,10 +149,26 @@ impl Lane {
         pushed.expect("there is room, and it has no bytes");
     }
 
-    /// Lets the worker see what was pushed.
-    pub(crate) fn publish(&mut self, now: u64) {
+    /// Lets the worker see what was pushed. Returns whether to wake it now, as [`take_wake`](Self::take_wake).
+    ///
+    /// Within a short time after the last wake message there is no other: that message, or the end of the
+    /// worker's nap, makes it look. Nobody relies on that for long: see [`wake_if_due`](Self::wake_if_due).
+    #[must_use]
+    pub(crate) fn publish(&mut self, now: u64) -> bool {
         self.ring.publish();
         self.fresh_ns = now;
+        self.wake_due = true;
+        now >= self.woken_ns + WAKE_PAUSE_NS && self.wake_if_due(now)
+    }
+
+    /// Whether entries wait for a worker that sleeps: the caller has to send the message.
+    #[must_use]
+    pub(crate) fn wake_if_due(&mut self, now: u64) -> bool {
+        let wake = std::mem::take(&mut self.wake_due) && self.ring.take_wake();
+        if wake {
+            self.woken_ns = now;
+        }
+        wake
     }
 
     /// Whether the worker sleeps and is to be woken: the caller has to send the message.

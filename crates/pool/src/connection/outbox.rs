@@ -51,6 +51,11 @@ pub(crate) enum Pumped {
 }
 
 impl Outbox {
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     /// All bytes of input ever streamed.
     pub(crate) fn streamed(&self) -> u64 {
         self.streamed

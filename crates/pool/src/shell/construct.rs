@@ -72,6 +72,8 @@ impl Shell {
                 laned: Vec::new(),
                 turn: 0,
                 full: false,
+                unarmed: false,
+                passed: 0,
                 gone: Vec::new(),
                 stuck: Vec::new(),
                 graves: Vec::new(),

@@ -37,6 +37,7 @@ impl Shell {
         self.arm();
         // What the caller waits for may have come already.
         let come = self.counters.done + self.counters.failed > resolved;
+        self.send_wakes();
         let at_once = come || self.engine.is_closed();
         self.drain(if at_once {
             Some(Duration::ZERO)
@@ -115,8 +116,20 @@ impl Shell {
         }
     }
 
+    /// As [`arm`](Self::arm), where a lane has come into use or something is due before the timer.
+    fn arm_if_sooner(&mut self) {
+        let next = self.engine.next_deadline();
+        let at_ns = next.map_or(u64::MAX, |at_ns| {
+            at_ns.saturating_add(self.health.paused_ns)
+        });
+        if self.crew.unarmed || at_ns < self.reactor.deadline_ns.unwrap_or(u64::MAX) {
+            self.arm();
+        }
+    }
+
     /// Sets the timer for what comes next.
     pub(crate) fn arm(&mut self) {
+        self.crew.unarmed = false;
         let paused_ns = self.health.paused_ns;
         let engine = self.engine.next_deadline();
         let externals = self.external_deadline();
@@ -158,6 +171,26 @@ impl Shell {
         number: Option<TaskId>,
         call: Call,
     ) -> Result<TaskId, SubmitError> {
+        let taken = self.take_in(number, call);
+        self.start_queued();
+        taken
+    }
+
+    /// Starts what was taken in, as far as there is room in workers.
+    pub(crate) fn start_queued(&mut self) {
+        self.settle();
+        self.collect_in_passing();
+        let now = self.now();
+        self.fill_lanes(now);
+        self.arm_if_sooner();
+    }
+
+    /// Takes a task in; [`start_queued`](Self::start_queued) has to follow, once for many.
+    pub(crate) fn take_in(
+        &mut self,
+        number: Option<TaskId>,
+        call: Call,
+    ) -> Result<TaskId, SubmitError> {
         let number = number.unwrap_or_else(|| self.jobs.next());
         let refused = match self.check() {
             Err(error) => Some(SubmitError::Pool(error)),
@@ -178,9 +211,6 @@ impl Shell {
                 return Ok(number);
             }
         }
-        self.settle();
-        self.fill_lanes();
-        self.arm();
         Ok(number)
     }
 
@@ -202,7 +232,7 @@ impl Shell {
         let now = self.now();
         let cancelled = self.engine.cancel(now, key);
         self.settle();
-        self.arm();
+        self.arm_if_sooner();
         cancelled
     }
 

@@ -14,6 +14,8 @@ use std::ops::Range;
 use task::arrays::Table;
 use wire::{LANE_DONE, LaneFailure};
 
+/// The most entries that a lane is given in a row while others wait for their share.
+const SHARE: usize = 64;
 /// How often a worker that is between two calls is looked at again.
 const LOOKS: usize = 16;
 
@@ -343,14 +345,16 @@ impl Shell {
     }
 
     /// Deals what is queued to lanes, evenly, before the caller goes away: it runs meanwhile.
-    pub(super) fn fill_lanes(&mut self) {
+    pub(super) fn fill_lanes(&mut self, now: u64) {
         while self.engine.queued() > 0 && !self.crew.full {
             let workers = self.crew.laned.len();
+            let share = self.engine.queued() / workers.max(1);
+            let most = share.clamp(1, SHARE);
             let given = (0..workers).any(|_| {
                 self.crew.turn = (self.crew.turn + 1) % workers;
                 let id = self.crew.laned[self.crew.turn];
                 let key = self.crew.workers.get(&id).and_then(|worker| worker.key);
-                key.is_some_and(|key| self.feed_lane(id, key, true))
+                key.is_some_and(|key| self.feed_lane(now, (id, key), Some(most)))
             });
             self.crew.full = !given;
         }

@@ -125,6 +125,12 @@ impl Reactor {
         if self.deadline_ns == self.armed_ns {
             return Ok(());
         }
+        if let (Some(at_ns), Some(armed_ns)) = (self.deadline_ns, self.armed_ns)
+            && armed_ns <= at_ns
+        {
+            // It expires early once, which costs less than setting it again and again.
+            return Ok(());
+        }
         match self.deadline_ns {
             None => self.timer.unset()?,
             Some(at_ns) => {

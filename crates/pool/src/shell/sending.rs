@@ -66,7 +66,9 @@ impl Shell {
     /// Gives a worker what the engine has for it.
     pub(super) fn feed(&mut self, key: engine::WorkerId) {
         match self.find(key) {
-            Some(id) if self.crew.lane(id).is_some() => drop(self.feed_lane(id, key, false)),
+            Some(id) if self.crew.lane(id).is_some() => {
+                drop(self.feed_lane(self.now(), (id, key), None))
+            }
             _ => self.feed_socket(key),
         }
     }
@@ -113,21 +115,25 @@ impl Shell {
         }
     }
 
-    /// Fills a worker's lane: by the engine's credit, or with `fill` one entry whatever it takes.
+    /// Fills a worker's lane: by the engine's credit, or with `fill` so many entries, whatever they take.
     /// Returns whether it was given any.
-    pub(super) fn feed_lane(&mut self, id: WorkerId, key: engine::WorkerId, fill: bool) -> bool {
-        let now = self.now();
-        let mut pushed = false;
+    pub(super) fn feed_lane(
+        &mut self,
+        now: u64,
+        (id, key): (WorkerId, engine::WorkerId),
+        fill: Option<usize>,
+    ) -> bool {
+        let mut pushed = 0;
         loop {
             let Some(lane) = self.crew.lane(id) else {
-                return pushed;
+                return pushed > 0;
             };
             if !lane.has_room() {
                 // The engine hears when there is.
-                lane.starved |= !fill;
+                lane.starved |= fill.is_none();
                 break;
             }
-            let assignment = if fill {
+            let assignment = if fill.is_some() {
                 self.engine.fill(now, key)
             } else {
                 self.engine.next(now, key)
@@ -142,16 +148,16 @@ impl Shell {
             {
                 lane.push_nothing();
             }
-            pushed = true;
+            pushed += 1;
             self.sent(id, key, assignment, sent);
-            if fill {
+            if fill.is_some_and(|most| pushed >= most) {
                 break;
             }
         }
-        if pushed {
+        if pushed > 0 {
             self.publish(id, now);
         }
-        pushed
+        pushed > 0
     }
 
     /// Lets a worker see its entries, and wakes it.
@@ -159,11 +165,10 @@ impl Shell {
         let Some(lane) = self.crew.lane(id) else {
             return;
         };
-        lane.publish(now);
-        if lane.take_wake() {
+        if lane.publish(now) {
             self.wake(id);
         } else {
-            self.pump(id);
+            self.pump_pending(id);
         }
         self.crew.list(id);
     }
@@ -264,6 +269,14 @@ impl Shell {
             word.store(SENT, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// As [`pump`](Self::pump), where there is something to send.
+    fn pump_pending(&mut self, id: WorkerId) {
+        let worker = self.crew.workers.get(&id);
+        if worker.is_some_and(|worker| !worker.connection.outbox.is_empty()) {
+            self.pump(id);
+        }
     }
 
     /// Sends as much as a worker's socket takes, and has epoll report when it takes more.

@@ -5,7 +5,31 @@ use crate::connection::Lane;
 use crate::ids::WorkerId;
 use wire::ToWorker;
 
+/// How many calls are submitted between two looks at results.
+const PASSING: u32 = 64;
+
 impl Shell {
+    /// Wakes workers that sleep and have entries.
+    pub(super) fn send_wakes(&mut self) {
+        let now = self.now();
+        for at in 0..self.crew.listed.len() {
+            let id = self.crew.listed[at];
+            if self.crew.lane(id).is_some_and(|lane| lane.wake_if_due(now)) {
+                self.wake(id);
+            }
+        }
+    }
+
+    /// Looks for results now and then while the caller does nothing but submit.
+    pub(super) fn collect_in_passing(&mut self) {
+        self.crew.passed += 1;
+        if self.crew.passed >= PASSING {
+            self.crew.passed = 0;
+            self.collect_all();
+            self.settle();
+        }
+    }
+
     /// Sends a wake message.
     pub(super) fn wake(&mut self, id: WorkerId) {
         if let Some(worker) = self.crew.workers.get_mut(&id) {
@@ -56,6 +80,7 @@ impl super::Crew {
             && !std::mem::replace(&mut lane.listed, true)
         {
             self.listed.push(id);
+            self.unarmed = true;
         }
     }
 }
