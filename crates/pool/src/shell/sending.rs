@@ -67,7 +67,7 @@ impl Shell {
     pub(super) fn feed(&mut self, key: engine::WorkerId) {
         match self.find(key) {
             Some(id) if self.crew.lane(id).is_some() => {
-                drop(self.feed_lane(self.now(), (id, key), None))
+                self.feed_lane(self.now(), (id, key), None);
             }
             _ => self.feed_socket(key),
         }
