@@ -175,11 +175,13 @@ fn cancel(pool: &mut Pool, tasks: u64) -> Result<(), handoff::Error> {
             began.elapsed().as_secs_f64()
         );
         for handle in handles {
-            assert!(matches!(pool.wait(handle), Ok(_) | Err(_)));
+            // Some had begun before they were cancelled.
+            if let Err(error) = pool.wait(handle) {
+                assert_eq!(error.kind(), ErrorKind::Cancelled);
+            }
         }
         for handle in busy {
-            let result = pool.wait(handle?);
-            assert!(result.is_ok_and(|_| true) || ErrorKind::Cancelled == ErrorKind::Cancelled);
+            pool.wait(handle?)?;
         }
     }
     Ok(())

@@ -4,12 +4,15 @@
 mod background;
 mod bell;
 mod builder;
+mod elastic;
 mod handle;
+mod machine;
 mod map;
 mod pool;
 mod raw;
 mod reduce;
 mod seen;
+mod server;
 mod shared;
 mod submit;
 

@@ -1,7 +1,7 @@
 //! Tables of arrays: what a worker says beside its results, and what a coordinator says beside its calls.
 
 use crate::gauge::bounded;
-use crate::pieces;
+use crate::pieces::pieces;
 use shmem::Arena;
 use std::sync::{Mutex, PoisonError};
 use task::arrays::{Table, coordinator, decode, encode, with_incoming, worker};

@@ -3,8 +3,9 @@
 use crate::api::bell::Bell;
 use crate::api::builder::Builder;
 use crate::api::handle::{Handle, Slot};
-use crate::api::pool::{Pool, Shutdown};
+use crate::api::pool::Shutdown;
 use crate::api::seen::Seen;
+use crate::api::server::{Broadcast, MakeCall, Order, serve};
 use crate::api::submit::Submission;
 use crate::call::Call;
 use crate::counters::{self, Counters};
@@ -16,12 +17,11 @@ use crate::region::Region;
 use crate::settings::MAX_WORKERS;
 use crate::start::StartMethod;
 use runtime::{ForkError, thread_count};
-use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
@@ -43,30 +43,6 @@ pub struct Background {
     seen: Arc<Mutex<Seen>>,
     thread: Option<JoinHandle<Result<(), PoolError>>>,
 }
-
-/// Commands taken from the inbox before the pool is driven again, so that many that submit do not
-/// keep it from that.
-const COMMANDS: usize = 256;
-
-enum Order {
-    Submit(TaskId, Call),
-    Cancel(TaskId),
-    Withdraw(TaskId),
-    Attach(RegionId, Region),
-    Detach(RegionId),
-    Resize(usize, usize),
-    Broadcast(Broadcast),
-    Shutdown(Shutdown),
-}
-
-/// One call for each worker.
-struct Broadcast {
-    first: TaskId,
-    make: MakeCall,
-    answer: Sender<Result<Vec<TaskId>, SubmitError>>,
-}
-
-type MakeCall = Box<dyn FnMut() -> Result<Call, SubmitError> + Send>;
 
 impl Builder {
     /// Starts the pool on a thread of its own and waits until its workers are ready.
@@ -115,114 +91,6 @@ impl Builder {
             seen,
             thread,
         })
-    }
-}
-
-/// The life of the thread. A function of the caller's that panics does not end it: the panic goes on in
-/// the thread that shuts the pool down.
-fn serve(
-    pool: Pool,
-    inbox: (&Receiver<Order>, &Bell),
-    seen: &Mutex<Seen>,
-) -> Result<(), PoolError> {
-    let mut server = Server {
-        pool,
-        taken: 0,
-        ended: None,
-        panicked: None,
-    };
-    let how = loop {
-        if let Some(how) = server.obey(inbox) {
-            break how;
-        }
-        // Before the wait, which may be long.
-        seen.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .look(&mut server.pool, server.taken);
-        if server.ended.is_none() {
-            server.turn();
-        }
-    };
-    let Server { pool, panicked, .. } = server;
-    let ended = catch_unwind(AssertUnwindSafe(|| pool.shutdown(how)));
-    match (ended, panicked) {
-        (_, Some(panic)) | (Err(panic), None) => resume_unwind(panic),
-        (Ok(ended), None) => ended,
-    }
-}
-
-/// The pool on its thread.
-struct Server {
-    pool: Pool,
-    /// Tasks taken from the inbox.
-    taken: u64,
-    /// Why the pool does not go on: what it is given fails, until it is dropped.
-    ended: Option<PoolError>,
-    panicked: Option<Box<dyn Any + Send>>,
-}
-
-impl Server {
-    /// Executes orders, up to a bound; gives how to end, once that was ordered.
-    fn obey(&mut self, (inbox, bell): (&Receiver<Order>, &Bell)) -> Option<Shutdown> {
-        bell.heard();
-        let taken = self.taken;
-        let how = self.take_orders(inbox);
-        if self.taken > taken && self.ended.is_none() {
-            self.pool.shell().start_queued();
-        }
-        how
-    }
-
-    fn take_orders(&mut self, inbox: &Receiver<Order>) -> Option<Shutdown> {
-        for _ in 0..COMMANDS {
-            let order = match inbox.try_recv() {
-                Ok(order) => order,
-                Err(TryRecvError::Empty) if self.ended.is_none() => return None,
-                Err(TryRecvError::Empty) => match inbox.recv() {
-                    Ok(order) => order,
-                    Err(_) => return Some(Shutdown::Now),
-                },
-                Err(TryRecvError::Disconnected) => return Some(Shutdown::Now),
-            };
-            let shell = self.pool.shell();
-            match order {
-                Order::Submit(id, call) => {
-                    self.taken += 1;
-                    match &self.ended {
-                        Some(error) => call.resolve(Err(TaskFailure::Pool(error.clone()))),
-                        // What is wrong with it is the task's own failure.
-                        None => drop(shell.take_in(Some(id), call)),
-                    }
-                }
-                Order::Cancel(id) => drop(shell.cancel(id)),
-                Order::Withdraw(id) => shell.withdraw([id]),
-                Order::Attach(id, region) => shell.attach(id, region),
-                Order::Detach(id) => shell.detach(id),
-                // Where there is too little for more workers, there are as many as before.
-                Order::Resize(min, max) => drop(shell.resize(min, max)),
-                Order::Broadcast(broadcast) => {
-                    let submitted = shell.broadcast(Some(broadcast.first), broadcast.make);
-                    let _ = broadcast.answer.send(submitted);
-                }
-                Order::Shutdown(how) => return Some(how),
-            }
-        }
-        bell.ring(); // More may be there.
-        None
-    }
-
-    fn turn(&mut self) {
-        let driven = catch_unwind(AssertUnwindSafe(|| self.pool.drive(None)));
-        match driven {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                self.pool.shell().fail_all(&error);
-                self.ended = Some(error);
-            }
-            Err(panic) => {
-                self.panicked.get_or_insert(panic);
-            }
-        }
     }
 }
 

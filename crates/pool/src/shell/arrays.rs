@@ -2,7 +2,7 @@
 //! result. Who holds what is in the books of `task::arrays::coordinator`.
 
 use super::Shell;
-use super::sending::Unsent;
+use super::inputs::Unsent;
 use super::worker::{Beside, Worker};
 use crate::connection::Connection;
 use crate::failure::TaskFailure;

@@ -61,23 +61,7 @@ impl Shell {
         let mut shell = Shell {
             engine: Engine::new(now_ns(), config),
             jobs: Jobs::default(),
-            crew: Crew {
-                workers: BTreeMap::new(),
-                names: Vec::new(),
-                next: 1,
-                board,
-                board_fd,
-                free_slots: (0..MAX_WORKERS as u32).rev().map(|slot| 2 * slot).collect(),
-                listed: Vec::new(),
-                laned: Vec::new(),
-                turn: 0,
-                full: false,
-                unarmed: false,
-                passed: 0,
-                gone: Vec::new(),
-                stuck: Vec::new(),
-                graves: Vec::new(),
-            },
+            crew: Crew::new(board, board_fd),
             regions,
             reactor: Reactor::new().map_err(wait)?,
             hooks: parts.hooks,
@@ -135,6 +119,28 @@ impl Shell {
         self.reactor.watch(&bell, Token::Bell)?;
         self.reactor.bell = Some(bell);
         Ok(())
+    }
+}
+
+impl Crew {
+    fn new(board: Board, board_fd: Arc<OwnedFd>) -> Crew {
+        Crew {
+            workers: BTreeMap::new(),
+            names: Vec::new(),
+            next: 1,
+            board,
+            board_fd,
+            free_slots: (0..MAX_WORKERS as u32).rev().map(|slot| 2 * slot).collect(),
+            listed: Vec::new(),
+            laned: Vec::new(),
+            turn: 0,
+            full: false,
+            unarmed: false,
+            passed: 0,
+            gone: Vec::new(),
+            stuck: Vec::new(),
+            graves: Vec::new(),
+        }
     }
 }
 

@@ -1,15 +1,14 @@
 //! What workers say.
 
 use super::Shell;
-use super::worker::{Current, Worker};
+use super::results::{check_due, failed};
+use super::worker::Worker;
 use crate::event::What;
-use crate::failure::{Failed, PoolError, TaskFailure};
-use crate::ids::{TaskId, WorkerId};
+use crate::failure::PoolError;
+use crate::ids::WorkerId;
 use engine::Event;
 use runtime::{Incoming, now_ns};
-use std::borrow::Cow;
-use task::arrays::{Table, with_incoming};
-use wire::{FailureKind, FromWorker, Hello, Memory, SetupStep};
+use wire::{FromWorker, Hello, SetupStep};
 
 /// Reads from one socket in a row.
 const READS: usize = 16;
@@ -122,7 +121,7 @@ impl Shell {
     }
 
     /// A part of a result has arrived: the function of its task has returned.
-    fn progress(&mut self, id: WorkerId, bytes: usize) {
+    pub(super) fn progress(&mut self, id: WorkerId, bytes: usize) {
         let now = self.now();
         let Some((worker, entry)) = self.due(id) else {
             return;
@@ -191,14 +190,10 @@ impl Shell {
                 memory,
                 arrays,
             } => {
-                let current = check_due(worker, task)?;
-                let table = Shell::take_arrays(worker, current.entry, arrays)?;
                 worker.memory = memory.or(worker.memory);
-                let parts = std::mem::take(&mut worker.output);
                 self.tell(id, computed_ns, What::Computed { task, memory });
-                let whole = joined(&parts, output);
-                self.deliver_current(id, current, Ok((&whole, table)));
-                self.answered(id, current, computed_ns.saturating_sub(began_ns));
+                let ran_ns = computed_ns.saturating_sub(began_ns);
+                return self.on_done(id, task, (output, arrays), ran_ns);
             }
             FromWorker::Failed {
                 id: task,
@@ -208,13 +203,7 @@ impl Shell {
                 backtrace,
                 arrays,
             } => {
-                let failed = Box::new(Failed {
-                    worker: worker.name.clone(),
-                    kind,
-                    message: message.to_owned(),
-                    location: location.to_owned(),
-                    backtrace: backtrace.to_owned(),
-                });
+                let failed = failed(&worker.name, kind, [message, location, backtrace]);
                 return self.on_failed(id, task, failed, arrays);
             }
             FromWorker::Memory(memory) => {
@@ -223,13 +212,7 @@ impl Shell {
             }
             FromWorker::Log(record) => self.tell(id, record.at_ns, What::Log(&record)),
             FromWorker::Progress { call, done, total } => self.on_progress(id, call, done, total),
-            FromWorker::Note { call, note } => {
-                if note.len() > wire::MAX_NOTE {
-                    return Err(format!("a note of {} bytes", note.len()));
-                }
-                let (task, bytes) = (call, note);
-                self.tell(id, now_ns(), What::Note { task, bytes });
-            }
+            FromWorker::Note { call, note } => return self.on_note(id, call, note),
             other @ (FromWorker::Ready { .. } | FromWorker::Refused { .. }) => {
                 return Err(format!("{other:?} long after its start"));
             }
@@ -244,27 +227,6 @@ impl Shell {
             worker.greeted = true;
         }
         self.greeted(id);
-        Ok(())
-    }
-
-    fn on_failed(
-        &mut self,
-        id: WorkerId,
-        task: TaskId,
-        failed: Box<Failed>,
-        arrays: &[u8],
-    ) -> Result<(), String> {
-        let Some(worker) = self.crew.workers.get_mut(&id) else {
-            return Ok(());
-        };
-        if worker.lane.is_some() {
-            return self.body_came(id, task, Err(failed), arrays);
-        }
-        let current = check_due(worker, task)?;
-        drop(Shell::take_arrays(worker, current.entry, arrays)?);
-        worker.output.clear();
-        self.deliver_current(id, current, Err(TaskFailure::Failed(failed)));
-        self.answered(id, current, 0);
         Ok(())
     }
 
@@ -286,109 +248,6 @@ impl Shell {
         self.engine.handle(now, Event::Refused { worker: key });
         Ok(())
     }
-
-    fn on_part(&mut self, id: WorkerId, part: &[u8]) -> Result<(), String> {
-        self.make_way(id)?;
-        let bound = self.settings.limits.output;
-        let due = self.due(id);
-        let Some(worker) = self.crew.workers.get_mut(&id) else {
-            return Ok(());
-        };
-        let Some((key, entry)) = due else {
-            return Err("a part of an output, when none was due".to_owned());
-        };
-        let length = worker.output.len() + part.len();
-        if length <= bound {
-            worker.output.extend_from_slice(part);
-            if !part.is_empty() {
-                self.progress(id, length);
-            }
-            return Ok(());
-        }
-        worker.muted = true;
-        worker.output = Vec::new();
-        worker
-            .reason
-            .get_or_insert(format!("its output was longer than {bound} bytes"));
-        self.reactor.forget(&worker.connection);
-        let now = self.now();
-        let worker = key;
-        self.engine
-            .handle(now, Event::OutputTooLong { worker, entry });
-        Ok(())
-    }
-
-    /// Resolves the task of the call that a worker has over its socket.
-    fn deliver_current(
-        &mut self,
-        id: WorkerId,
-        current: Current,
-        result: Result<(&[u8], Table), TaskFailure>,
-    ) {
-        if let Some(key) = self.crew.workers.get(&id).and_then(|worker| worker.key) {
-            self.resolve(key, current.entry, result);
-        }
-    }
-
-    /// Resolves the task with its result, unless its caller has given it up.
-    pub(super) fn resolve(
-        &mut self,
-        worker: engine::WorkerId,
-        entry: u64,
-        result: Result<(&[u8], Table), TaskFailure>,
-    ) {
-        let task = self.engine.task_at(worker, entry);
-        if let (Some(task), Err(failure)) = (task, &result)
-            && self.runs_again(task, (worker, entry), failure)
-        {
-            return;
-        }
-        let Some(job) = task.and_then(|task| self.jobs.take(task)) else {
-            return;
-        };
-        let checked = result.and_then(|(output, table)| {
-            self.check_output(output, &table)?;
-            Ok((output, table))
-        });
-        match checked {
-            Ok((output, table)) => {
-                self.counters.done += 1;
-                let resolve = || job.call.resolve(Ok(output));
-                self.hooks.guard(|_| with_incoming(table, resolve).0);
-            }
-            Err(failure) => {
-                if let TaskFailure::Failed(failed) = &failure
-                    && failed.kind == FailureKind::BadInput
-                {
-                    self.introduce_again(worker, &job.call.input);
-                }
-                self.fail_job(job, failure);
-            }
-        }
-    }
-
-    /// A worker has answered the call that it had.
-    fn answered(&mut self, id: WorkerId, current: Current, ran_ns: u64) {
-        let task = current.number;
-        self.tell(id, now_ns(), What::Sent { task });
-        let Some(worker) = self.crew.workers.get_mut(&id) else {
-            return;
-        };
-        worker.current = None;
-        worker.seen = 0;
-        worker.last_answered = Some(task);
-        let rss = worker.memory.map_or(0, |memory: Memory| memory.rss);
-        let Some(worker) = worker.key else { return };
-        let entries = current.entry..current.entry + 1;
-        let now = self.now();
-        let event = Event::Finished {
-            worker,
-            entries,
-            ran_ns,
-            rss,
-        };
-        self.engine.handle(now, event);
-    }
 }
 
 impl Worker {
@@ -399,25 +258,5 @@ impl Worker {
         }
         self.lane = self.lane.take().filter(|_| lane);
         Ok(())
-    }
-}
-
-fn check_due(worker: &mut Worker, id: TaskId) -> Result<Current, String> {
-    worker.answered_twice = worker.last_answered == Some(id);
-    match worker.current {
-        Some(current) if current.number == id => Ok(current),
-        Some(current) => Err(format!(
-            "an answer to task {id}, when {} was due",
-            current.number
-        )),
-        None => Err(format!("an answer to task {id}, when none was due")),
-    }
-}
-
-/// A whole output: the parts that came before, and the rest.
-fn joined<'a>(parts: &'a [u8], rest: &'a [u8]) -> Cow<'a, [u8]> {
-    match parts {
-        [] => Cow::Borrowed(rest),
-        parts => Cow::Owned([parts, rest].concat()),
     }
 }

@@ -69,6 +69,20 @@ impl Shell {
         self.tell(id, now_ns(), What::Progress { task, done, total });
     }
 
+    /// A task says something.
+    pub(super) fn on_note(
+        &mut self,
+        id: WorkerId,
+        task: TaskId,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        if bytes.len() > wire::MAX_NOTE {
+            return Err(format!("a note of {} bytes", bytes.len()));
+        }
+        self.tell(id, now_ns(), What::Note { task, bytes });
+        Ok(())
+    }
+
     /// Submits one call for each worker that takes tasks, numbered from `first` on; the calls' numbers.
     pub(crate) fn broadcast(
         &mut self,

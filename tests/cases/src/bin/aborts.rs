@@ -22,7 +22,9 @@ fn panic_in_a_thread(item: u32) -> u32 {
 
 fn main() {
     handoff::init();
-    assert!(cfg!(panic = "abort"), "run with --profile abort");
+    if !cfg!(panic = "abort") {
+        panic!("run with --profile abort");
+    }
     let error = handoff::fork_map(2, &[6, 7], |&item| {
         assert_ne!(item, 7, "a bad item");
         item

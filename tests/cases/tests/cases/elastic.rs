@@ -1,4 +1,4 @@
-//! Pools that grow and shrink, and tasks that are asked, ordered, tried again and heard.
+//! Pools that grow and shrink, and tasks that are ordered and tried again.
 
 use crate::tasks::{Marks, abort, abort_once, add_one, mark, pid, sleep_ms};
 use crate::{Case, background, case};
@@ -13,16 +13,6 @@ pub(crate) const CASES: &[Case] = &[
     background("a_background_pool_grows_and_shrinks", background_grows),
     case("a_pool_may_start_without_waiting", no_wait),
     case("a_spare_saves_the_next_task_the_initializer", spare),
-    case("a_cancelled_task_that_heeds_leaves_its_worker_warm", heeds),
-    background(
-        "a_dropped_future_that_heeds_leaves_its_worker_warm",
-        background_heeds,
-    ),
-    case("a_time_limit_is_heeded_too", heeds_limit),
-    case(
-        "a_cancelled_task_that_does_not_heed_is_ended",
-        does_not_heed,
-    ),
     case("urgent_tasks_go_first", urgent),
     case("a_deadline_includes_the_queue", deadline),
     case("an_error_is_tried_again_by_choice", again_after_error),
@@ -32,7 +22,6 @@ pub(crate) const CASES: &[Case] = &[
         "a_background_broadcast_runs_on_every_worker",
         background_broadcast,
     ),
-    case("a_running_task_says_how_far_it_is", says),
     case(
         "a_worker_over_its_memory_limit_fails_its_own_task",
         memory_limit,
@@ -41,12 +30,12 @@ pub(crate) const CASES: &[Case] = &[
     case("resizes_at_random_lose_nothing", resizes),
 ];
 
-fn builder(method: StartMethod) -> Builder {
+pub(crate) fn builder(method: StartMethod) -> Builder {
     Pool::builder().start_method(method)
 }
 
 /// Drives the pool until the condition holds.
-fn until(pool: &mut Pool, mut holds: impl FnMut(&Pool) -> bool) {
+pub(crate) fn until(pool: &mut Pool, mut holds: impl FnMut(&Pool) -> bool) {
     while !holds(pool) {
         pool.drive(Some(Duration::from_millis(5))).unwrap();
     }
@@ -136,78 +125,6 @@ fn spare(method: StartMethod) {
     let after: Vec<&str> = happened.try_iter().collect();
     assert_eq!(after, ["answered"], "nobody had to get ready for it");
     until(&mut pool, |_| happened.try_recv() == Ok("ready"));
-}
-
-/// Waits until it should end, or for ever.
-#[task]
-fn wait_for_the_end(path: String) -> std::io::Result<u32> {
-    std::fs::write(path, "begun")?;
-    while !handoff::cancelled() {
-        std::thread::sleep(Duration::from_micros(200));
-    }
-    Ok(std::process::id())
-}
-
-fn begun(path: &std::path::Path) -> bool {
-    std::fs::read(path).is_ok_and(|text| !text.is_empty())
-}
-
-fn heeds(method: StartMethod) {
-    let marks = Marks::new();
-    let grace = Duration::from_secs(5);
-    let mut pool = builder(method)
-        .workers(1)
-        .cancel_grace(grace)
-        .start()
-        .unwrap();
-    let worker = pool.run(pid()).unwrap();
-    let handle = pool.submit(wait_for_the_end(marks.path())).unwrap();
-    until(&mut pool, |_| begun(&marks.as_path()));
-    assert!(pool.cancel(&handle));
-    assert_eq!(pool.wait(handle).unwrap_err().kind(), ErrorKind::Cancelled);
-    assert_eq!(pool.run(pid()).unwrap(), worker, "the same worker");
-    assert_eq!(pool.counters().died, 0);
-}
-
-fn background_heeds(method: StartMethod) {
-    let marks = Marks::new();
-    let grace = Duration::from_secs(5);
-    let pool = builder(method)
-        .workers(1)
-        .cancel_grace(grace)
-        .background()
-        .unwrap();
-    let worker = pool.submit(pid()).unwrap().wait().unwrap();
-    let pending = pool.submit(wait_for_the_end(marks.path())).unwrap();
-    while !begun(&marks.as_path()) {
-        std::thread::yield_now();
-    }
-    drop(pending.cancel_on_drop());
-    assert_eq!(pool.submit(pid()).unwrap().wait().unwrap(), worker);
-}
-
-fn heeds_limit(method: StartMethod) {
-    let marks = Marks::new();
-    let grace = Duration::from_secs(5);
-    let mut pool = builder(method)
-        .workers(1)
-        .cancel_grace(grace)
-        .start()
-        .unwrap();
-    let worker = pool.run(pid()).unwrap();
-    let call = wait_for_the_end(marks.path()).timeout(Duration::from_millis(50));
-    assert_eq!(pool.run(call).unwrap_err().kind(), ErrorKind::TimedOut);
-    assert_eq!(pool.run(pid()).unwrap(), worker, "the same worker");
-}
-
-fn does_not_heed(method: StartMethod) {
-    let marks = Marks::new();
-    let mut pool = builder(method).workers(1).start().unwrap();
-    let worker = pool.run(pid()).unwrap();
-    let handle = pool.submit(mark(marks.path(), 60_000)).unwrap();
-    until(&mut pool, |_| marks.count() == 1);
-    assert!(pool.cancel(&handle));
-    assert_ne!(pool.run(pid()).unwrap(), worker, "another worker");
 }
 
 fn urgent(method: StartMethod) {
@@ -320,46 +237,6 @@ fn background_broadcast(method: StartMethod) {
     let ran: BTreeSet<u32> = pending.into_iter().map(|it| it.wait().unwrap()).collect();
     assert_eq!(ran.len(), 2, "{ran:?}");
     assert_eq!(pool.submit(add_one(1)).unwrap().wait().unwrap(), 2);
-}
-
-#[task]
-fn tells(path: String) -> Result<(), handoff::Error> {
-    handoff::progress(3, 10);
-    assert!(handoff::note(b"hello")?);
-    assert!(handoff::note(&vec![0; 1 << 20]).is_err());
-    while !begun(std::path::Path::new(&path)) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    Ok(())
-}
-
-fn says(method: StartMethod) {
-    let marks = Marks::new();
-    let (put, said) = mpsc::channel();
-    let mut pool = builder(method)
-        .workers(1)
-        .watch(move |event| match event.what {
-            What::Progress {
-                task, done, total, ..
-            } => {
-                put.send(format!("{task}: {done} of {total}")).unwrap();
-            }
-            What::Note { task, bytes, .. } => {
-                put.send(format!("{task}: {}", String::from_utf8_lossy(bytes)))
-                    .unwrap();
-            }
-            _ => {}
-        })
-        .start()
-        .unwrap();
-    let handle = pool.submit(tells(marks.path())).unwrap();
-    until(&mut pool, |_| handle.progress() == Some((3, 10)));
-    std::fs::write(&marks.as_path(), "go on").unwrap();
-    let id = handle.id();
-    pool.wait(handle).unwrap();
-    let said: Vec<String> = said.try_iter().collect();
-    assert_eq!(said, [format!("{id}: 3 of 10"), format!("{id}: hello")]);
-    assert!(!handoff::note(b"nobody listens").unwrap());
 }
 
 #[task]

@@ -13,6 +13,7 @@ mod given;
 mod limits;
 mod output;
 mod programs;
+mod soft;
 mod surroundings;
 mod tasks;
 
@@ -67,6 +68,7 @@ fn cases() -> Vec<Case> {
         costs::CASES,
         limits::CASES,
         programs::CASES,
+        soft::CASES,
         output::CASES,
         api::CASES,
     ]

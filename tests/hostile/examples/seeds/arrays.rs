@@ -1,38 +1,42 @@
 //! Tables of arrays as honest peers send them, and the first lies.
 
 use wire::{ArrayEntry, ArrayRange, CallArrays, FreedRange, ResultArrays};
-
-/// Inputs of the target `arrays`.
-pub(crate) fn tables() -> Vec<Vec<u8>> {
-    let range = |region, offset, len, mutable| ArrayRange {
+fn range(region: u32, offset: u64, len: u64, mutable: bool) -> ArrayRange {
+    ArrayRange {
         region,
         offset,
         len,
         mutable,
+    }
+}
+
+fn result(entries: &[ArrayRange], retained: &[ArrayRange], released: &[ArrayRange]) -> Vec<u8> {
+    let entries = entries.iter().map(|&range| ArrayEntry::Shared(range));
+    let said = ResultArrays {
+        entries: entries.collect(),
+        retained: retained.to_vec(),
+        released: released.to_vec(),
     };
-    let result = |entries: &[ArrayRange], retained: &[ArrayRange], released: &[ArrayRange]| {
-        let entries = entries.iter().map(|&range| ArrayEntry::Shared(range));
-        let said = ResultArrays {
-            entries: entries.collect(),
-            retained: retained.to_vec(),
-            released: released.to_vec(),
-        };
-        said.to_bytes()
+    said.to_bytes()
+}
+
+fn call(entries: &[ArrayRange], freed: &[(u64, u64, u64)], forget: &[u32]) -> Vec<u8> {
+    let freed = freed.iter().map(|&(offset, len, entries)| FreedRange {
+        offset,
+        len,
+        entries,
+    });
+    let entries = entries.iter().map(|&range| ArrayEntry::Shared(range));
+    let beside = CallArrays {
+        entries: entries.collect(),
+        freed: freed.collect(),
+        forget: forget.to_vec(),
     };
-    let call = |entries: &[ArrayRange], freed: &[(u64, u64, u64)], forget: &[u32]| {
-        let freed = freed.iter().map(|&(offset, len, entries)| FreedRange {
-            offset,
-            len,
-            entries,
-        });
-        let entries = entries.iter().map(|&range| ArrayEntry::Shared(range));
-        let beside = CallArrays {
-            entries: entries.collect(),
-            freed: freed.collect(),
-            forget: forget.to_vec(),
-        };
-        beside.to_bytes()
-    };
+    beside.to_bytes()
+}
+
+/// Inputs of the target `arrays`.
+pub(crate) fn tables() -> Vec<Vec<u8>> {
     let mut inputs = Vec::new();
     for region in 0..3 {
         let (low, high) = (

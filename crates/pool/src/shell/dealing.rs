@@ -1,0 +1,100 @@
+//! Entries of lanes: dealt before the caller goes away, recalled, and taken after a violation or a death.
+
+use super::Shell;
+use super::arrays::take_back;
+use crate::connection::Marker;
+use crate::ids::WorkerId;
+use engine::Event;
+use lane::Violation;
+
+/// The most entries that a lane is given in a row while others wait for their share.
+const SHARE: usize = 64;
+impl Shell {
+    /// Deals what is queued to lanes, evenly, before the caller goes away: it runs meanwhile.
+    pub(super) fn fill_lanes(&mut self, now: u64) {
+        while self.engine.queued() > 0 && !self.crew.full {
+            let workers = self.crew.laned.len();
+            let share = self.engine.queued() / workers.max(1);
+            let most = share.clamp(1, SHARE);
+            let given = (0..workers).any(|_| {
+                self.crew.turn = (self.crew.turn + 1) % workers;
+                let id = self.crew.laned[self.crew.turn];
+                let key = self.crew.workers.get(&id).and_then(|worker| worker.key);
+                key.is_some_and(|key| self.feed_lane(now, (id, key), Some(most)))
+            });
+            self.crew.full = !given;
+        }
+    }
+
+    /// Claims entries for the engine, then reports what the worker did meanwhile.
+    pub(super) fn recall(&mut self, key: engine::WorkerId, below: u64) {
+        let mut entries = 0..0;
+        if let Some(id) = self.find(key) {
+            let lane = self.crew.lane(id);
+            let recalled = lane.map_or(Ok(0..0), |lane| lane.recall(below));
+            match recalled {
+                Ok(recalled) => {
+                    entries = recalled;
+                    if let Some(worker) = self.crew.workers.get_mut(&id) {
+                        for entry in entries.clone() {
+                            take_back(worker, entry);
+                        }
+                    }
+                    self.crew.full = false;
+                    self.collect_below(id, entries.start);
+                }
+                Err(violation) => self.lane_violated(id, violation),
+            }
+        }
+        let now = self.now();
+        let worker = key;
+        self.engine.handle(now, Event::Recalled { worker, entries });
+    }
+
+    /// Nobody knows what the worker has begun: everything counts as begun.
+    pub(super) fn lane_violated(&mut self, id: WorkerId, violation: Violation) {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return;
+        };
+        // Nothing in it is believed any more.
+        let lane = worker.lane.take();
+        let newest = lane.and_then(|lane| lane.newest_open());
+        if let (Some(worker), Some(entry)) = (worker.key, newest) {
+            let now = self.now();
+            let event = Event::Began {
+                worker,
+                entry,
+                at_ns: now,
+            };
+            self.engine.handle(now, event);
+        }
+        self.violated(id, violation.to_string());
+    }
+
+    /// Takes what a dead worker left in its lane.
+    pub(super) fn drain_lane(&mut self, id: WorkerId) {
+        self.collect(id);
+        let Some(key) = self.crew.workers.get(&id).and_then(|worker| worker.key) else {
+            return;
+        };
+        let Some(lane) = self.crew.lane(id) else {
+            return;
+        };
+        if let Some(Marker { entry, .. }) = lane.marker {
+            // Its body was not read to the end: it is too long.
+            let now = self.now();
+            let began = Event::Began {
+                worker: key,
+                entry,
+                at_ns: now,
+            };
+            self.engine.handle(now, began);
+            return;
+        }
+        match lane.after_death() {
+            Ok(Some(claimed)) => self.report_claimed(id, key, claimed),
+            Ok(None) => {}
+            Err(violation) => self.lane_violated(id, violation),
+        }
+    }
+}
