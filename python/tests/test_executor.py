@@ -298,3 +298,20 @@ def test_errors_can_be_pickled():
     error = handoff_pool.WorkerDied("gone", None)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error) and str(again) == "gone"
+
+
+def test_threads_of_numerical_libraries_are_bounded(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+
+    def bounds():
+        import os
+
+        return os.environ.get("OMP_NUM_THREADS"), os.environ.get("OPENBLAS_NUM_THREADS")
+
+    for start_method in ("spawn", "forkserver"):
+        with ProcessPoolExecutor(2, start_method=start_method) as pool:
+            bound, own = pool.submit(bounds).result(60)
+        assert bound is not None and int(bound) >= 1 and own == "7"
+        with ProcessPoolExecutor(2, start_method=start_method, inner_max_num_threads=3) as pool:
+            assert pool.submit(bounds).result(60) == ("3", "3")

@@ -61,11 +61,12 @@ class HandoffBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
         if n_jobs == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
         self.parallel = parallel
-        self._executor = self._take(n_jobs)
+        given = {name: value for name, value in arguments.items() if name in _OPTIONS}
+        self._executor = self._take(n_jobs, {**self._options, **given})
         return n_jobs
 
-    def _take(self, n_jobs: int) -> ProcessPoolExecutor:
-        asked = (n_jobs, self.inner_max_num_threads, repr(sorted(self._options.items())), _bounds())
+    def _take(self, n_jobs: int, options: dict[str, Any]) -> ProcessPoolExecutor:
+        asked = (n_jobs, self.inner_max_num_threads, repr(sorted(options.items())), _bounds())
         with HandoffBackend._lock:
             kept = HandoffBackend._kept
             if kept is not None:
@@ -73,7 +74,7 @@ class HandoffBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
                     return kept[1]
                 kept[1].shutdown(wait=False)
             made = ProcessPoolExecutor(
-                n_jobs, inner_max_num_threads=self.inner_max_num_threads, **self._options
+                n_jobs, inner_max_num_threads=self.inner_max_num_threads, **options
             )
             HandoffBackend._kept = (asked, made)
             return made
