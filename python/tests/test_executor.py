@@ -195,10 +195,10 @@ def test_arguments_are_checked():
         ProcessPoolExecutor(1, start_method="threads")
     with pytest.raises(ValueError):
         ProcessPoolExecutor(1, max_memory_per_child="many")
-    with pytest.raises(NotImplementedError):
-        ProcessPoolExecutor(1, spare=1)
-    with pytest.raises(NotImplementedError):
-        ProcessPoolExecutor(1, idle_timeout=1)
+    with pytest.raises(ValueError):
+        ProcessPoolExecutor(1, spare=-1)
+    with pytest.raises(ValueError):
+        ProcessPoolExecutor(1, idle_timeout=-1)
     with pytest.raises(ValueError):
         ProcessPoolExecutor(1, multiprocessing.get_context("fork"), max_tasks_per_child=1)
 
@@ -231,10 +231,10 @@ def test_asyncio_runs_and_cancels(pool, tmp_path):
 def test_processes_and_statistics_can_be_looked_at(pool, tmp_path):
     assert pool.submit(tasks.add, 1).result() == 2
     processes = pool._processes
-    assert len(processes) == 2
+    assert 1 <= len(processes) <= 2
     assert all(pid == process.pid and process.is_alive() for pid, process in processes.items())
     assert pool.submit(tasks.pid).result() in processes
-    assert pool.stats()["workers"] == 2
+    assert 1 <= pool.stats()["workers"] <= 2
     kept = list(processes.values())
     pool.shutdown()
     for process in kept:
@@ -315,3 +315,21 @@ def test_threads_of_numerical_libraries_are_bounded(monkeypatch):
         assert bound is not None and int(bound) >= 1 and own == "7"
         with ProcessPoolExecutor(2, start_method=start_method, inner_max_num_threads=3) as pool:
             assert pool.submit(bounds).result(60) == ("3", "3")
+
+
+@pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
+def test_workers_are_started_on_demand_and_leave_when_idle(start_method):
+    with ProcessPoolExecutor(4, start_method=start_method, idle_timeout=0.2) as pool:
+        first = pool.submit(tasks.pid).result(60)
+        assert pool.submit(tasks.pid).result(60) == first
+        process = pool._processes[first]
+        process.join(60)
+        assert not process.is_alive()
+        assert pool.submit(tasks.pid).result(60) != first
+
+
+def test_a_spare_worker_takes_the_place_of_one_that_died(capfd):
+    with ProcessPoolExecutor(1, start_method="spawn", spare=1) as pool:
+        assert pool.submit(tasks.add, 1).result(60) == 2
+        assert pool.submit(tasks.die).exception(60) is not None
+        assert pool.submit(tasks.add, 1).result(60) == 2

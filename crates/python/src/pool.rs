@@ -324,7 +324,8 @@ fn live(settings: Settings, shared: &Arc<Shared>, interrupt: OwnedFd, inbox: &Re
         Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX)
     });
     let mut builder = Workers::builder(settings.method)
-        .workers(settings.workers)
+        .workers_between(settings.min_workers, settings.workers)
+        .spare(settings.spare)
         .retries(settings.retries)
         .start_timeout(seconds(settings.start_timeout))
         .grace(seconds(settings.grace))
@@ -335,6 +336,9 @@ fn live(settings: Settings, shared: &Arc<Shared>, interrupt: OwnedFd, inbox: &Re
         .watch(move |event| seen.watch.see(event, &seen.results));
     if let Some(timeout) = settings.timeout {
         builder = builder.task_timeout(seconds(timeout));
+    }
+    if let Some(timeout) = settings.idle_timeout {
+        builder = builder.idle_timeout(seconds(timeout));
     }
     if let Some(tasks) = settings.recycle_after {
         builder = builder.recycle_after(tasks);

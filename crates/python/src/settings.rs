@@ -10,6 +10,9 @@ use std::os::fd::{FromRawFd, OwnedFd};
 pub(crate) struct Settings {
     pub(crate) method: StartMethod,
     pub(crate) workers: usize,
+    pub(crate) min_workers: usize,
+    pub(crate) spare: usize,
+    pub(crate) idle_timeout: Option<f64>,
     pub(crate) retries: u32,
     pub(crate) timeout: Option<f64>,
     pub(crate) start_timeout: f64,
@@ -47,6 +50,9 @@ impl Settings {
         Ok(Settings {
             method,
             workers: item(dict, "workers")?,
+            min_workers: item(dict, "min_workers")?,
+            spare: item(dict, "spare")?,
+            idle_timeout: item(dict, "idle_timeout")?,
             retries: item(dict, "retries")?,
             timeout: item(dict, "timeout")?,
             start_timeout: item(dict, "start_timeout")?,

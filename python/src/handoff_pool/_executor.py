@@ -35,6 +35,8 @@ class ProcessPoolExecutor(Executor):
     log_level: forward the workers' log records from this level on.
     stdout: "forward" sends what workers print to ``sys.stdout`` here, "inherit" leaves them its descriptor.
     on_death: "task" fails the task whose worker died, "break" the whole executor as the standard library.
+    spare: ready workers that are kept to take the place of one that ends.
+    idle_timeout: seconds after which an idle worker leaves.
     progress: called with worker, done, total and description by ``handoff_pool.progress`` in tasks.
     """
 
@@ -69,10 +71,10 @@ class ProcessPoolExecutor(Executor):
             start_method = "spawn"
         method = _settings.method_of(mp_context, start_method)
         _settings.check_tasks(max_tasks_per_child, method if mp_context is not None else None)
-        if spare:
-            raise NotImplementedError("spare workers need a pool that starts workers on demand; use spare=0")
-        if idle_timeout is not None:
-            raise NotImplementedError("idle_timeout needs a pool that starts workers on demand; leave it out")
+        if spare < 0:
+            raise ValueError("spare must not be negative")
+        if idle_timeout is not None and idle_timeout < 0:
+            raise ValueError("idle_timeout must not be negative")
         on_death = on_death or self._on_death
         if on_death not in ("task", "break"):
             raise ValueError('on_death is "task" or "break"')
@@ -85,6 +87,10 @@ class ProcessPoolExecutor(Executor):
         self._by_name = mp_context is not None and (method == "fork" or _start.imports_main(prepare))
         self._settings: dict[str, Any] = {
             "workers": self._max_workers,
+            # As the standard library: copies of this process at once, others while tasks wait.
+            "min_workers": self._max_workers if method == "fork" and idle_timeout is None else 0,
+            "spare": spare,
+            "idle_timeout": idle_timeout,
             "retries": retries,
             "timeout": timeout,
             "start_timeout": start_timeout,
@@ -291,8 +297,10 @@ class ProcessPoolExecutor(Executor):
         if state.native is None or state.shutting_down:
             return {} if not state.shutting_down else None
         state.ready.wait(60)
+        # Those that pending tasks ask for are about to be there.
+        wanted = self._settings["min_workers"] or min(self._max_workers, len(state.pending))
         deadline = time.monotonic() + 5
-        while len(state.processes) < self._max_workers and time.monotonic() < deadline:
+        while len(state.processes) < wanted and time.monotonic() < deadline:
             if state.broken is not None:
                 break
             time.sleep(0.001)

@@ -73,9 +73,7 @@ class HandoffBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
                 if kept[0] == asked and not kept[1]._broken and not kept[1]._shutdown_thread:
                     return kept[1]
                 kept[1].shutdown(wait=False)
-            made = ProcessPoolExecutor(
-                n_jobs, inner_max_num_threads=self.inner_max_num_threads, **options
-            )
+            made = ProcessPoolExecutor(n_jobs, inner_max_num_threads=self.inner_max_num_threads, **options)
             HandoffBackend._kept = (asked, made)
             return made
 
