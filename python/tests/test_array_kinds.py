@@ -22,6 +22,7 @@ ARRAYS = {
     "field": stamped(100_000)["val"],
     "times": np.arange(300_000).astype("M8[ns]"),
     "bools": np.ones(2_000_000, bool),
+    "small big endian": np.arange(12, dtype=">i4").reshape(3, 4),
     "big endian": np.arange(300_000, dtype=">f8"),
     "objects": np.array([1, "two", None], dtype=object),
 }

@@ -62,6 +62,10 @@ def _reduce(pickler: Pickler, array: np.ndarray[Any, Any]) -> Any:
     if array.nbytes < _SMALL:
         # As older protocols have it: what comes out is writable.
         plain = np.asarray(array)
+        if not array.dtype.isnative:
+            # Those would come out in the native order.
+            data = bytearray(plain.tobytes())
+            return _contiguous, (data, array.dtype, array.shape, "C", record)
         return (_as_record, (plain,)) if record else plain.__reduce__()
     if not in_worker:
         elsewhere = _reduce_elsewhere(pickler, array)
