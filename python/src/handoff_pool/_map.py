@@ -72,19 +72,31 @@ def _single(executor: Executor, function: Callable[..., T], item: Any, single: b
 def _in_order(
     waiting: deque[Future[Any]], more: Iterator[Future[Any]], deadline: float | None, plain: bool
 ) -> Iterator[Any]:
+    results = _results(waiting, more, deadline)
+    return results if plain else itertools.chain.from_iterable(_lists(results))
+
+
+def _results(
+    waiting: deque[Future[Any]], more: Iterator[Future[Any]], deadline: float | None
+) -> Iterator[Any]:
     try:
         while waiting:
             # What was given must not be held here: the caller may want to free it.
             result = [_result(waiting.popleft(), deadline)]
             waiting.extend(itertools.islice(more, 1))
-            if plain:
-                yield result.pop()
-            else:
-                yield from _values(result.pop())
+            yield result.pop()
     finally:
         if deadline is not None:
             for future in waiting:
                 future.cancel()
+
+
+def _lists(results: Iterator[Any]) -> Iterator[list[Any]]:
+    for result in results:
+        if type(result) is Stopped:
+            yield result.values
+            raise result.error
+        yield result
 
 
 def _as_they_come(
@@ -109,9 +121,8 @@ def _result(future: Future[Any], deadline: float | None) -> Any:
 
 
 def _values(result: Any) -> Iterator[Any]:
-    values = result.values if type(result) is Stopped else result
-    values.reverse()
-    while values:
-        yield values.pop()
-    if type(result) is Stopped:
-        raise result.error
+    if type(result) is not Stopped:
+        yield from result
+        return
+    yield from result.values
+    raise result.error

@@ -194,7 +194,13 @@ def main() -> None:
     forkserver = role == "--forkserver"
     if forkserver:
         _preload(config)
-    _native.serve(int(fd), int(parent), run, set_up, forkserver)
+    try:
+        _native.serve(int(fd), int(parent), run, set_up, forkserver)
+    except RuntimeError as error:
+        # A pool that ends while a worker is being started closes its socket.
+        if "the stream ended" not in str(error):
+            print(f"worker: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _preload(config: dict[str, Any]) -> None:
