@@ -11,6 +11,7 @@ mod memory;
 mod pool;
 mod results;
 mod settings;
+mod signals;
 mod watch;
 mod worker;
 

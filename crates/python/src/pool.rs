@@ -75,7 +75,7 @@ impl Pool {
         let (interrupt, enough) = std::io::pipe()?;
         let (of_thread, name) = (Arc::clone(&shared), "handoff".to_owned());
         std::thread::Builder::new().name(name).spawn(move || {
-            block_signals();
+            crate::signals::block();
             live(settings, &of_thread, interrupt.into(), &inbox);
         })?;
         Ok(Pool {
@@ -392,14 +392,4 @@ fn end(shared: &Arc<Shared>, kind: &'static str, why: &str) {
     shared.results.close();
     *shared.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
     shared.end.notify_all();
-}
-
-/// Signals are for Python's main thread, which would not be woken from a wait by one that comes here.
-fn block_signals() {
-    // SAFETY: both sets are this function's own.
-    unsafe {
-        let mut all = std::mem::zeroed::<libc::sigset_t>();
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
-    }
 }
