@@ -134,7 +134,7 @@ impl Builder {
     }
 
     /// How long a running task has to end after it was cancelled or its time is over, before its worker is
-    /// ended. It sees that by [`cancelled`](crate::cancelled), and one that heeds it leaves its worker
+    /// ended. It sees that by [`cancelled`](crate::cancelled), and one that returns then leaves its worker
     /// warm. 50 ms by default; with 0 the worker is ended at once.
     pub fn cancel_grace(self, grace: Duration) -> Builder {
         self.set(move |pool| pool.cancel_grace(grace))
@@ -188,7 +188,7 @@ impl Builder {
         self
     }
 
-    /// The size of each worker's arena in bytes: what a worker's results, as long as they are held, and the
+    /// The size of each worker's arena in bytes: what a worker's results, while the caller holds them, and the
     /// arrays that it keeps can take at most. By default as much as the machine has memory, or less where
     /// limits or many workers leave less address space. An array that does not fit is an error in its
     /// task. With 0 there are no arenas: arrays are copied.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// Which of the waiting tasks are taken first. Of tasks that wait, those of higher priority go first; after
-/// some of them one of lower priority is taken, so that none waits for ever.
+/// some of them one of lower priority is taken, so that none waits indefinitely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Priority {
     /// Before all others.

@@ -69,7 +69,7 @@ pub fn cancelled() -> bool {
     running != 0 && asked.flatten() == Some(running)
 }
 
-/// Sends bytes to whoever watches the task, at once. `false` outside of a worker's task.
+/// Sends bytes to the task's watcher, at once. `false` outside of a worker's task.
 ///
 /// # Errors
 /// Where they are more than [`MAX_NOTE`], or the coordinator is gone.

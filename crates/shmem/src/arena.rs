@@ -1,7 +1,7 @@
 //! Arenas: sparse memory of fixed size behind a descriptor, in which processes hand arrays to each other.
 //!
 //! An arena knows no allocations: which of its bytes may be used by whom is for its users to know, who
-//! promise so where they take a [`Span`](crate::Span) of it. It is left out of core dumps and has no name.
+//! guarantee it where they take a [`Span`](crate::Span) of it. It is left out of core dumps and has no name.
 
 use std::fs::File;
 use std::io;
@@ -70,7 +70,7 @@ fn limits(size: u64) -> String {
 
 impl Arena {
     /// A new arena of `size` bytes, rounded up to whole pages. It takes address space and a descriptor;
-    /// memory is taken as it is written.
+    /// memory is taken where it is written.
     pub fn create(size: u64) -> Result<Arena, ArenaError> {
         let page = sys::page_size();
         let size = size.max(1).checked_next_multiple_of(page).unwrap_or(0);
@@ -119,12 +119,12 @@ impl Arena {
         self.writable
     }
 
-    /// The descriptor to hand to whoever may write.
+    /// The descriptor for processes that may write.
     pub fn writer(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 
-    /// A descriptor to hand to whoever may only read: it cannot be mapped for writing.
+    /// A descriptor for processes that may only read: it cannot be mapped for writing.
     ///
     /// # Errors
     /// Where descriptors have run out, or /proc is not mounted.
@@ -154,7 +154,7 @@ impl Arena {
     }
 
     /// Takes a private copy of every page that a range touches: after [`make_private`](Self::make_private),
-    /// while whoever may write there waits.
+    /// while every process that may write there waits.
     pub fn copy_pages(&self, offset: u64, len: u64) {
         let Ok(start) = self.at(offset, len) else {
             return;
@@ -162,7 +162,7 @@ impl Arena {
         let page = sys::page_size() as usize;
         let mut at = 0;
         while at < len as usize {
-            // SAFETY: a byte of our own writable mapping, put back as it was.
+            // SAFETY: a byte of our own writable mapping, written back unchanged.
             unsafe {
                 let byte = start.as_ptr().add(at);
                 byte.write_volatile(byte.read_volatile());
@@ -269,7 +269,7 @@ pub fn default_arena_size(count: usize) -> u64 {
     (size / page * page).max(page)
 }
 
-/// The limits that [`default_arena_size`] heeds, with their values: for reports. `None`: not limited.
+/// The limits that [`default_arena_size`] respects, with their values: for reports. `None`: not limited.
 pub fn arena_limits() -> [(&'static str, Option<u64>); 3] {
     let limit = |resource| match getrlimit(resource) {
         Ok((soft, _)) if soft != RLIM_INFINITY => Some(soft),
@@ -357,7 +357,7 @@ mod tests {
     fn ranges_outside_are_refused() {
         let arena = Arc::new(Arena::create(8192).unwrap());
         for (offset, len) in [(0, 8193), (8192, 1), (u64::MAX, 2), (1, u64::MAX)] {
-            // SAFETY: no span comes of it.
+            // SAFETY: no span is made.
             let span = unsafe { Span::of_arena(&arena, offset, len) };
             assert!(span.is_err(), "{len} at {offset}");
             assert!(arena.punch(offset, len).is_err(), "{len} at {offset}");

@@ -23,8 +23,8 @@ pub struct Span {
     keep: Keep,
 }
 
-// SAFETY: a span is plain bytes; whoever made it has promised that nobody else writes them while it
-// lives. Writing takes `&mut` or the promise of `as_mut_ptr`'s caller.
+// SAFETY: a span is plain bytes; the code that made it guarantees that nobody else writes them while it
+// lives. Writing takes `&mut` or the guarantee of `as_mut_ptr`'s caller.
 unsafe impl Send for Span {}
 // SAFETY: as above; `&Span` gives reads alone.
 unsafe impl Sync for Span {}
@@ -145,8 +145,8 @@ impl Span {
 
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: `len` bytes that `keep` keeps in existence and that nobody else writes, by the promise
-        // of whoever made the span.
+        // SAFETY: `len` bytes that `keep` keeps in existence and that nobody else writes, by the
+        // guarantee of the code that made the span.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 

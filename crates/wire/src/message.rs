@@ -319,7 +319,7 @@ pub enum FromWorker<'a> {
         /// All units; 0 where that is not known.
         total: u64,
     },
-    /// What a call's task says to whoever watches it.
+    /// What a call's task says to its watcher.
     Note {
         /// The call.
         call: u64,

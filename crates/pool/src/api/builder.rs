@@ -253,8 +253,8 @@ impl Builder {
         self
     }
 
-    /// Shares arrays with the workers: each of them has an arena of so many bytes for its results, which
-    /// takes address space, and memory as it is used. 0, the default: arrays are copied. External and
+    /// Shares arrays with the workers: each of them has an arena of `bytes` bytes for its results, which
+    /// takes address space at once, and memory where it is written. 0, the default: arrays are copied. External and
     /// confined workers share none.
     #[must_use]
     pub fn arena_bytes(mut self, bytes: u64) -> Builder {

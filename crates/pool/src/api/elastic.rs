@@ -30,7 +30,7 @@ impl Builder {
         self
     }
 
-    /// How long a worker above the smallest number may be idle before it is asked to exit. For ever by
+    /// How long a worker above the smallest number may be idle before it is asked to exit. No limit by
     /// default.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Builder {

@@ -242,7 +242,7 @@ impl Lane {
     /// at the next result. Returns by when to look all the same; at once where there is something to take.
     pub(crate) fn arm(&mut self, now: u64) -> Result<Option<u64>, Violation> {
         let look_ns = self.fresh_ns + TICK_NS;
-        // A claim wakes nobody, and who asks is to be told that the call runs.
+        // A claim wakes nobody, and the counters have to show that the call runs.
         let to_begin = !self.ring.is_empty() && self.began <= self.ring.oldest();
         let (at, look) = if now < look_ns {
             (WakeAt::Dry, Some(look_ns))

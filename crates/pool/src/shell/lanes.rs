@@ -136,7 +136,7 @@ impl Shell {
         Shell::take_arrays(worker, entry, said).map_err(|why| {
             worker
                 .reason
-                .get_or_insert(format!("it answered nonsense ({why})"));
+                .get_or_insert(format!("it violated the protocol ({why})"));
             Violation::Malformed {
                 index: entry,
                 what: "table of arrays",

@@ -72,7 +72,7 @@ impl Shell {
         }
     }
 
-    /// Fills a worker's lane: by the engine's credit, or with `fill` so many entries, whatever they take.
+    /// Fills a worker's lane: by the engine's credit, or up to `most` entries, whatever time they take.
     /// Returns whether it was given any.
     pub(super) fn feed_lane(
         &mut self,

@@ -17,7 +17,7 @@ use wire::{CallArrays, Memory};
 pub(super) struct Beside {
     /// The call's number in the books.
     pub book: Option<u64>,
-    /// What the worker was told of others.
+    /// What the worker received about other arrays.
     pub news: CallArrays,
 }
 

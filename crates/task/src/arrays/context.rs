@@ -108,7 +108,7 @@ pub fn incoming_bytes() -> u64 {
     CONTEXT.with_borrow(|context| context.incoming.as_ref().map_or(0, Table::bytes))
 }
 
-/// Leaves the table of a task's result for whoever runs the task.
+/// Leaves the table of a task's result for the code that runs the task.
 pub fn set_outgoing(table: Table) {
     let before = CONTEXT.with_borrow_mut(|context| context.outgoing.replace(table));
     drop(before);

@@ -32,7 +32,7 @@ pub(super) struct Coordinator {
     state: Mutex<Option<State>>,
     /// Counts the forks that have left books behind.
     epoch: AtomicU32,
-    /// There may be something that a worker has to be told with its next call.
+    /// There may be something that a worker has to receive with its next call.
     news: AtomicBool,
     /// Bytes of each of the process's own arenas; 0: as many as the machine has memory.
     arena_bytes: AtomicU64,
@@ -76,7 +76,7 @@ impl Coordinator {
         self.news.store(state.has_news(), Ordering::Release);
     }
 
-    /// Without the books: what is told a call later than it could be is told in time.
+    /// Without the books: news that a worker receives one call later than possible is in time.
     fn has_news(&self) -> bool {
         self.news.load(Ordering::Acquire)
     }
@@ -93,7 +93,7 @@ impl Coordinator {
     /// A hold of a range that the books say is held once more.
     fn hold(&'static self, arena: &Arc<Arena>, place: Place) -> Result<Hold, ArrayError> {
         // SAFETY: the books have just given this range to this one holder; its only writer, if it is
-        // mutable, and nobody's to write if it is frozen. Workers are trusted not to write what they
+        // mutable, and without a writer if it is frozen. Workers are trusted not to write what they
         // have given away (see the documentation of the crate).
         let span = unsafe { Span::of_arena(arena, place.range.offset, place.range.len) };
         let span = span.map_err(|error| ArrayError::Books(error.to_string()))?;

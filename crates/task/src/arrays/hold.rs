@@ -49,7 +49,7 @@ pub(crate) trait Keeper: Sync {
     fn epoch(&self) -> u32;
     fn allocate(&'static self, bytes: usize, kind: Kind) -> Result<Fresh, ArrayError>;
     fn split(&self, place: Place, at: u64) -> (Place, Place);
-    /// Joins `next` to `first`, or leaves both as they are.
+    /// Joins `next` to `first`, or leaves both unchanged.
     fn join(&self, first: &Place, next: &Place) -> Option<Place>;
     fn freeze(&self, place: &Place);
     fn release(&self, place: &Place);
@@ -63,7 +63,7 @@ fn is_live(keeper: &dyn Keeper, place: &Place) -> bool {
 /// Newly allocated memory.
 pub(crate) struct Fresh {
     pub hold: Hold,
-    /// So many bytes from the start may have been used before; all others are zero.
+    /// How many bytes from the start may have been used before; all others are zero.
     pub used: usize,
 }
 

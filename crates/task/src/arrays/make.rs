@@ -80,7 +80,7 @@ impl<T: Pod> Array<T> {
         Ok(copy(elements, Kind::Array)?.freeze())
     }
 
-    /// The bytes of a file as elements, laid out as in this machine's memory; whatever becomes of the file.
+    /// The bytes of a file as elements, laid out as in this machine's memory; whatever happens to the file later.
     ///
     /// # Errors
     /// [`ArrayError`]: the file, memory, or a length that is not whole elements.
@@ -88,7 +88,7 @@ impl<T: Pod> Array<T> {
         Ok(read(path.as_ref(), Kind::Array)?.freeze())
     }
 
-    /// A file as it is, mapped: no copy here. Tasks in other processes get a copy.
+    /// A mapped file: no copy here. Tasks in other processes get a copy.
     ///
     /// # Safety
     /// As long as the array, a clone or a slice of it lives, nobody changes or truncates the file.

@@ -4,11 +4,11 @@
 use super::error::ArrayError;
 use shmem::Room;
 
-/// Allocations that take so many fresh bytes are held against the memory that there is. (To look takes
-/// some 50 µs; to write so much takes milliseconds.)
+/// Allocations that take this many fresh bytes are compared with the available memory. (Looking takes
+/// about 50 µs, writing that much takes milliseconds.)
 const LOOK_FROM: u64 = 64 << 20;
 
-/// Whether the machine, or the control group, has room for so many fresh bytes.
+/// Whether the machine, or the control group, has room for `fresh` more bytes.
 pub(super) fn check_room(fresh: u64) -> Result<(), ArrayError> {
     if fresh < LOOK_FROM {
         return Ok(());

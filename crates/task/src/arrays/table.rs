@@ -97,7 +97,7 @@ impl Table {
                 return Err(StillHeld { bytes: item.len });
             }
         }
-        // What other threads did with it before they let go of it has happened.
+        // What other threads did with it before they released it has happened.
         std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
         Ok(())
     }

@@ -123,7 +123,7 @@ impl<T> Deref for ArrayMut<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        // SAFETY: as for `Array`; whoever could write needs `&mut self`.
+        // SAFETY: as for `Array`; writing needs `&mut self`.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }

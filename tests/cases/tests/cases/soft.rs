@@ -8,20 +8,23 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 pub(crate) const CASES: &[Case] = &[
-    case("a_cancelled_task_that_heeds_leaves_its_worker_warm", heeds),
-    background(
-        "a_dropped_future_that_heeds_leaves_its_worker_warm",
-        background_heeds,
-    ),
-    case("a_time_limit_is_heeded_too", heeds_limit),
     case(
-        "a_cancelled_task_that_does_not_heed_is_ended",
-        does_not_heed,
+        "a_cancelled_task_that_returns_leaves_its_worker_warm",
+        returns,
+    ),
+    background(
+        "a_dropped_future_that_returns_leaves_its_worker_warm",
+        background_returns,
+    ),
+    case("a_time_limit_is_seen_too", returns_at_limit),
+    case(
+        "a_cancelled_task_that_does_not_return_is_ended",
+        does_not_return,
     ),
     case("a_running_task_says_how_far_it_is", says),
 ];
 
-/// Waits until it should end, or for ever.
+/// Waits until it should end, or without end.
 #[task]
 fn wait_for_the_end(path: String) -> std::io::Result<u32> {
     std::fs::write(path, "begun")?;
@@ -35,7 +38,7 @@ fn begun(path: &std::path::Path) -> bool {
     std::fs::read(path).is_ok_and(|text| !text.is_empty())
 }
 
-fn heeds(method: StartMethod) {
+fn returns(method: StartMethod) {
     let marks = Marks::new();
     let grace = Duration::from_secs(5);
     let mut pool = builder(method)
@@ -52,7 +55,7 @@ fn heeds(method: StartMethod) {
     assert_eq!(pool.counters().died, 0);
 }
 
-fn background_heeds(method: StartMethod) {
+fn background_returns(method: StartMethod) {
     let marks = Marks::new();
     let grace = Duration::from_secs(5);
     let pool = builder(method)
@@ -69,7 +72,7 @@ fn background_heeds(method: StartMethod) {
     assert_eq!(pool.submit(pid()).unwrap().wait().unwrap(), worker);
 }
 
-fn heeds_limit(method: StartMethod) {
+fn returns_at_limit(method: StartMethod) {
     let marks = Marks::new();
     let grace = Duration::from_secs(5);
     let mut pool = builder(method)
@@ -83,7 +86,7 @@ fn heeds_limit(method: StartMethod) {
     assert_eq!(pool.run(pid()).unwrap(), worker, "the same worker");
 }
 
-fn does_not_heed(method: StartMethod) {
+fn does_not_return(method: StartMethod) {
     let marks = Marks::new();
     let mut pool = builder(method).workers(1).start().unwrap();
     let worker = pool.run(pid()).unwrap();
@@ -94,7 +97,7 @@ fn does_not_heed(method: StartMethod) {
 }
 
 #[task]
-fn tells(path: String) -> Result<(), handoff::Error> {
+fn speaks(path: String) -> Result<(), handoff::Error> {
     handoff::progress(3, 10);
     assert!(handoff::note(b"hello")?);
     assert!(handoff::note(&vec![0; 1 << 20]).is_err());
@@ -123,7 +126,7 @@ fn says(method: StartMethod) {
         })
         .start()
         .unwrap();
-    let handle = pool.submit(tells(marks.path())).unwrap();
+    let handle = pool.submit(speaks(marks.path())).unwrap();
     until(&mut pool, |_| handle.progress() == Some((3, 10)));
     std::fs::write(marks.as_path(), "go on").unwrap();
     let id = handle.id();

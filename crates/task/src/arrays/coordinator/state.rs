@@ -24,7 +24,7 @@ pub(super) struct State {
     next_region: u32,
     next_call: u64,
     next_worker: u32,
-    /// What the workers that live have to be told with their next calls.
+    /// What the living workers have to receive with their next calls.
     news: BTreeMap<Worker, News>,
     /// How many of these things there are.
     untold: usize,
@@ -39,7 +39,7 @@ struct Region {
     sent_to: BTreeSet<Worker>,
 }
 
-/// What a worker has to be told with its next call.
+/// What a worker has to receive with its next call.
 #[derive(Default)]
 pub(super) struct News {
     pub freed: Vec<FreedRange>,
@@ -180,7 +180,7 @@ impl State {
         self.untold > 0
     }
 
-    /// What `worker` has to be told.
+    /// What `worker` has to receive.
     pub(super) fn take_news(&mut self, worker: Worker) -> News {
         let news = self.news.get_mut(&worker).map(std::mem::take);
         let news = news.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What becomes of memory that is used again, of other encoders, and of tables that cannot be.
+//! Memory that is used again, other encoders, and invalid tables.
 
 use super::super::table::Entry;
 use super::*;

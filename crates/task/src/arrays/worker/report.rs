@@ -116,7 +116,7 @@ impl State {
                 continue;
             };
             if ending.contains(&id) {
-                // The coordinator counts it as the output's, or as nobody's.
+                // The coordinator counts it as the output's, or as free.
                 record.known = Known::Call;
                 continue;
             }
