@@ -2,16 +2,20 @@
 
 mod answers;
 mod arrays;
+mod error;
 mod lane;
 mod outbox;
+mod reach;
 mod stream;
 
-use crate::channel::{Channel, ChannelError, Frame};
-use crate::regions::Reach;
-use crate::sandbox::{self, SandboxError};
+use crate::channel::{Channel, Frame};
+use crate::sandbox;
 use crate::{Inherited, Regions, attempt, bounds, image_id, logging, memory_in_full, panic, soft};
 use answers::Answers;
+pub use error::ServeError;
+use error::unexpected;
 pub(crate) use outbox::Outbox;
+use reach::{attach, run_in_reach};
 use shmem::{Board, Words};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -19,58 +23,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stream::StreamedInput;
 use task::Input;
-use task::{Failure, Registry};
-use thiserror::Error;
-use wire::{
-    Call, CallInput, FailureKind, FromWorker, Hello, HelloError, KnownTask, RegionId, Setup,
-    SetupStep, Source, ToWorker,
-};
-
-/// Why a worker stopped serving before its coordinator was done with it.
-#[derive(Debug, Error)]
-pub enum ServeError {
-    /// The socket failed, or carried something that is not a frame.
-    #[error(transparent)]
-    Channel(#[from] ChannelError),
-    /// An answer could not be sent.
-    #[error("cannot answer the coordinator: {0}")]
-    Send(#[from] io::Error),
-    /// The coordinator cannot be talked to.
-    #[error(transparent)]
-    Hello(#[from] HelloError),
-    /// A frame that does not belong there.
-    #[error("the coordinator sent {found} where {expected} was due")]
-    Unexpected {
-        /// What came.
-        found: String,
-        /// What was due.
-        expected: &'static str,
-    },
-    /// A frame that cannot be decoded.
-    #[error(transparent)]
-    Decode(#[from] wire::DecodeError),
-    /// The initializer failed.
-    #[error("the initializer failed: {0}")]
-    Initializer(String),
-    /// The limits that were asked for could not be set.
-    #[error("cannot set {0}")]
-    Bounds(String),
-    /// The process could not be confined.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// The set-up speaks of a board or a lane, and no descriptor came with it.
-    #[error("the set-up came without the descriptor of its {0}")]
-    NoDescriptor(&'static str),
-    /// The board or the lane cannot be mapped.
-    #[error(transparent)]
-    Words(#[from] shmem::WordsError),
-    /// The lane cannot be as the coordinator describes it.
-    #[error(transparent)]
-    Layout(#[from] ::lane::LayoutError),
-    /// The coordinator wrote into the lane what cannot be.
-    #[error(transparent)]
-    Lane(#[from] ::lane::Violation),
-}
+use task::Registry;
+use wire::{Call, CallInput, FromWorker, Hello, KnownTask, Setup, SetupStep, ToWorker};
 
 /// Serves calls of the registry's tasks on a connected socket until the coordinator closes it or
 /// says to shut down. Regions that calls refer to as inherited are looked up in `inherited`.
@@ -265,15 +219,6 @@ fn answer_calls(
     }
 }
 
-/// Makes a region known.
-fn attach(regions: &mut Regions, frame: &mut Frame<'_>, region: RegionId, source: &Source<'_>) {
-    let descriptor = match source {
-        Source::Descriptor { .. } | Source::File { .. } => frame.take_descriptor(),
-        Source::Segment { .. } | Source::Path { .. } | Source::Inherited => None,
-    };
-    regions.attach(region, source, descriptor);
-}
-
 /// Runs a call whose input is accessible.
 fn answer(
     answers: &mut Answers,
@@ -291,27 +236,6 @@ fn answer(
     Ok(answers.after(call.id, call.task, ran, &said)?)
 }
 
-/// Runs a task on an input that is no stream.
-fn run_in_reach(
-    regions: &Regions,
-    input: &CallInput<'_>,
-    run: impl FnOnce(Input<'_>) -> Result<Vec<u8>, Failure>,
-) -> Result<Vec<u8>, Failure> {
-    let reach = match *input {
-        CallInput::None | CallInput::Stream => Ok(Reach::Bytes(&[])),
-        CallInput::Inline(bytes) => Ok(Reach::Bytes(bytes)),
-        CallInput::Slice {
-            region,
-            offset,
-            len,
-        } => regions.reach(region, offset, len),
-    };
-    match reach {
-        Ok(mut reach) => panic::catch(|| run(reach.input())),
-        Err(error) => Err(Failure::new(FailureKind::BadInput, error.to_string())),
-    }
-}
-
 /// Runs a call whose input follows in chunks, and takes up those that its task did not want.
 fn answer_stream(
     channel: &mut Channel,
@@ -326,12 +250,6 @@ fn answer_stream(
     let (ran, said) = arrays::run(beside, run);
     stream.finish()?;
     Ok(answers.after(id, task, ran, &said)?)
-}
-
-fn unexpected(found: &ToWorker<'_>, expected: &'static str) -> ServeError {
-    let mut found = format!("{found:?}");
-    crate::text::cut(&mut found, 80);
-    ServeError::Unexpected { found, expected }
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 
 mod frames;
 
+use super::answers::Answers;
+use super::arrays;
+use super::error::{ServeError, unexpected};
+use super::reach::run_in_reach;
 use super::stream::StreamedInput;
-use super::{Answers, ServeError, arrays, run_in_reach, unexpected};
 use crate::channel::Channel;
 use crate::{Regions, attempt, logging, now_ns, panic, soft};
 use frames::Frames;

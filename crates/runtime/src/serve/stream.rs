@@ -1,6 +1,7 @@
 //! The chunks of a streamed input, taken from the socket as the task asks for them.
 
-use super::{Outbox, ServeError, unexpected};
+use super::error::{ServeError, unexpected};
+use super::outbox::Outbox;
 use crate::channel::Channel;
 use task::Chunks;
 use task::InputError;

@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::thread;
 use task::{Task, TaskError};
+use wire::FailureKind;
 
 struct Count;
 impl Task for Count {

@@ -1,7 +1,10 @@
 //! What comes over the socket beside a lane.
 
 use crate::channel::{Channel, Frame, Incoming};
-use crate::serve::{Answers, ServeError, arrays, attach, unexpected};
+use crate::serve::answers::Answers;
+use crate::serve::arrays;
+use crate::serve::error::{ServeError, unexpected};
+use crate::serve::reach::attach;
 use crate::{Regions, memory_in_full};
 use std::collections::VecDeque;
 use std::io;
