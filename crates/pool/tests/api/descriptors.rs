@@ -4,6 +4,8 @@
 use crate::tasks::{Keep, Sum, registry};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pool::{Pool, StartMethod, TaskFailure};
+use std::fs::File;
+use std::sync::{Mutex, PoisonError};
 use task::{Input, Task, TaskError};
 
 /// A hang ends the program by SIGALRM, after this number of seconds.
@@ -21,24 +23,25 @@ impl Task for Limit {
     }
 }
 
+/// The limit as it was, and the descriptors that fill what is below the lowered one.
+static BEFORE: Mutex<Option<(u64, Vec<File>)>> = Mutex::new(None);
+
 fn limit(tight: bool) -> std::io::Result<()> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    let soft = match tight {
-        true => {
-            // Every number below the limit is taken: gaps are filled, and stay so.
-            let highest = std::fs::read_dir("/proc/self/fd")?
-                .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok())
-                .max();
-            let soft = highest.unwrap_or(2) + 1;
-            setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
-            while let Ok(file) = std::fs::File::open("/dev/null") {
-                std::mem::forget(file);
-            }
-            soft
-        }
-        false => hard.min(1024),
-    };
-    Ok(setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?)
+    let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if !tight {
+        let (soft, fillers) = before.take().unwrap_or((soft, Vec::new()));
+        drop(fillers);
+        return Ok(setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?);
+    }
+    // Every number below the limit is taken: gaps are filled.
+    let highest = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u64>().ok())
+        .max();
+    setrlimit(Resource::RLIMIT_NOFILE, highest.unwrap_or(2) + 1, hard)?;
+    let fillers = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    *before = Some((soft, fillers));
+    Ok(())
 }
 
 fn run<T: Task<Args = A, Output = O>, A, O: Send>(
