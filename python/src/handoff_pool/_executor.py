@@ -296,9 +296,10 @@ class ProcessPoolExecutor(Executor):
         state = self._state
         if state.native is None or state.shutting_down:
             return {} if not state.shutting_down else None
-        state.ready.wait(60)
         # Those that pending tasks ask for are about to be there.
         wanted = self._settings["min_workers"] or min(self._max_workers, len(state.pending))
+        if wanted:
+            state.ready.wait(60)
         deadline = time.monotonic() + 5
         while len(state.processes) < wanted and time.monotonic() < deadline:
             if state.broken is not None:
