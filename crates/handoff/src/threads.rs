@@ -252,7 +252,8 @@ impl Drop for Threads {
 
 /// The error where threads cannot do what workers can.
 pub(crate) fn fixed_threads() -> Error {
-    let text = "start method InProcess has a fixed number of threads, and runs a task on any of them";
+    let text =
+        "start method InProcess has a fixed number of threads, and runs a task on any of them";
     Error::new(ErrorKind::Unsupported, text)
 }
 
