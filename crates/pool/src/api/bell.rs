@@ -32,6 +32,12 @@ impl Bell {
         }
     }
 
+    /// Makes the thread look once more, whatever has become of the last signal.
+    pub(crate) fn again(&self) {
+        self.rung.store(true, Ordering::Release);
+        let _ = self.signal.write(1);
+    }
+
     /// To be called by the thread before it looks: what it does not find then rings again.
     pub(crate) fn heard(&self) {
         self.rung.swap(false, Ordering::AcqRel);

@@ -88,6 +88,8 @@ impl Server {
         let how = self.take_orders(inbox, bell);
         if self.taken > taken && self.ended.is_none() {
             self.pool.shell().start_queued();
+            // That may have read the signal of an order that came meanwhile.
+            bell.again();
         }
         how
     }
