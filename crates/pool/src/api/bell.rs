@@ -32,7 +32,7 @@ impl Bell {
         }
     }
 
-    /// Makes the thread look once more, whatever has become of the last signal.
+    /// Makes the thread look once more, also where the last signal was read.
     pub(crate) fn again(&self) {
         self.rung.store(true, Ordering::Release);
         let _ = self.signal.write(1);

@@ -23,7 +23,7 @@ impl Task for Limit {
     }
 }
 
-/// The limit as it was, and the descriptors that fill what is below the lowered one.
+/// The limit before, and the descriptors that fill what is below the lowered one.
 static BEFORE: Mutex<Option<(u64, Vec<File>)>> = Mutex::new(None);
 
 fn limit(tight: bool) -> std::io::Result<()> {
