@@ -110,12 +110,12 @@ impl Background {
         self.call::<T>(args).input(input).submit()
     }
 
-    /// Starts the submission of a task that has terms of its own, as [`Pool::call`] does.
+    /// Starts the submission of a task that has terms of its own, as [`Pool::call`](crate::Pool::call) does.
     pub fn call<'a, T: Task>(&'a self, args: &'a T::Args) -> Submission<'a, &'a Background, T> {
         Submission::new(self, args)
     }
 
-    /// Gives a task up, as [`Pool::cancel`] does.
+    /// Gives a task up, as [`Pool::cancel`](crate::Pool::cancel) does.
     ///
     /// # Panics
     /// Where the task is another pool's.
@@ -161,7 +161,7 @@ impl Background {
         }
     }
 
-    /// Shuts the pool down and waits for it, as [`Pool::shutdown`] does.
+    /// Shuts the pool down and waits for it, as [`Pool::shutdown`](crate::Pool::shutdown) does.
     ///
     /// # Errors
     /// [`PoolError`] where the pool could not go on.

@@ -1,7 +1,7 @@
 //! The books of the process that has pools: its own arenas, and who holds what of them and of its
 //! workers' arenas.
 //!
-//! One [`Holds`] decides for the whole process, since an array may go to any of its pools. Here it is
+//! One `Holds` decides for the whole process, since an array may go to any of its pools. Here it is
 //! joined with mappings, and what it wants done is done or laid out for the workers' next calls.
 
 mod calls;

@@ -4,7 +4,7 @@
 //! What was given is a *record*: an argument, or a part of one, with the coordinator's view of it. After
 //! each call the records that live on are reported as retained, once; when such a record ends, that
 //! is reported with the next result. What the worker allocates itself needs no report, since it does
-//! not use it again while anybody holds it ([`Lent`]).
+//! not use it again while anybody holds it (`Lent`).
 
 mod records;
 mod report;
