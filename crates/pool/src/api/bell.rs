@@ -27,9 +27,7 @@ impl Bell {
 
     /// Makes the thread look into its inbox. To be called after something was put there.
     pub(crate) fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
-            let _ = self.signal.write(1);
-        }
+        let _ = self.signal.write(1);
     }
 
     /// Makes the thread look once more, also where the last signal was read.
