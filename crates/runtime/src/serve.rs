@@ -66,6 +66,7 @@ struct Place {
     events: bool,
     /// Held while calls are served.
     _forwarding: Option<logging::Guard>,
+    _connected: soft::Connected,
 }
 
 impl Place {
@@ -105,7 +106,7 @@ fn set_up(
             Some((&*Box::leak(Box::new(board)), index as usize))
         }
     };
-    soft::connect(outbox, board.map(|(board, index)| (board, index + 1)));
+    let connected = soft::connect(outbox, board.map(|(board, index)| (board, index + 1)));
     let lane = match setup.lane {
         None => None,
         Some(code) => {
@@ -156,6 +157,7 @@ fn set_up(
         lane,
         events: setup.events,
         _forwarding: forwarding,
+        _connected: connected,
     }))
 }
 

@@ -28,8 +28,18 @@ struct Link {
     pid: u32,
 }
 
+/// Held while this process is a worker: what tasks say then reaches the coordinator.
+pub(crate) struct Connected;
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        // The socket is closed only once nobody holds the outbox.
+        *LINK.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 /// This process is a worker from now on.
-pub(crate) fn connect(outbox: &Arc<Outbox>, asked: Option<(&'static Board, usize)>) {
+pub(crate) fn connect(outbox: &Arc<Outbox>, asked: Option<(&'static Board, usize)>) -> Connected {
     let link = Link {
         outbox: Arc::clone(outbox),
         asked,
@@ -37,6 +47,7 @@ pub(crate) fn connect(outbox: &Arc<Outbox>, asked: Option<(&'static Board, usize
     };
     *LINK.write().unwrap_or_else(PoisonError::into_inner) = Some(link);
     RUNNING.store(0, Ordering::Relaxed);
+    Connected
 }
 
 /// A call runs from now on: `run` is what the coordinator names it by when it is to end.
