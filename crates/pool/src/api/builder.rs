@@ -254,8 +254,8 @@ impl Builder {
     }
 
     /// Shares arrays with the workers: each of them has an arena of `bytes` bytes for its results, which
-    /// takes address space at once, and memory where it is written. 0, the default: arrays are copied. External and
-    /// confined workers share none.
+    /// takes address space at once, and memory where it is written. 0, the default: arrays are copied.
+    /// External and confined workers share none.
     #[must_use]
     pub fn arena_bytes(mut self, bytes: u64) -> Builder {
         self.arena_bytes = bytes;

@@ -83,13 +83,12 @@ struct Server {
 impl Server {
     /// Executes orders, up to a bound; gives how to end, once that was ordered.
     fn obey(&mut self, (inbox, bell): (&Receiver<Order>, &Bell)) -> Option<Shutdown> {
-        bell.heard();
         let taken = self.taken;
         let how = self.take_orders(inbox, bell);
         if self.taken > taken && self.ended.is_none() {
             self.pool.shell().start_queued();
-            // That may have read the signal of an order that came meanwhile.
-            bell.again();
+            // Looks once more before it waits: without that, calls were seen to stay where they were.
+            bell.ring();
         }
         how
     }
