@@ -87,6 +87,18 @@ pub struct Assignment {
     pub entry: u64,
     /// The task.
     pub task: TaskId,
+    /// How often it has been begun, as far as is known, this time included.
+    pub attempt: u32,
+}
+
+/// How many entries a worker is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deal {
+    /// As much as it is expected to run within its credit, and no more than this number.
+    ByTime(usize),
+    /// As many as this, whatever time they are expected to take: for workers with lanes, before the
+    /// caller goes away.
+    ByNumber(usize),
 }
 
 /// Sizes of the engine's tables.
@@ -137,6 +149,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`SubmitError`].
+    #[inline]
     pub fn submit(&mut self, now: u64, spec: TaskSpec) -> Result<TaskId, SubmitError> {
         let task = self.accept(spec)?;
         self.queue.push_back(spec.priority, task);
@@ -172,6 +185,7 @@ impl Engine {
         Ok(task)
     }
 
+    #[inline]
     fn accept(&mut self, spec: TaskSpec) -> Result<TaskId, SubmitError> {
         if self.stage != Stage::Open {
             return Err(SubmitError::Closed);

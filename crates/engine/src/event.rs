@@ -4,7 +4,7 @@ use crate::{Capabilities, TaskId, WorkerId};
 use std::ops::Range;
 
 /// What has happened to a worker. Entries are numbers in the order in which
-/// [`Engine::next`](crate::Engine::next) gave them to that worker, from 0 on.
+/// [`Engine::deal`](crate::Engine::deal) gave them to that worker, from 0 on.
 ///
 /// The shell reports in this order what it finds at one worker: `Finished`, `Done`, `Began`, then
 /// the answer to a recall; a death comes after everything else was drained. It reports all this for
@@ -131,7 +131,7 @@ pub enum Death {
 pub enum Effect {
     /// Start a worker; answered by `Ready`, `Refused`, `StartFailed` or `Died`.
     Start(WorkerId),
-    /// There is work for this worker: call [`Engine::next`](crate::Engine::next) until it gives
+    /// There is work for this worker: call [`Engine::deal`](crate::Engine::deal) until it gives
     /// none.
     Offer(WorkerId),
     /// Ask the worker to exit.

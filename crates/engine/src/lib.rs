@@ -4,7 +4,7 @@
 //! The engine is driven by `(now, event)`. It reads no clock and does no I/O; it knows no
 //! descriptor, payload, array or message. The *shell* around it owns those: it reports what happened
 //! ([`Event`]), executes what the engine asks for ([`Effect`]), and pulls work when a worker has room
-//! ([`Engine::next`]). Times are nanoseconds of one monotonic clock, from which the shell leaves out
+//! ([`Engine::deal`]). Times are nanoseconds of one monotonic clock, from which the shell leaves out
 //! pauses of the whole program.
 //!
 //! A shell's step:
@@ -64,6 +64,6 @@ pub use config::{
 };
 #[cfg(feature = "defects")]
 pub use defect::Defect;
-pub use engine::{Assignment, Engine, Footprint, Shutdown, SubmitError};
+pub use engine::{Assignment, Deal, Engine, Footprint, Shutdown, SubmitError};
 pub use event::{Death, Effect, Event, KillReason, Outcome, PoolFailure};
 pub use id::{TaskId, WorkerId};

@@ -51,6 +51,7 @@ struct Slot {
 }
 
 impl Tasks {
+    #[inline]
     pub(crate) fn insert(&mut self, spec: TaskSpec) -> TaskId {
         let task = Task {
             spec,
@@ -77,6 +78,7 @@ impl Tasks {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, id: TaskId) -> Option<&Task> {
         let slot = self.slots.get(id.index as usize)?;
         if slot.generation == id.generation {
@@ -86,6 +88,7 @@ impl Tasks {
         }
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: TaskId) -> Option<&mut Task> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation == id.generation {
@@ -95,6 +98,7 @@ impl Tasks {
         }
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, id: TaskId) -> Option<Task> {
         let slot = self.slots.get_mut(id.index as usize)?;
         if slot.generation != id.generation {

@@ -260,7 +260,8 @@ fn a_task_that_failed_runs_again_by_choice() {
     assert!(engine.run_again(worker, 0, 0));
     engine.handle(0, finished(worker, 0));
     let again = pull(&mut engine, 0, worker);
-    assert_eq!(again, [Assignment { entry: 1, task }]);
+    let again = again.iter().map(|it| (it.entry, it.task, it.attempt));
+    assert_eq!(again.collect::<Vec<_>>(), [(1, task, 1)]);
     engine.handle(0, finished(worker, 1));
     assert!(!engine.is_unresolved(task));
 }

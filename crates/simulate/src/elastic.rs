@@ -171,13 +171,18 @@ impl World {
     }
 
     /// Rule 11: whether it is the turn of the task that was taken.
-    pub(crate) fn check_turn(&mut self, number: usize) -> Result<(), Fails> {
+    pub(crate) fn check_turn(&mut self, number: usize, later: &[usize]) -> Result<(), Fails> {
         let task = &self.tasks[number];
         if task.pinned.is_some() {
             return Ok(());
         }
         let level = task.priority as usize;
-        let waits = PRIORITIES.map(|priority| self.engine.queued_at(priority) > 0);
+        let waited = |priority| {
+            let mut later = later.iter().map(|&number| &self.tasks[number]);
+            later.any(|task| task.priority == priority && task.pinned.is_none())
+        };
+        let waits =
+            PRIORITIES.map(|priority| self.engine.queued_at(priority) > 0 || waited(priority));
         let passed = self.watched.passed[level];
         if waits[..level].contains(&true) && passed < PATIENCE {
             let what = format!("task {number} is taken before one of higher priority");

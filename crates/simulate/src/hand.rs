@@ -4,7 +4,7 @@ use crate::happens::Happens;
 use crate::profile::{MS, US};
 use crate::worker::Sent;
 use crate::world::{Fails, World};
-use engine::{Death, Event, WorkerId};
+use engine::{Assignment, Deal, Death, Event, WorkerId};
 
 /// Entries that fit into a lane.
 const LANE: usize = 256;
@@ -23,45 +23,61 @@ impl World {
                 self.later(MS, Happens::Room { index, life });
                 return Ok(());
             }
-            let assignment = if fill {
-                self.engine.fill(now, id)
-            } else {
-                self.engine.next(now, id)
+            // A shell may ask for one entry at a time or for several.
+            let most = self
+                .rng
+                .usize(1..=8)
+                .min(LANE - self.worker(id).map_or(0, |it| it.lane.len()));
+            let deal = match fill {
+                true => Deal::ByNumber(most),
+                false => Deal::ByTime(most),
             };
-            let Some(assignment) = assignment else {
+            let mut dealt = Vec::new();
+            self.engine.deal(now, id, deal, &mut dealt);
+            self.stats.events += dealt.len() as u64;
+            let tasks: Vec<usize> = dealt.iter().map(|it| self.names[it.task.index()]).collect();
+            for at in 0..tasks.len() {
+                self.check_turn(tasks[at], &tasks[at + 1..])?;
+            }
+            for assignment in &dealt {
+                self.send(id, *assignment)?;
+            }
+            if dealt.len() < most {
                 return Ok(());
-            };
-            self.stats.events += 1;
-            let task = self.names[assignment.task.index()];
-            self.check_turn(task)?;
-            let entry = assignment.entry;
-            let fails = self.rng.u32(..1000) < self.profile.send_fails;
-            let transient = self.rng.u32(..5) > 0;
-            let Some(worker) = self.worker(id) else {
-                return Err(self.broken(1, format!("task {task} went to a worker that is gone")));
-            };
-            if fails {
-                worker.excused_until_ns = now + 70 * MS;
-                self.report(Event::SendFailed {
-                    worker: id,
-                    entry,
-                    transient,
-                });
-                continue;
             }
-            let life = worker.life;
-            if worker.lane.is_empty() && worker.run.is_none() {
-                worker.progress_ns = now;
-            }
-            worker.lane.push_back(Sent {
-                entry,
-                task,
-                sent_ns: now,
-            });
-            self.note(|| format!("worker {index} gets task {task} as entry {entry}"));
-            let after = self.rng.u64(..30 * US);
-            self.later(after, Happens::Advances { index, life });
         }
+    }
+
+    fn send(&mut self, id: WorkerId, assignment: Assignment) -> Result<(), Fails> {
+        let (now, index) = (self.now, id.index());
+        let (task, entry) = (self.names[assignment.task.index()], assignment.entry);
+        let fails = self.rng.u32(..1000) < self.profile.send_fails;
+        let transient = self.rng.u32(..5) > 0;
+        let Some(worker) = self.worker(id) else {
+            return Err(self.broken(1, format!("task {task} went to a worker that is gone")));
+        };
+        if fails {
+            worker.excused_until_ns = now + 70 * MS;
+            self.report(Event::SendFailed {
+                worker: id,
+                entry,
+                transient,
+            });
+            return Ok(());
+        }
+        let life = worker.life;
+        if worker.lane.is_empty() && worker.run.is_none() {
+            worker.progress_ns = now;
+        }
+        worker.lane.push_back(Sent {
+            entry,
+            task,
+            sent_ns: now,
+        });
+        self.note(|| format!("worker {index} gets task {task} as entry {entry}"));
+        let after = self.rng.u64(..30 * US);
+        self.later(after, Happens::Advances { index, life });
+        Ok(())
     }
 
     pub(crate) fn recall(&mut self, id: WorkerId, below: u64) -> Result<(), Fails> {

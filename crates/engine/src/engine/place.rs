@@ -7,41 +7,46 @@ impl Engine {
     /// The next entry for this worker, if it has room and there is a task. The shell sends it, or
     /// reports `SendFailed`.
     pub fn next(&mut self, now: u64, worker: WorkerId) -> Option<Assignment> {
-        self.assign(now, worker, false)
+        let mut one = Vec::with_capacity(1);
+        self.deal(now, worker, Deal::ByTime(1), &mut one);
+        one.pop()
     }
 
-    /// As [`next`](Self::next), but as many as there are, whatever time they are expected to take:
-    /// for workers with lanes, before the caller goes away.
-    pub fn fill(&mut self, now: u64, worker: WorkerId) -> Option<Assignment> {
-        self.assign(now, worker, true)
-    }
-
-    fn assign(&mut self, now: u64, id: WorkerId, fill: bool) -> Option<Assignment> {
-        let Some(worker) = self.workers.get_mut(id) else {
+    /// Appends the next entries for this worker, as long as it has room and there are tasks. The shell
+    /// sends them in this order, or reports `SendFailed` for those that it cannot send.
+    pub fn deal(&mut self, now: u64, id: WorkerId, deal: Deal, dealt: &mut Vec<Assignment>) {
+        if self.workers.get(id).is_none() {
             // It was offered a task and has died since.
-            self.offer_idle();
-            return None;
-        };
-        let _ = worker;
+            return self.offer_idle();
+        }
         self.set_offered(id.index, false);
         self.idle.remove(&id.index);
-        let assignment = self.take_queued(now, id, fill);
-        self.watch(id.index);
-        let worker = self.workers.at(id.index);
-        if assignment.is_none()
-            && worker.open == 0
-            && worker.has_room(now, &self.config, None, false)
-        {
-            self.idle.insert(id.index);
+        let (most, fill) = match deal {
+            Deal::ByTime(most) => (most, false),
+            Deal::ByNumber(most) => (most, true),
+        };
+        let mut dry = false;
+        for _ in 0..most {
+            match self.take_queued(now, id, fill) {
+                Some(assignment) => dealt.push(assignment),
+                None => {
+                    dry = true;
+                    break;
+                }
+            }
         }
-        if assignment.is_none() {
+        self.watch(id.index);
+        if dry {
+            let worker = self.workers.at(id.index);
+            if worker.open == 0 && worker.has_room(now, &self.config, None, false) {
+                self.idle.insert(id.index);
+            }
             self.offer_idle();
         }
         self.balance();
         if self.starts.is_elastic() {
             self.staff(now);
         }
-        assignment
     }
 
     /// The task that is next for this worker: one pinned to it, or the first of the queue.
@@ -90,13 +95,15 @@ impl Engine {
         if !worker.capabilities.lane {
             worker.begin(number, now);
         }
-        self.tasks.get_mut(task)?.place = Place::Held {
+        let known = self.tasks.get_mut(task)?;
+        known.place = Place::Held {
             worker: id.index,
             entry: number,
         };
         Some(Assignment {
             entry: number,
             task,
+            attempt: known.deaths + 1,
         })
     }
 

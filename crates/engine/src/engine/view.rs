@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::Priority;
+use crate::config::WORTH_WAKING_NS;
 use crate::worker::Worker;
 
 impl Engine {
     /// The unresolved task of a worker's entry: whom its result is for. `None` where the result is
     /// not wanted any more.
     #[must_use]
+    #[inline]
     pub fn task_at(&self, worker: WorkerId, entry: u64) -> Option<TaskId> {
         match self.workers.get(worker)?.entry(entry)?.holds {
             Holds::Task(task) => Some(task),
@@ -48,6 +50,23 @@ impl Engine {
         self.workers.get(worker).is_some_and(takes)
     }
 
+    /// Whether the worker has so much ahead that it is to be woken at once rather than before the shell waits.
+    #[must_use]
+    pub fn is_worth_waking(&self, worker: WorkerId) -> bool {
+        let worth = |worker: &Worker| worker.unclaimed_ns >= WORTH_WAKING_NS;
+        self.workers.get(worker).is_some_and(worth)
+    }
+
+    /// Whether a task of this class may wait a little for others before it is given to a worker: all workers
+    /// are busy, and what waits is too little to be worth more. `waiting` are those that wait so, this one
+    /// included.
+    #[must_use]
+    pub fn may_wait(&self, class: u32, waiting: u32) -> bool {
+        let busy = self.idle.is_empty() && self.offers == 0 && self.effects.is_empty();
+        let expected_ns = self.classes.expected_ns(class).unwrap_or(WORTH_WAKING_NS);
+        busy && expected_ns.saturating_mul(waiting.into()) < WORTH_WAKING_NS
+    }
+
     /// Workers that exist and take tasks.
     #[must_use]
     pub fn staff_ids(&self) -> Vec<WorkerId> {
@@ -78,6 +97,7 @@ impl Engine {
 
     /// Whether as many tasks are unresolved as the bound allows.
     #[must_use]
+    #[inline]
     pub fn is_full(&self) -> bool {
         let more = usize::from(defect!(self, BoundOffByOne));
         self.tasks.len() >= self.config.bound.saturating_add(more)
