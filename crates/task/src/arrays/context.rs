@@ -1,8 +1,11 @@
 //! What is being encoded or decoded by this thread: where serde's implementations for arrays find the
 //! table. Every guard puts back what there was before, also where a panic passes.
+//!
+//! Most values hold no array. So the tables are apart from one byte that says which coder runs and whether
+//! there are any tables: without arrays, nothing but that byte is read and written.
 
 use super::table::{Item, Table};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// The tables of this thread.
 #[derive(Default)]
@@ -19,7 +22,15 @@ struct Context {
     refused: Option<String>,
 }
 
+/// Our encoder runs.
+const ENCODING: u8 = 1;
+/// Our decoder runs.
+const DECODING: u8 = 2;
+/// There may be something in [`CONTEXT`].
+const STORED: u8 = 4;
+
 thread_local! {
+    static STATE: Cell<u8> = const { Cell::new(0) };
     static CONTEXT: RefCell<Context> = const {
         RefCell::new(Context {
             encoding: None,
@@ -31,42 +42,58 @@ thread_local! {
     };
 }
 
-/// Puts tables back when it is dropped.
+/// Puts the context back when it is dropped.
 struct Restore {
-    encoding: Option<Table>,
-    decoding: Option<Table>,
+    state: u8,
+    /// `None` where there was nothing in it.
+    before: Option<Context>,
 }
 
 impl Restore {
-    /// Replaces both tables; within one value there is no other.
-    fn replace(encoding: Option<Table>, decoding: Option<Table>) -> Restore {
-        CONTEXT.with_borrow_mut(|context| {
-            context.refused = None;
-            Restore {
-                encoding: std::mem::replace(&mut context.encoding, encoding),
-                decoding: std::mem::replace(&mut context.decoding, decoding),
-            }
-        })
+    /// Begins a new context in `state`, with nothing in it.
+    #[inline]
+    fn begin(state: u8) -> Restore {
+        let before = STATE.replace(state);
+        Restore {
+            state: before,
+            before: (before & STORED != 0).then(|| CONTEXT.take()),
+        }
     }
 }
 
 impl Drop for Restore {
+    #[inline]
     fn drop(&mut self) {
-        let left = CONTEXT.with_borrow_mut(|context| {
-            let encoding = std::mem::replace(&mut context.encoding, self.encoding.take());
-            let decoding = std::mem::replace(&mut context.decoding, self.decoding.take());
-            (encoding, decoding)
-        });
-        // Whatever they release happens outside of the borrow.
-        drop(left);
+        let left = STATE.replace(self.state) & STORED != 0;
+        if left || self.before.is_some() {
+            let left = CONTEXT.replace(self.before.take().unwrap_or_default());
+            // Whatever it releases happens outside of the borrow.
+            drop(left);
+        }
+    }
+}
+
+/// Changes what is in the context.
+fn store<R>(change: impl FnOnce(&mut Context) -> R) -> R {
+    STATE.set(STATE.get() | STORED);
+    CONTEXT.with_borrow_mut(change)
+}
+
+/// Takes something out of the context, where there may be something.
+#[inline]
+fn stored<R>(take: impl FnOnce(&mut Context) -> Option<R>) -> Option<R> {
+    match STATE.get() & STORED {
+        0 => None,
+        _ => CONTEXT.with_borrow_mut(take),
     }
 }
 
 /// Runs `encode`, in which arrays are entered in a table rather than written as their elements.
+#[inline]
 pub fn encode<R>(encode: impl FnOnce() -> R) -> (R, Table) {
-    let restore = Restore::replace(Some(Table::default()), None);
+    let restore = Restore::begin(ENCODING);
     let encoded = encode();
-    let table = CONTEXT.with_borrow_mut(|context| context.encoding.take());
+    let table = stored(|context| context.encoding.take());
     drop(restore);
     (encoded, table.unwrap_or_default())
 }
@@ -76,87 +103,81 @@ pub fn encode<R>(encode: impl FnOnce() -> R) -> (R, Table) {
 ///
 /// # Errors
 /// Why an array cannot be had, or what `decode` says.
+#[inline]
 pub fn decode<R>(
     blob: &[u8],
     decode: impl FnOnce(&[u8]) -> Result<R, String>,
 ) -> Result<R, String> {
-    let mut table = CONTEXT
-        .with_borrow_mut(|context| context.incoming.take())
-        .unwrap_or_default();
-    let value = table.settle(blob)?;
-    let restore = Restore::replace(None, Some(table));
-    let decoded = decode(value);
-    let refused = CONTEXT.with_borrow_mut(|context| context.refused.take());
-    drop(restore);
-    match (decoded, refused) {
-        (Err(_), Some(refused)) => Err(refused),
-        (decoded, _) => decoded,
+    let mut table = stored(|context| context.incoming.take());
+    let value = match &mut table {
+        Some(table) => table.settle(blob)?,
+        None => blob,
+    };
+    let restore = Restore::begin(DECODING);
+    if table.is_some() {
+        store(|context| context.decoding = table);
     }
+    let mut decoded = decode(value);
+    if let Err(why) = &mut decoded
+        && let Some(refused) = stored(|context| context.refused.take())
+    {
+        *why = refused;
+    }
+    drop(restore);
+    decoded
 }
 
 /// Runs `run`, whose [`decode`] finds `table`; gives the table that it has left by [`set_outgoing`].
+#[inline]
 pub fn with_incoming<R>(table: Table, run: impl FnOnce() -> R) -> (R, Table) {
-    let tables = Tables::replace(Some(table));
+    let restore = Restore::begin(0);
+    if !table.is_empty() {
+        store(|context| context.incoming = Some(table));
+    }
     let result = run();
-    let outgoing = CONTEXT.with_borrow_mut(|context| context.outgoing.take());
-    drop(tables);
+    let outgoing = stored(|context| context.outgoing.take());
+    drop(restore);
     (result, outgoing.unwrap_or_default())
 }
 
 /// Bytes of the arrays that the value to be decoded next refers to.
 pub fn incoming_bytes() -> u64 {
-    CONTEXT.with_borrow(|context| context.incoming.as_ref().map_or(0, Table::bytes))
+    stored(|context| context.incoming.as_ref().map(Table::bytes)).unwrap_or_default()
 }
 
 /// Leaves the table of a task's result for the code that runs the task.
+#[inline]
 pub fn set_outgoing(table: Table) {
-    let before = CONTEXT.with_borrow_mut(|context| context.outgoing.replace(table));
+    if table.is_empty() && STATE.get() & STORED == 0 {
+        return;
+    }
+    let before = store(|context| context.outgoing.replace(table));
     drop(before);
-}
-
-/// Puts the tables around a task back when it is dropped.
-struct Tables {
-    incoming: Option<Table>,
-    outgoing: Option<Table>,
-}
-
-impl Tables {
-    fn replace(incoming: Option<Table>) -> Tables {
-        CONTEXT.with_borrow_mut(|context| Tables {
-            incoming: std::mem::replace(&mut context.incoming, incoming),
-            outgoing: context.outgoing.take(),
-        })
-    }
-}
-
-impl Drop for Tables {
-    fn drop(&mut self) {
-        let left = CONTEXT.with_borrow_mut(|context| {
-            let incoming = std::mem::replace(&mut context.incoming, self.incoming.take());
-            let outgoing = std::mem::replace(&mut context.outgoing, self.outgoing.take());
-            (incoming, outgoing)
-        });
-        drop(left);
-    }
 }
 
 /// Enters an array that is being encoded; `None` where our encoder does not run.
 pub(super) fn enter(item: impl FnOnce() -> Item) -> Option<u32> {
-    CONTEXT.with_borrow_mut(|context| Some(context.encoding.as_mut()?.push(item())))
+    if STATE.get() & ENCODING == 0 {
+        return None;
+    }
+    let item = item();
+    Some(store(|context| {
+        context.encoding.get_or_insert_default().push(item)
+    }))
 }
 
 /// Whether our decoder runs.
 pub(super) fn is_decoding() -> bool {
-    CONTEXT.with_borrow(|context| context.decoding.is_some())
+    STATE.get() & DECODING != 0
 }
 
 /// Takes the array of an index that was decoded.
 pub(super) fn take(index: u32, mutable: bool, size: usize, align: usize) -> Result<Item, String> {
-    CONTEXT.with_borrow_mut(|context| {
+    store(|context| {
         let table = context.decoding.as_mut();
         let taken = match table {
             Some(table) => table.take(index, mutable, size, align),
-            None => Err("no table of arrays is here".to_owned()),
+            None => Err(format!("array {index} is not in the table")),
         };
         if let Err(why) = &taken {
             context.refused = Some(why.clone());

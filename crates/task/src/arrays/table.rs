@@ -42,6 +42,13 @@ pub struct Table {
 }
 
 impl Table {
+    /// A table of no arrays.
+    pub const fn new() -> Table {
+        Table {
+            entries: Vec::new(),
+        }
+    }
+
     /// Whether the value refers to no array.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
