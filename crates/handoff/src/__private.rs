@@ -73,12 +73,7 @@ pub fn failed(message: String) -> Failure {
 }
 
 fn failure(kind: FailureKind, message: String) -> Failure {
-    Failure {
-        kind,
-        message,
-        location: String::new(),
-        backtrace: String::new(),
-    }
+    Failure::new(kind, message)
 }
 
 /// An error of any type. Method resolution finds the most specific of the traits below first: the

@@ -5,7 +5,7 @@ use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
-use task::Failure;
+use task::{Failure, Why};
 use wire::FailureKind;
 
 /// The longest backtrace that is sent, in bytes.
@@ -54,7 +54,7 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, F
             .or_else(|| payload.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "a panic whose payload is not text".to_owned());
         let place = PLACE.take();
-        Err(Failure {
+        Err(Failure::from(Why {
             kind: FailureKind::Panic,
             message,
             location: place
@@ -62,6 +62,6 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, F
                 .map(|place| place.location.clone())
                 .unwrap_or_default(),
             backtrace: place.map(|place| place.backtrace).unwrap_or_default(),
-        })
+        }))
     })
 }

@@ -30,5 +30,5 @@ mod task;
 pub use arrays::{Array, ArrayError, ArrayMut, JoinError};
 pub use bytemuck::Pod;
 pub use input::{Chunks, Input, InputError};
-pub use registry::{Failure, Registry, Runner, fingerprint, shape};
+pub use registry::{Failure, Registry, Runner, Why, fingerprint, shape};
 pub use task::{Reduce, Task, TaskError};

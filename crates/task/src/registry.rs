@@ -3,6 +3,7 @@
 use crate::{Input, InputError, Task, arrays};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use wire::FailureKind;
 
 /// Runs one task on encoded arguments, appending the encoded output.
@@ -21,9 +22,14 @@ struct Known {
     fingerprint: u64,
 }
 
-/// Why a call did not give an output.
+/// Why a call did not give an output. One pointer, since most calls give one and what they return is moved
+/// several times.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct Failure(Box<Why>);
+
+/// What is known of a [`Failure`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
     /// In which way.
     pub kind: FailureKind,
     /// The error's text, its sources included, or the panic's.
@@ -36,13 +42,33 @@ pub struct Failure {
 
 impl Failure {
     /// A failure that is no panic.
+    #[cold]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
-        Failure {
+        Failure::from(Why {
             kind,
             message: message.into(),
             location: String::new(),
             backtrace: String::new(),
-        }
+        })
+    }
+
+    /// What is known of it.
+    pub fn into_why(self) -> Why {
+        *self.0
+    }
+}
+
+impl From<Why> for Failure {
+    fn from(why: Why) -> Failure {
+        Failure(Box::new(why))
+    }
+}
+
+impl Deref for Failure {
+    type Target = Why;
+
+    fn deref(&self) -> &Why {
+        &self.0
     }
 }
 

@@ -108,7 +108,8 @@ fn run<R: Serialize>(out: Vec<u8>, index: usize, f: impl FnOnce() -> R) -> (Vec<
         }
         Err(failure) => {
             debug_assert_eq!(failure.kind, FailureKind::Panic);
-            (Kind::Panicked, failure.message, failure.location)
+            let why = failure.into_why();
+            (Kind::Panicked, why.message, why.location)
         }
     };
     let (kind, message, location) = failure;

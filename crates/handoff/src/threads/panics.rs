@@ -6,7 +6,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
-use task::Failure;
+use task::{Failure, Why};
 
 thread_local! {
     static IN_TASK: Cell<bool> = const { Cell::new(false) };
@@ -41,12 +41,12 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, F
     IN_TASK.set(before);
     caught.unwrap_or_else(|payload| {
         let (location, backtrace) = PLACE.take().unwrap_or_default();
-        Err(Failure {
+        Err(Failure::from(Why {
             kind: FailureKind::Panic,
             message: message_of(&*payload),
             location,
             backtrace,
-        })
+        }))
     })
 }
 

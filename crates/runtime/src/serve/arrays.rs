@@ -18,7 +18,22 @@ pub(super) fn attach(frame: &mut Frame<'_>, region: u32, size: u64, own: bool) {
 
 /// Runs a task, which does not panic, with the arrays beside its call. Gives what it returned, and what is to
 /// be said beside that.
+#[inline]
 pub(super) fn run(
+    beside: &[u8],
+    task: impl FnOnce() -> Result<Vec<u8>, Failure>,
+) -> (Result<Vec<u8>, Failure>, Vec<u8>) {
+    if !beside.is_empty() {
+        return run_with(beside, task);
+    }
+    let (ran, outgoing) = with_incoming(Table::new(), task);
+    if outgoing.is_empty() && !worker::has_reports() {
+        return (ran, Vec::new());
+    }
+    reported(ran, outgoing)
+}
+
+fn run_with(
     beside: &[u8],
     task: impl FnOnce() -> Result<Vec<u8>, Failure>,
 ) -> (Result<Vec<u8>, Failure>, Vec<u8>) {
@@ -32,6 +47,11 @@ pub(super) fn run(
             (Err(failure), Table::default())
         }
     };
+    reported(ran, outgoing)
+}
+
+/// Adds what is to be said of arrays to what a task returned.
+fn reported(ran: Result<Vec<u8>, Failure>, outgoing: Table) -> (Result<Vec<u8>, Failure>, Vec<u8>) {
     let reported = ran.and_then(|mut output| {
         let said = worker::report(outgoing, &mut output);
         let said = said.map_err(|held| Failure::new(FailureKind::Error, held.to_string()))?;

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wire::{ArrayEntry, CallArrays};
 
-pub use report::report;
+pub use report::{has_reports, report};
 
 static WORKER: Worker = Worker {
     state: Mutex::new(None),

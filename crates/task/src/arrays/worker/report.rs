@@ -13,6 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wire::{ArrayEntry, ArrayRange, ResultArrays};
 
+/// Whether there may be something to be reported where a task and its output have no arrays.
+#[inline]
+pub fn has_reports() -> bool {
+    WORKER.reports.load(Ordering::Acquire)
+}
+
 /// To be called when a task has ended, with the table of its output (an empty one where it failed), and
 /// once everything else of the call has been dropped. Appends the bytes of arrays that are not shared to
 /// `output`.
