@@ -139,6 +139,8 @@ class Worker:
         setup += option(None, varint)
         # No bounds: the worker has the limits of its process.
         setup += option(None, varint)
+        # It sleeps as soon as it waits for a call.
+        setup += varint(0)
         self._connection.send(SETUP + setup, () if board is None else (descriptor,))
         tag, body = self._hear()
         if tag == 1:

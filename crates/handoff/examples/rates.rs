@@ -92,14 +92,22 @@ fn main() -> Result<(), handoff::Error> {
         cancel(&mut pool, tasks)?;
     }
     if wanted("latency") {
-        let mut times: Vec<f64> = Vec::new();
-        for n in 0..20_000 {
-            let began = Instant::now();
-            assert_eq!(pool.run(add_one(n))?, n + 1);
-            times.push(began.elapsed().as_secs_f64() * 1e6);
-        }
-        println!("one task there and back: {:.1} µs", median(&mut times));
+        latency("asleep between tasks", &mut pool)?;
+        let spin = Duration::from_micros(200);
+        let mut pool = Pool::builder().workers(1).spin(spin).start()?;
+        latency("both sides spin", &mut pool)?;
     }
+    Ok(())
+}
+
+fn latency(name: &str, pool: &mut Pool) -> Result<(), handoff::Error> {
+    let mut times: Vec<f64> = Vec::new();
+    for n in 0..20_000 {
+        let began = Instant::now();
+        assert_eq!(pool.run(add_one(n))?, n + 1);
+        times.push(began.elapsed().as_secs_f64() * 1e6);
+    }
+    println!("one task there and back, {name}: {:.1} µs", median(&mut times));
     Ok(())
 }
 

@@ -1,9 +1,8 @@
 //! A call of a task: which, with what arguments, on what terms.
 
 use crate::__private::{Failure, Input, TaskDef};
-use crate::wishes::{Again, Priority, Wishes};
-use crate::{Error, ErrorKind, encoding};
-use pool::RawCall;
+use crate::{Error, ErrorKind, Priority, encoding};
+use pool::{Again, CallBlock, Extras};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -39,63 +38,64 @@ const MAX_INLINE_ARGS: usize = 256 << 10;
 #[must_use = "a call does nothing until a pool runs it"]
 pub struct Call<R> {
     task: &'static TaskDef,
-    args: Result<Vec<u8>, Error>,
-    /// The arrays of the arguments, where there are some.
-    arrays: Option<Box<Table>>,
-    timeout: Option<Duration>,
-    retries: Option<u32>,
-    wishes: Option<Box<Wishes>>,
+    raw: CallBlock,
+    /// Why the arguments cannot be sent.
+    failed: Option<Error>,
     output: PhantomData<fn() -> R>,
 }
 
 impl<R> Call<R> {
     #[doc(hidden)]
+    #[inline]
     pub fn __new<A: Serialize>(task: &'static TaskDef, args: A) -> Call<R> {
-        let (encoded, table) = arrays::encode(|| encoding::encode(&args, Vec::new()));
+        let mut raw = CallBlock::new(task.name);
+        let (encoded, arrays) = arrays::encode(|| encoding::encode_args(&args, &mut raw.args));
         // What is handed over must have no holder but the table.
         drop(args);
-        let held = table.check_handed_over();
-        let checked = encoded.and_then(|args| match held {
-            Ok(()) => Ok(args),
-            Err(held) => Err(held.to_string()),
-        });
-        let args = checked.map_err(|why| {
-            let name = task.name;
-            Error::new(
-                ErrorKind::Arguments,
-                format!("arguments of {name} cannot be encoded: {why}"),
-            )
-        });
-        let arrays = (args.is_ok() && !table.is_empty()).then(|| Box::new(table));
-        Call {
+        let mut call = Call {
             task,
-            args,
-            arrays,
-            timeout: None,
-            retries: None,
-            wishes: None,
+            raw,
+            failed: None,
             output: PhantomData,
+        };
+        match encoded {
+            Err(why) => call.failed = Some(not_encoded(task, &why)),
+            Ok(()) if arrays.is_empty() => {}
+            Ok(()) => call.take_arrays(arrays),
         }
+        call
+    }
+
+    fn take_arrays(&mut self, arrays: Table) {
+        match arrays.check_handed_over() {
+            Ok(()) => self.more().arrays = arrays,
+            Err(held) => self.failed = Some(not_encoded(self.task, &held.to_string())),
+        }
+    }
+
+    /// What few calls have.
+    fn more(&mut self) -> &mut Extras {
+        self.raw.more.get_or_insert_default()
     }
 
     /// How often the task is run again after a worker died running it, in place of
     /// [`Builder::retries`](crate::Builder::retries). With 0, it is begun at most once.
     pub fn retries(mut self, retries: u32) -> Call<R> {
-        self.retries = Some(retries);
+        self.more().retries = Some(retries);
         self
     }
 
     /// How long the task may run, in place of [`Builder::timeout`](crate::Builder::timeout);
     /// `Duration::MAX` for no limit. The time in the queue does not count.
     pub fn timeout(mut self, timeout: Duration) -> Call<R> {
-        self.timeout = Some(timeout);
+        self.more().timeout = Some(timeout);
         self
     }
 
     /// Which of the waiting tasks are taken first. Ignored with
     /// [`StartMethod::InProcess`](crate::StartMethod::InProcess).
     pub fn priority(mut self, priority: Priority) -> Call<R> {
-        self.wishes().priority = priority;
+        self.more().priority = priority.into();
         self
     }
 
@@ -103,7 +103,7 @@ impl<R> Call<R> {
     /// counts. It fails with [`ErrorKind::TimedOut`] then, and what runs is ended as by
     /// [`timeout`](Self::timeout).
     pub fn deadline(mut self, deadline: Duration) -> Call<R> {
-        self.wishes().deadline = Some(deadline);
+        self.more().deadline = Some(deadline);
         self
     }
 
@@ -134,16 +134,12 @@ impl<R> Call<R> {
         pause: Duration,
         retry: impl Fn(&Error) -> bool + Send + Sync + 'static,
     ) -> Call<R> {
-        self.wishes().again = Some(Again {
+        self.more().again = Some(Again {
             times,
             pause,
-            after: Box::new(retry),
+            after: Box::new(move |failure| retry(&failure.clone().into())),
         });
         self
-    }
-
-    fn wishes(&mut self) -> &mut Wishes {
-        self.wishes.get_or_insert_default()
     }
 
     /// The task's name: its module's path and its function's name.
@@ -153,8 +149,11 @@ impl<R> Call<R> {
 
     /// Whether the task has a time limit or a deadline of its own.
     pub(crate) fn has_timeout(&self) -> bool {
-        let deadline = self.wishes.as_ref().and_then(|wishes| wishes.deadline);
-        deadline.is_some() || self.timeout.is_some_and(|timeout| timeout < Duration::MAX)
+        let limited = |more: &Extras| {
+            let timeout = more.timeout.is_some_and(|timeout| timeout < Duration::MAX);
+            timeout || more.deadline.is_some()
+        };
+        self.raw.more.as_deref().is_some_and(limited)
     }
 
     /// For several workers, each of which runs it once.
@@ -163,67 +162,61 @@ impl<R> Call<R> {
             let text = "a broadcast takes no arrays: their bytes can travel in a Vec";
             return Err(Error::new(ErrorKind::Unsupported, text));
         }
-        Ok(Copies {
-            task: self.task.name,
-            args: self.args?,
-            timeout: self.timeout,
-            deadline: self.wishes.and_then(|wishes| wishes.deadline),
-        })
+        self.failed.map_or(Ok(Copies(self.raw)), Err)
     }
 
     /// Whether arrays are among the arguments.
     pub(crate) fn has_arrays(&self) -> bool {
-        self.arrays.is_some()
+        let more = self.raw.more.as_ref();
+        more.is_some_and(|more| !more.arrays.is_empty())
     }
 
-    pub(crate) fn into_raw(self) -> Result<RawCall, Error> {
-        let (args, input) = parted(self.args?);
-        Ok(RawCall {
-            task: self.task.name,
-            args,
-            arrays: self.arrays.map(|table| *table).unwrap_or_default(),
-            input,
-            timeout: self.timeout,
-            retries: self.retries,
-            more: self.wishes.map(|wishes| Box::new(wishes.into_pool())),
-        })
+    #[inline]
+    pub(crate) fn into_raw(mut self) -> Result<CallBlock, Error> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if self.raw.args.len() > MAX_INLINE_ARGS {
+            part(&mut self.raw);
+        }
+        Ok(self.raw)
     }
 }
 
 /// What calls for several workers are made of.
-pub(crate) struct Copies {
-    task: &'static str,
-    args: Vec<u8>,
-    timeout: Option<Duration>,
-    deadline: Option<Duration>,
-}
+pub(crate) struct Copies(CallBlock);
 
 impl Copies {
-    pub(crate) fn one(&self) -> RawCall {
-        let wishes = Wishes {
-            deadline: self.deadline,
-            ..Wishes::default()
-        };
-        let (args, input) = parted(self.args.clone());
-        RawCall {
-            task: self.task,
-            args,
-            arrays: Table::default(),
-            input,
-            timeout: self.timeout,
-            retries: Some(0),
-            more: Some(Box::new(wishes.into_pool())),
+    pub(crate) fn one(&self) -> CallBlock {
+        let mut more = Box::<Extras>::default();
+        if let Some(given) = &self.0.more {
+            more.timeout = given.timeout;
+            more.deadline = given.deadline;
         }
+        more.retries = Some(0);
+        let mut one = CallBlock::new(self.0.task);
+        one.args = self.0.args.clone();
+        one.more = Some(more);
+        if one.args.len() > MAX_INLINE_ARGS {
+            part(&mut one);
+        }
+        one
     }
 }
 
 /// Long arguments travel as input.
-fn parted(args: Vec<u8>) -> (Vec<u8>, pool::Input) {
-    if args.len() > MAX_INLINE_ARGS {
-        (Vec::new(), args.into())
-    } else {
-        (args, pool::Input::None)
-    }
+fn part(call: &mut CallBlock) {
+    let args = std::mem::take(&mut call.args).into_vec();
+    call.more.get_or_insert_default().input = args.into();
+}
+
+/// The error where arguments cannot be sent.
+#[cold]
+fn not_encoded(task: &TaskDef, why: &str) -> Error {
+    Error::new(
+        ErrorKind::Arguments,
+        format!("arguments of {} cannot be encoded: {why}", task.name),
+    )
 }
 
 impl<R: DeserializeOwned> Call<R> {
@@ -233,9 +226,13 @@ impl<R: DeserializeOwned> Call<R> {
     /// # Errors
     /// [`ErrorKind::Failed`] where the task returns an error, or what cannot be encoded.
     pub fn run_here(self) -> Result<R, Error> {
-        let args = self.args?;
-        let table = self.arrays.map(|table| *table).unwrap_or_default();
-        let run = || (self.task.run)(&args, Input::none(), Vec::new());
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let mut raw = self.raw;
+        let more = raw.more.take();
+        let table = more.map(|more| more.arrays).unwrap_or_default();
+        let run = || (self.task.run)(&raw.args, Input::none(), Vec::new());
         let (ran, table) = crate::threads::handing_over(table, run);
         let output = ran.map_err(|failure| crate::threads::failed_in("", failure))?;
         let decoded = || arrays::decode(&output, encoding::decode);
@@ -257,9 +254,8 @@ impl<R> fmt::Debug for Call<R> {
         formatter
             .debug_struct("Call")
             .field("task", &self.task.name)
-            .field("args", &self.args.as_ref().map(Vec::len))
-            .field("timeout", &self.timeout)
-            .field("retries", &self.retries)
+            .field("args", &self.raw.args)
+            .field("more", &self.raw.more)
             .finish()
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Other modules see bytes and texts only.
 
+use pool::Args;
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::panic;
@@ -15,6 +17,34 @@ pub(crate) fn encode<T: Serialize>(value: &T, buffer: Vec<u8>) -> Result<Vec<u8>
     postcard::to_extend(value, buffer).map_err(|error| explain(&error))
 }
 
+/// Encodes a call's arguments; short ones without a block of the heap.
+#[inline]
+pub(crate) fn encode_args<T: Serialize>(value: &T, args: &mut Args) -> Result<(), String> {
+    postcard::serialize_with_flavor(value, Growing(args)).map_err(|error| explain(&error))
+}
+
+struct Growing<'a>(&'a mut Args);
+
+impl Flavor for Growing<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    #[inline]
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
 /// Decodes a whole value. A type whose decoding panics must not take the process along.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     match panic::catch_unwind(|| postcard::take_from_bytes(bytes)) {
@@ -25,6 +55,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     }
 }
 
+#[cold]
 fn explain(error: &postcard::Error) -> String {
     use postcard::Error::{SerdeDeCustom, SerdeSerCustom, WontImplement};
     match error {

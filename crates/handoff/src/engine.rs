@@ -5,7 +5,7 @@ use crate::counters::Counters;
 use crate::shutdown::Shutdown;
 use crate::threads::{Threads, fixed_threads};
 use crate::workers::Workers;
-use pool::{RawCall, Reply};
+use pool::{CallBlock, Reply};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) enum Engine {
 
 impl Engine {
     /// Takes a call in, driving the pool while it is full.
-    pub(crate) fn submit(&mut self, call: RawCall, reply: Arc<dyn Reply>) -> Result<u64, Error> {
+    pub(crate) fn submit(&mut self, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error> {
         match self {
             Engine::Processes(pool) => Ok(pool.submit_raw(call, reply)?),
             Engine::Threads {
@@ -40,9 +40,10 @@ impl Engine {
     }
 
     /// As [`submit`](Self::submit), started by [`start_submitted`](Self::start_submitted).
+    #[inline]
     pub(crate) fn submit_later(
         &mut self,
-        call: RawCall,
+        call: CallBlock,
         reply: Arc<dyn Reply>,
     ) -> Result<u64, Error> {
         match self {
@@ -99,7 +100,7 @@ impl Engine {
     /// Takes one call in for each worker.
     pub(crate) fn broadcast(
         &mut self,
-        make: impl FnMut() -> (RawCall, Arc<dyn Reply>),
+        make: impl FnMut() -> (CallBlock, Arc<dyn Reply>),
     ) -> Result<Vec<u64>, Error> {
         match self {
             Engine::Processes(pool) => Ok(pool.broadcast_raw(make)?),

@@ -289,13 +289,13 @@ mod linked;
 mod map;
 mod pending;
 mod pool;
+mod priority;
 mod program;
 mod shared;
 mod shutdown;
 mod slot;
 pub mod testing;
 mod threads;
-mod wishes;
 mod worker;
 mod workers;
 
@@ -310,13 +310,13 @@ pub use fork_map::fork_map;
 pub use macros::task;
 pub use map::{Map, MapUnordered};
 pub use pending::Pending;
+pub use priority::Priority;
 pub use program::{init, init_with, serve_at};
 pub use runtime::Forwarding;
 pub use shutdown::Shutdown;
 pub use task::{
     Array, ArrayError, ArrayMut, Input, JoinError, Pod, Reduce, Registry, Task, TaskError,
 };
-pub use wishes::Priority;
 pub use worker::{Worker, cancelled, note, progress, worker};
 pub use workers::{MAX_WORKERS, Workers};
 

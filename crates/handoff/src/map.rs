@@ -1,27 +1,27 @@
 //! Many calls, with all their results.
 //!
 //! Both iterators keep a bounded number of calls ahead of the results that were taken, and a bounded
-//! number of bytes. Results land in [`Arrivals`]; what remains when an iterator is dropped is
-//! withdrawn.
+//! number of bytes. Results come in [`Arrived`], which other threads may fill, and are sorted into the
+//! iterator's own tables in batches. What remains when an iterator is dropped is withdrawn.
+
+mod arrivals;
 
 use crate::pool::Pool;
-use crate::slot::decoded;
 use crate::{Call, Error};
-use pool::{RawCall, Reply, TaskFailure};
+use arrivals::{Arrival, Arrived, Open, OpenCall, Results};
+use pool::RawCall;
 use serde::de::DeserializeOwned;
-use std::collections::VecDeque;
 use std::iter::Fuse;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use task::arrays::incoming_bytes;
+use std::sync::{Arc, Mutex};
 
 /// Calls ahead for each worker: enough for workers to have tiny tasks in reserve.
-const AHEAD_PER_WORKER: usize = 1024;
+const AHEAD_PER_WORKER: usize = 512;
 /// Calls ahead for each worker, whatever their size: one to run, one in reserve.
 const AHEAD_AT_LEAST: usize = 2;
 /// Bytes of arguments and results that are held beyond that.
 const BYTES_AHEAD: usize = 64 << 20;
-/// In place of the pool's number of a call that is being submitted.
-const NOT_SUBMITTED: u64 = u64::MAX;
+/// Calls that are submitted before they are started.
+const TOGETHER: usize = 256;
 
 /// The results of [`Pool::map`], in the order of the calls.
 #[must_use = "results come as the iterator is advanced"]
@@ -34,124 +34,16 @@ pub struct MapUnordered<'p, R, I>(Mapping<'p, R, I>);
 struct Mapping<'p, R, I> {
     pool: &'p mut Pool,
     calls: Fuse<I>,
-    arrivals: Arc<Mutex<Arrivals<R>>>,
+    arrived: Arc<Arrived<R>>,
+    /// What was taken out of `arrived` last: its memory is used again.
+    batch: Vec<Arrival<R>>,
+    open: Open,
+    results: Results<R>,
+    /// Bytes of open calls' arguments and of results that were not taken.
+    bytes: usize,
     submitted: usize,
     /// The pool did not go on: the error was the last result.
     ended: bool,
-}
-
-/// The index of a call, its result, and how many bytes that has.
-type Entry<R> = (usize, Option<Result<R, Error>>, usize);
-
-/// Results as they come.
-struct Arrivals<R> {
-    /// Ordered: one entry for each call that was submitted and not taken. Unordered: one for each
-    /// result.
-    results: VecDeque<Entry<R>>,
-    ordered: bool,
-    /// The index of the first entry of `open`.
-    base: usize,
-    /// The pool's numbers of calls without a result, from the first such call on.
-    open: VecDeque<Option<u64>>,
-    /// How many those are.
-    open_count: usize,
-    /// Bytes of open calls' arguments and of results that were not taken.
-    bytes: usize,
-}
-
-impl<R> Arrivals<R> {
-    fn new(ordered: bool) -> Arrivals<R> {
-        Arrivals {
-            results: VecDeque::new(),
-            ordered,
-            base: 0,
-            open: VecDeque::new(),
-            open_count: 0,
-            bytes: 0,
-        }
-    }
-
-    fn begin(&mut self, index: usize, args: usize) {
-        if self.ordered {
-            self.results.push_back((index, None, 0));
-        }
-        self.open.push_back(Some(NOT_SUBMITTED));
-        self.open_count += 1;
-        self.bytes += args;
-    }
-
-    fn submitted(&mut self, index: usize, id: u64) {
-        let entry = index
-            .checked_sub(self.base)
-            .and_then(|n| self.open.get_mut(n));
-        if let Some(Some(open)) = entry {
-            *open = id;
-        }
-    }
-
-    fn end(&mut self, index: usize, result: Result<R, Error>, args: usize, bytes: usize) {
-        self.open[index - self.base] = None;
-        self.open_count -= 1;
-        while self.open.front() == Some(&None) {
-            self.open.pop_front();
-            self.base += 1;
-        }
-        self.bytes = self.bytes - args + bytes;
-        if self.ordered {
-            let first = self.results.front().map_or(index, |(first, ..)| *first);
-            self.results[index - first] = (index, Some(result), bytes);
-        } else {
-            self.results.push_back((index, Some(result), bytes));
-        }
-    }
-
-    /// The newest call was not taken. It may have its result already, since its reply was dropped.
-    fn refused(&mut self, index: usize, error: Error, args: usize) {
-        let is_open = index >= self.base && self.open[index - self.base].is_some();
-        if is_open {
-            self.end(index, Err(error), args, 0);
-        } else if let Some((_, result, _)) = self.results.back_mut() {
-            *result = Some(Err(error));
-        }
-    }
-
-    fn take(&mut self) -> Option<(usize, Result<R, Error>)> {
-        let (_, Some(_), _) = self.results.front()? else {
-            return None;
-        };
-        let (index, result, bytes) = self.results.pop_front()?;
-        self.bytes -= bytes;
-        Some((index, result?))
-    }
-
-    /// Whether calls are to be taken now: where there is room for many, or nothing can be taken meanwhile.
-    fn wants_many(&self, workers: usize, bound: usize) -> bool {
-        let ready = matches!(self.results.front(), Some((_, Some(_), _)));
-        let held = self.open_count.max(self.results.len());
-        !ready || held <= bound.min(workers * AHEAD_PER_WORKER) / 4 * 3
-    }
-
-    fn has_room(&self, workers: usize, bound: usize) -> bool {
-        let held = self.open_count.max(self.results.len());
-        let at_least = self.open_count < workers * AHEAD_AT_LEAST && held < 4 * workers;
-        held < bound.min(workers * AHEAD_PER_WORKER) && (at_least || self.bytes < BYTES_AHEAD)
-    }
-}
-
-/// Puts one result among the others.
-struct Arrival<R> {
-    task: &'static str,
-    index: usize,
-    args: usize,
-    arrivals: Arc<Mutex<Arrivals<R>>>,
-}
-
-impl<R: DeserializeOwned + Send> Reply for Arrival<R> {
-    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
-        let bytes = result.as_ref().map_or(0, |output| output.len()) + incoming_bytes() as usize;
-        let result = decoded(self.task, result);
-        lock(&self.arrivals).end(self.index, result, self.args, bytes);
-    }
 }
 
 impl<'p, R, I> Mapping<'p, R, I>
@@ -163,7 +55,11 @@ where
         Mapping {
             pool,
             calls: calls.fuse(),
-            arrivals: Arc::new(Mutex::new(Arrivals::new(ordered))),
+            arrived: Arc::new(Arrived(Mutex::default())),
+            batch: Vec::new(),
+            open: Open::default(),
+            results: Results::new(ordered),
+            bytes: 0,
             submitted: 0,
             ended: false,
         }
@@ -175,73 +71,117 @@ where
             if self.ended {
                 return None;
             }
-            if failed.is_none() {
+            let ready = self.results.is_ready();
+            if failed.is_none() && self.wants_more(ready) {
+                self.settle();
                 self.submit_ahead();
+            } else if !ready {
+                self.settle();
             }
-            let mut arrivals = lock(&self.arrivals);
-            if let Some(result) = arrivals.take() {
-                return Some(result);
+            if let Some((index, result, bytes)) = self.results.take() {
+                self.bytes -= bytes;
+                return Some((index, result));
             }
-            if arrivals.open_count == 0 {
+            if self.open.len() == 0 {
                 return None;
             }
             if let Some(error) = failed.take() {
                 self.ended = true;
-                return Some((arrivals.base, Err(error)));
+                return Some((self.first_open(), Err(error)));
             }
-            drop(arrivals);
             // A pool that has failed has given every open task a result; one that was interrupted has not.
             failed = self.pool.engine.drive(None).err();
         }
     }
 
-    fn submit_ahead(&mut self) {
-        let (workers, bound) = (self.pool.workers(), self.pool.queue_bound());
-        if !lock(&self.arrivals).wants_many(workers, bound) {
-            return;
+    /// Sorts in what has come.
+    fn settle(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        std::mem::swap(&mut *self.arrived.lock(), &mut batch);
+        for Arrival { tag, result, bytes } in batch.drain(..) {
+            let call = self.open.remove(tag);
+            let result = result.map_err(|why| why.into_error(call.task));
+            self.bytes = self.bytes - call.bytes + bytes;
+            self.results.put(call.index, result, bytes);
         }
-        let before = self.submitted;
-        while lock(&self.arrivals).has_room(workers, bound)
+        self.batch = batch;
+    }
+
+    fn held(&self) -> usize {
+        self.open.len().max(self.results.len())
+    }
+
+    fn bound(&self) -> usize {
+        let ahead = self.pool.workers() * AHEAD_PER_WORKER;
+        self.pool.queue_bound().min(ahead)
+    }
+
+    /// Whether calls are to be taken now: where there is room for many, or nothing can be taken meanwhile.
+    fn wants_more(&self, ready: bool) -> bool {
+        !ready || self.held() <= self.bound() / 4 * 3
+    }
+
+    fn has_room(&self, bound: usize) -> bool {
+        let (held, open, workers) = (self.held(), self.open.len(), self.pool.workers());
+        let at_least = open < workers * AHEAD_AT_LEAST && held < 4 * workers;
+        held < bound && (at_least || self.bytes < BYTES_AHEAD)
+    }
+
+    fn submit_ahead(&mut self) {
+        let (bound, mut waiting) = (self.bound(), 0);
+        while self.has_room(bound)
             && let Some(call) = self.calls.next()
         {
-            let index = self.submitted;
-            self.submitted += 1;
-            self.submit(index, call);
+            self.submit(call);
+            waiting += 1;
+            if waiting == TOGETHER {
+                waiting = 0;
+                self.pool.engine.start_submitted();
+            }
         }
-        if self.submitted > before {
+        if waiting > 0 {
             self.pool.engine.start_submitted();
         }
     }
 
-    fn submit(&mut self, index: usize, call: Call<R>) {
+    fn submit(&mut self, call: Call<R>) {
         let task = call.task();
-        let checked = self.pool.check(&call).and_then(|()| call.into_raw());
-        let args = checked.as_ref().map_or(0, bytes_of);
-        lock(&self.arrivals).begin(index, args);
-        let arrivals = Arc::clone(&self.arrivals);
-        let reply = Arrival {
+        let raw = self.pool.check(&call).and_then(|()| call.into_raw());
+        let bytes = raw.as_ref().map_or(0, |raw| bytes_of(raw));
+        let tag = self.open.insert(OpenCall {
+            index: self.submitted,
             task,
-            index,
-            args,
-            arrivals,
-        };
-        match checked.and_then(|call| self.pool.engine.submit_later(call, Arc::new(reply))) {
-            Ok(id) => lock(&self.arrivals).submitted(index, id),
-            Err(error) => lock(&self.arrivals).refused(index, error, args),
+            id: None,
+            bytes,
+        });
+        self.submitted += 1;
+        self.bytes += bytes;
+        self.results.begin();
+        let submitted = raw.and_then(|mut raw| {
+            raw.tag = tag;
+            let reply = Arc::clone(&self.arrived);
+            self.pool.engine.submit_later(raw, reply)
+        });
+        match submitted {
+            Ok(id) => self.open.calls[tag as usize].id = Some(id),
+            Err(error) => self.arrived.refuse(tag, error),
         }
+    }
+
+    /// The index of the first call without a result.
+    fn first_open(&self) -> usize {
+        let open = self.open.calls.iter().filter(|call| call.id.is_some());
+        open.map(|call| call.index).min().unwrap_or(self.submitted)
     }
 }
 
 impl<R, I> Drop for Mapping<'_, R, I> {
     fn drop(&mut self) {
-        let open: Vec<u64> = lock(&self.arrivals)
-            .open
-            .iter()
-            .flatten()
-            .copied()
-            .collect();
+        let open = self.open.calls.iter();
+        let mut open: Vec<u64> = open.filter_map(|call| call.id).collect();
         // Newest first, so that none of them begins meanwhile.
-        self.pool.engine.withdraw(open.into_iter().rev());
+        open.sort_unstable_by(|one, other| other.cmp(one));
+        self.pool.engine.withdraw(open);
     }
 }
 
@@ -290,15 +230,14 @@ where
 }
 
 fn bytes_of(call: &RawCall) -> usize {
-    let input = match &call.input {
-        pool::Input::Inline(bytes) => bytes.len(),
-        _ => 0,
-    };
-    call.args.len() + input + call.arrays.bytes() as usize
-}
-
-fn lock<R>(arrivals: &Mutex<Arrivals<R>>) -> MutexGuard<'_, Arrivals<R>> {
-    arrivals.lock().unwrap_or_else(PoisonError::into_inner)
+    let more = call.more.as_ref().map_or(0, |more| {
+        let input = match &more.input {
+            pool::Input::Inline(bytes) => bytes.len(),
+            _ => 0,
+        };
+        input + more.arrays.bytes() as usize
+    });
+    call.args.len() + more
 }
 
 impl Pool {

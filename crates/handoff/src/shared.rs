@@ -5,7 +5,7 @@ use crate::shutdown::no_limits;
 use crate::threads::{Threads, fixed_threads};
 use crate::workers::Workers;
 use crate::{Error, ErrorKind};
-use pool::{RawCall, Reply};
+use pool::{CallBlock, Reply};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// What the clones share, and what handles need to cancel.
@@ -24,7 +24,7 @@ pub(crate) enum Engine {
 impl Shared {
     pub(crate) fn submit(
         &self,
-        call: RawCall,
+        call: CallBlock,
         limited: bool,
         reply: Arc<dyn Reply>,
     ) -> Result<u64, Error> {
@@ -49,7 +49,7 @@ impl Shared {
 
     pub(crate) fn broadcast(
         &self,
-        make: impl FnMut() -> (RawCall, Arc<dyn Reply>) + Send + 'static,
+        make: impl FnMut() -> (CallBlock, Arc<dyn Reply>) + Send + 'static,
     ) -> Result<Vec<u64>, Error> {
         match &*read(self) {
             Some(Engine::Processes(pool)) => Ok(pool.broadcast_raw(make)?),

@@ -22,7 +22,7 @@ enum State<R> {
     Open {
         waiter: Option<Waiter>,
         /// How far the task says that it is.
-        progress: Option<(u64, u64)>,
+        progress: Option<Box<(u64, u64)>>,
         /// The task's place in a bounded queue; free once there is a result.
         _place: Option<Place>,
     },
@@ -54,7 +54,7 @@ impl<R> Slot<R> {
     /// How far the task last said that it is.
     pub(crate) fn progress(&self) -> Option<(u64, u64)> {
         match *self.lock() {
-            State::Open { progress, .. } => progress,
+            State::Open { ref progress, .. } => progress.as_deref().copied(),
             _ => None,
         }
     }
@@ -108,13 +108,13 @@ impl<R> Slot<R> {
 }
 
 impl<R: DeserializeOwned + Send> Reply for Slot<R> {
-    fn progress(&self, done: u64, total: u64) {
+    fn progress(&self, _: u64, done: u64, total: u64) {
         if let State::Open { progress, .. } = &mut *self.lock() {
-            *progress = Some((done, total));
+            *progress = Some(Box::new((done, total)));
         }
     }
 
-    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
+    fn resolve(&self, _: u64, result: Result<&[u8], TaskFailure>) {
         let result = decoded(self.task, result);
         let before = std::mem::replace(&mut *self.lock(), State::Done(result));
         // Woken, and its place freed, with the lock released.

@@ -10,8 +10,7 @@ use crate::counters::Counters;
 use crate::worker;
 use crate::{Error, ErrorKind};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use pool::{Failed, FailureKind, RawCall, Reply, TaskFailure};
-use std::borrow::Cow;
+use pool::{CallBlock, Failed, FailureKind, RawCall, Reply, TaskFailure};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +40,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    queue: BTreeMap<u64, (RawCall, Arc<dyn Reply>)>,
+    queue: BTreeMap<u64, (CallBlock, Arc<dyn Reply>)>,
     next: u64,
     running: u64,
     done: u64,
@@ -80,7 +79,7 @@ impl Threads {
     pub(crate) fn start(
         workers: usize,
         registry: Registry,
-        initializer: Option<RawCall>,
+        initializer: Option<CallBlock>,
     ) -> Result<Threads, Error> {
         panics::capture();
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
@@ -139,13 +138,13 @@ impl Threads {
     }
 
     /// Queues a call.
-    pub(crate) fn submit(&self, call: RawCall, reply: Arc<dyn Reply>) -> u64 {
+    pub(crate) fn submit(&self, call: CallBlock, reply: Arc<dyn Reply>) -> u64 {
         let mut state = self.shared.lock();
         let id = state.next;
         state.next += 1;
         if state.closing {
             drop(state);
-            reply.resolve(Err(TaskFailure::ShutDown));
+            reply.resolve(call.tag, Err(TaskFailure::ShutDown));
             return id;
         }
         state.queue.insert(id, (call, reply));
@@ -157,12 +156,12 @@ impl Threads {
     /// Fails a task that has not begun. `false` where it has, or has ended.
     pub(crate) fn withdraw(&self, id: u64) -> bool {
         let mut state = self.shared.lock();
-        let Some((_, reply)) = state.queue.remove(&id) else {
+        let Some((call, reply)) = state.queue.remove(&id) else {
             return false;
         };
         state.failed += 1;
         drop(state);
-        reply.resolve(Err(TaskFailure::Cancelled));
+        reply.resolve(call.tag, Err(TaskFailure::Cancelled));
         self.shared.report_end();
         true
     }
@@ -217,8 +216,8 @@ impl Threads {
         state.failed += left.len() as u64;
         drop(state);
         self.shared.work.notify_all();
-        for (_, reply) in left.into_values() {
-            reply.resolve(Err(TaskFailure::ShutDown));
+        for (call, reply) in left.into_values() {
+            reply.resolve(call.tag, Err(TaskFailure::ShutDown));
         }
         for thread in std::mem::take(&mut *self.handles()) {
             // Whatever panicked there is the result of its task.
@@ -275,12 +274,14 @@ fn serve(name: &str, registry: &Registry, shared: &Shared) {
         };
         state.running += 1;
         drop(state);
-        let table = std::mem::take(&mut call.arrays);
+        let more = call.more.as_mut();
+        let table = more.map(|more| std::mem::take(&mut more.arrays));
+        let table = table.unwrap_or_default();
         let (ran, table) = run_until_done(name, registry, &call, table);
         let done = ran.is_ok();
         arrays::with_incoming(table, || match ran {
-            Ok(output) => reply.resolve(Ok(&output)),
-            Err(failure) => reply.resolve(Err(failure)),
+            Ok(output) => reply.resolve(call.tag, Ok(&output)),
+            Err(failure) => reply.resolve(call.tag, Err(failure)),
         });
         let mut state = shared.lock();
         state.running -= 1;
@@ -325,11 +326,10 @@ fn run(
     call: &RawCall,
     table: Table,
 ) -> (Result<Vec<u8>, TaskFailure>, Table) {
-    let bytes = match &call.input {
-        pool::Input::Inline(bytes) => Cow::Borrowed(&bytes[..]),
-        _ => Cow::Borrowed(&[][..]),
+    let input = match call.more.as_ref().map(|more| &more.input) {
+        Some(pool::Input::Inline(bytes)) => Input::from_bytes(bytes),
+        _ => Input::from_bytes(&[]),
     };
-    let input = Input::from_bytes(&bytes);
     let run = || registry.run(call.task, &call.args, input, Vec::new());
     let (ran, table) = handing_over(table, || panics::catch(run));
     (ran.map_err(|failure| failed_in(name, failure)), table)
@@ -353,6 +353,7 @@ pub(crate) fn handing_over(
 
 /// A worker's failure as the pool reports those of processes.
 pub(crate) fn failed_in(worker: &str, failure: Failure) -> TaskFailure {
+    let failure = failure.into_why();
     TaskFailure::Failed(Box::new(Failed {
         worker: worker.to_owned(),
         kind: failure.kind,

@@ -20,7 +20,6 @@ pub use background::{Background, Pending};
 pub use builder::Builder;
 pub use handle::Handle;
 pub use pool::{Pool, Shutdown};
-pub use raw::RawCall;
 pub use reduce::ReduceError;
 pub use shared::Shared;
 pub use submit::Submission;

@@ -1,5 +1,6 @@
 //! A task on its way through the pool: what is to be run, and who waits for it.
 
+use crate::block::CallBlock;
 use crate::failure::{SubmitError, TaskFailure};
 use crate::gate::Place;
 use crate::input::{Input, Stream};
@@ -9,7 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use task::Task;
-use task::arrays::{self, coordinator::Opened};
+use task::arrays::coordinator::Opened;
+use task::arrays::{self, Table};
 
 /// The most bytes of arguments: they travel in one frame with the call.
 const MAX_ARGS: usize = wire::MAX_CHUNK;
@@ -19,38 +21,50 @@ pub(crate) const MAX_INLINE: usize = 256 * 1024;
 /// A task on its way through the pool. Its reply is resolved exactly once, at the latest when it
 /// is dropped.
 pub(crate) struct Call {
-    pub task: &'static str,
-    pub args: Vec<u8>,
-    pub input: Input,
-    pub terms: Terms,
+    raw: CallBlock,
     reply: Option<Arc<dyn Reply>>,
-    /// The arrays of the arguments, where there are some.
-    pub opened: Option<Opened>,
     /// The task's place in a queue that is bounded.
     pub place: Option<Place>,
-    /// How often it failed and was run again.
-    pub failures: u32,
 }
 
-/// What holds for one task in place of what holds for the pool.
+/// What few calls have. `Extras::default()` is a call without input that is run on the pool's terms.
 #[derive(Debug, Default)]
-pub(crate) struct Terms {
+pub struct Extras {
+    /// What the task works on.
+    pub input: Input,
+    /// The arrays that the arguments refer to.
+    pub arrays: Table,
+    /// In place of [`Builder::task_timeout`](crate::Builder::task_timeout).
     pub timeout: Option<Duration>,
+    /// In place of [`Builder::retries`](crate::Builder::retries).
     pub retries: Option<u32>,
-    /// What few tasks have.
-    pub more: Option<Box<Wishes>>,
-}
-
-/// What a caller may want of one task beside a limit and retries.
-#[derive(Debug, Default)]
-pub struct Wishes {
     /// Which of the waiting tasks are taken first.
     pub priority: Priority,
     /// Until when the task has to have its result, from when it is submitted on, the queue included.
     pub deadline: Option<Duration>,
     /// Whether it is run again after it failed.
     pub again: Option<Again>,
+    /// How often it failed and was run again.
+    pub(crate) failures: u32,
+    /// The arrays, once they are in the books.
+    pub(crate) opened: Option<Opened>,
+    /// Why it could not be sent.
+    pub(crate) unsendable: Option<String>,
 }
+
+/// What a call without any has.
+static NONE: Extras = Extras {
+    input: Input::None,
+    arrays: Table::new(),
+    timeout: None,
+    retries: None,
+    priority: Priority::Normal,
+    deadline: None,
+    again: None,
+    failures: 0,
+    opened: None,
+    unsendable: None,
+};
 
 /// Runs a task again after it failed or took too long.
 pub struct Again {
@@ -81,77 +95,128 @@ impl Again {
 impl Call {
     pub(crate) fn new<T: Task>(
         args: &T::Args,
-        input: Input,
-        terms: Terms,
+        mut extras: Extras,
         reply: Arc<dyn Reply>,
+        tag: u64,
     ) -> Result<Call, SubmitError> {
         let task = T::NAME;
         let refused = |why| SubmitError::Args { task, why };
         let (args, table) = arrays::encode(|| postcard::to_stdvec(args));
         let mut args = args.map_err(|error| refused(error.to_string()))?;
         // The caller keeps them, so they are copied.
-        let opened = match table.is_empty() {
-            true => None,
-            false if table.hands_over() => {
-                return Err(refused(
-                    "an ArrayMut cannot be handed over by reference".to_owned(),
-                ));
-            }
-            false => {
-                let opened = arrays::coordinator::open(table, false, &mut args);
-                Some(opened.map_err(|error| refused(error.to_string()))?)
-            }
-        };
-        let mut call = Call::encoded(task, args, input, terms, reply)?;
-        call.opened = opened;
-        Ok(call)
+        if table.hands_over() {
+            return Err(refused(
+                "an ArrayMut cannot be handed over by reference".to_owned(),
+            ));
+        }
+        if !table.is_empty() {
+            let opened = arrays::coordinator::open(table, false, &mut args);
+            extras.opened = Some(opened.map_err(|error| refused(error.to_string()))?);
+        }
+        let mut raw = CallBlock::new(task);
+        raw.args = args.into();
+        raw.tag = tag;
+        raw.more = (!extras.is_none()).then(|| Box::new(extras));
+        Call::encoded(raw, reply)
     }
 
-    /// A call whose arguments are encoded already.
-    pub(crate) fn encoded(
-        task: &'static str,
-        args: Vec<u8>,
-        input: Input,
-        terms: Terms,
-        reply: Arc<dyn Reply>,
-    ) -> Result<Call, SubmitError> {
-        let refused = |why| SubmitError::Args { task, why };
-        if args.len() > MAX_ARGS {
-            return Err(refused(format!(
-                "{} bytes are more than {MAX_ARGS}",
-                args.len()
-            )));
+    /// A call whose arrays are in the books.
+    #[inline]
+    pub(crate) fn encoded(mut raw: CallBlock, reply: Arc<dyn Reply>) -> Result<Call, SubmitError> {
+        if raw.args.len() > MAX_ARGS {
+            let why = format!("{} bytes are more than {MAX_ARGS}", raw.args.len());
+            let task = raw.task;
+            return Err(SubmitError::Args { task, why });
         }
-        let input = match input {
-            Input::Inline(bytes) if bytes.len() > MAX_INLINE => {
-                Input::Stream(Stream::Memory(Arc::new(bytes)))
-            }
-            input => input,
-        };
+        if let Some(more) = &mut raw.more {
+            more.stream_long_input();
+        }
         Ok(Call {
-            task,
-            args,
-            input,
-            terms,
+            raw,
             reply: Some(reply),
-            opened: None,
             place: None,
-            failures: 0,
         })
+    }
+
+    #[inline]
+    pub(crate) fn task(&self) -> &'static str {
+        self.raw.task
+    }
+
+    #[inline]
+    pub(crate) fn args(&self) -> &[u8] {
+        &self.raw.args
+    }
+
+    pub(crate) fn extras(&self) -> &Extras {
+        self.raw.more.as_deref().unwrap_or(&NONE)
+    }
+
+    /// Whether it has nothing but arguments.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.raw.more.is_none()
+    }
+
+    pub(crate) fn extras_mut(&mut self) -> &mut Extras {
+        self.raw.more.get_or_insert_default()
+    }
+
+    pub(crate) fn input(&self) -> &Input {
+        &self.extras().input
     }
 
     /// Passes on how far the task is.
     pub(crate) fn progress(&self, done: u64, total: u64) {
         if let Some(reply) = &self.reply {
-            reply.progress(done, total);
+            reply.progress(self.raw.tag, done, total);
+        }
+    }
+
+    /// Who waits for it, and the tag to name it by. Whoever takes it has to resolve it.
+    #[inline]
+    pub(crate) fn take_reply(&mut self) -> Option<(Arc<dyn Reply>, u64)> {
+        Some((self.reply.take()?, self.raw.tag))
+    }
+
+    /// Gives the task's encoded output, or why there is none, to the waiting caller.
+    #[inline]
+    pub(crate) fn resolve(mut self, result: Result<&[u8], TaskFailure>) {
+        if let Some(reply) = self.reply.take() {
+            reply.resolve(self.raw.tag, result);
+        }
+    }
+}
+
+impl Drop for Call {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(reply) = self.reply.take() {
+            reply.resolve(self.raw.tag, Err(TaskFailure::ShutDown));
+        }
+    }
+}
+
+impl Extras {
+    fn is_none(&self) -> bool {
+        let plain = self.timeout.is_none() && self.retries.is_none() && self.opened.is_none();
+        plain && matches!(self.input, Input::None)
+    }
+
+    fn stream_long_input(&mut self) {
+        match &mut self.input {
+            Input::Inline(bytes) if bytes.len() > MAX_INLINE => {
+                let bytes = Arc::new(std::mem::take(bytes));
+                self.input = Input::Stream(Stream::Memory(bytes));
+            }
+            _ => {}
         }
     }
 
     /// Whether the task is to be run again after this failure, and after which pause.
     pub(crate) fn again_after(&self, failure: &TaskFailure) -> Option<Duration> {
-        let again = self.terms.more.as_ref()?.again.as_ref()?;
         // The memory that it owned is gone with the first run.
-        let again = Some(again).filter(|_| !self.owns_memory())?;
+        let again = self.again.as_ref().filter(|_| !self.owns_memory())?;
         let wanted = self.failures < again.times && (again.after)(failure);
         wanted.then(|| again.pause_after(self.failures + 1))
     }
@@ -160,27 +225,11 @@ impl Call {
     /// memory is lost with it.
     pub(crate) fn retries(&self, retries: u32) -> u32 {
         let owns_memory = self.owns_memory();
-        self.terms
-            .retries
+        self.retries
             .unwrap_or(if owns_memory { 0 } else { retries })
     }
 
     fn owns_memory(&self) -> bool {
         self.opened.as_ref().is_some_and(Opened::owns_memory)
-    }
-
-    /// Gives the task's encoded output, or why there is none, to the waiting caller.
-    pub(crate) fn resolve(mut self, result: Result<&[u8], TaskFailure>) {
-        if let Some(reply) = self.reply.take() {
-            reply.resolve(result);
-        }
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        if let Some(reply) = self.reply.take() {
-            reply.resolve(Err(TaskFailure::ShutDown));
-        }
     }
 }

@@ -124,6 +124,8 @@
 //! The pool knows bytes and tasks; it knows nothing of records or of files' formats.
 
 mod api;
+mod args;
+mod block;
 mod call;
 mod connection;
 mod counters;
@@ -143,10 +145,12 @@ mod start;
 mod stderr;
 
 pub use api::{
-    Background, Builder, Handle, Pending, Pool, RawCall, ReduceError, Shared, Shutdown, Submission,
+    Background, Builder, Handle, Pending, Pool, ReduceError, Shared, Shutdown, Submission,
 };
+pub use args::Args;
+pub use block::{CallBlock, RawCall};
 pub use bytemuck::Pod;
-pub use call::{Again, Wishes};
+pub use call::{Again, Extras};
 pub use counters::Counters;
 pub use engine::Priority;
 pub use event::{Event, What};

@@ -5,15 +5,16 @@ use serde::de::DeserializeOwned;
 use std::panic;
 use task::arrays;
 
-/// Takes the result of one task, whatever its type. Called exactly once for each call, from inside
-/// the pool's own calls (of a [`Background`](crate::Background) pool: on its thread).
+/// Takes results of tasks, whatever their types. Called exactly once for each call, from inside
+/// the pool's own calls (of a [`Background`](crate::Background) pool: on its thread). One reply may be
+/// that of many calls, which it tells apart by the tags that they were given.
 pub trait Reply: Send + Sync {
     /// Takes the encoded output, or why there is none. Must not call the pool.
-    fn resolve(&self, result: Result<&[u8], TaskFailure>);
+    fn resolve(&self, tag: u64, result: Result<&[u8], TaskFailure>);
 
     /// Takes what the task says of how far it is. Must not call the pool.
-    fn progress(&self, done: u64, total: u64) {
-        let _ = (done, total);
+    fn progress(&self, tag: u64, done: u64, total: u64) {
+        let _ = (tag, done, total);
     }
 }
 

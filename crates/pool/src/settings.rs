@@ -66,6 +66,8 @@ pub(crate) struct Settings {
     pub spread: Vec<u32>,
     /// How calls reach workers that the pool starts.
     pub carrier: Carrier,
+    /// For how long the pool and its workers look at lanes before they sleep.
+    pub spin_ns: u64,
 }
 
 impl Settings {

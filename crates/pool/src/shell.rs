@@ -15,6 +15,7 @@ mod jobs;
 mod lanes;
 mod lobby;
 mod messages;
+mod numbers;
 mod reactor;
 mod regions;
 mod results;
@@ -32,7 +33,7 @@ use crate::region::Region;
 use crate::settings::Settings;
 use crate::start::Starter;
 pub(crate) use construct::Parts;
-use engine::Engine;
+use engine::{Assignment, Engine};
 pub(crate) use hooks::Hooks;
 use jobs::Jobs;
 use lobby::Lobby;
@@ -69,6 +70,8 @@ struct Crew {
     board: Board,
     board_fd: Arc<OwnedFd>,
     free_slots: Vec<u32>,
+    /// What a worker is being given.
+    dealt: Vec<Assignment>,
     /// Workers whose lanes have entries without results.
     listed: Vec<WorkerId>,
     /// Workers that are ready and have lanes, and whose turn it is to be given an entry ahead.
@@ -78,8 +81,15 @@ struct Crew {
     full: bool,
     /// A lane has come into use, and its worker was not asked to wake us.
     unarmed: bool,
+    /// The caller will drive the pool soon: whoever has little to do is woken then.
+    lazy: bool,
+    /// Calls submitted since calls were last given to workers.
+    waiting: u32,
     /// Calls submitted since results were last looked for.
     passed: u32,
+    /// When a submission read the clock last, and how many more may go by that.
+    clock_ns: u64,
+    clock_uses: u32,
     /// External workers whose connections have ended.
     gone: Vec<WorkerId>,
     /// Workers whose socket refused a send for want of memory or descriptors.

@@ -7,7 +7,7 @@ use crate::results::{Item, PyReply, Results};
 use crate::settings::Settings;
 use crate::watch::{Traced, Watch};
 use crate::worker::TASK;
-use ::pool::{Background, Input, Pool as Workers, RawCall, Shutdown, Stream};
+use ::pool::{Background, CallBlock, Input, Pool as Workers, Shutdown, Stream};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -26,7 +26,7 @@ const SHARED: usize = 1 << 20;
 /// How far the pool is.
 enum Stage {
     /// Its workers are being started; calls wait here.
-    Starting(Vec<(RawCall, Arc<PyReply>)>),
+    Starting(Vec<(CallBlock, Arc<PyReply>)>),
     Running(Background),
     /// Shut down, or failed: what is submitted fails alike.
     Ended(&'static str, String),
@@ -110,19 +110,14 @@ impl Pool {
             (length, Input::Stream(Stream::Memory(Arc::new(bytes))))
         };
         let timeout = timeout.map(Duration::try_from_secs_f64).transpose();
-        let call = RawCall {
-            task: if matches!(input, Input::None) {
-                TASK
-            } else {
-                crate::worker::LONG
-            },
-            args,
-            arrays: Default::default(),
-            input,
-            timeout: timeout.map_err(|error| PyValueError::new_err(error.to_string()))?,
-            retries,
-            more: None,
-        };
+        let timeout = timeout.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let long = !matches!(input, Input::None);
+        let mut call = CallBlock::new(if long { crate::worker::LONG } else { TASK });
+        call.args = args.into();
+        if long || timeout.is_some() || retries.is_some() {
+            let more = call.more.get_or_insert_default();
+            (more.input, more.timeout, more.retries) = (input, timeout, retries);
+        }
         let reply = Arc::new(PyReply {
             future: Mutex::new(Some(future)),
             held: Mutex::new(held),

@@ -270,7 +270,7 @@ pub(crate) struct PyReply {
 }
 
 impl Reply for PyReply {
-    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
+    fn resolve(&self, _: u64, result: Result<&[u8], TaskFailure>) {
         let future = self
             .future
             .lock()

@@ -51,7 +51,7 @@ pub fn serve(socket: OwnedFd, registry: &Registry, inherited: Inherited) -> Resu
     let answers = Answers::new(outbox, place.events);
     let regions = Regions::new(inherited);
     match place.lane.take() {
-        Some(lane) => lane::serve(lane, channel, answers, registry, regions),
+        Some(lane) => lane::serve((lane, place.spin_ns), channel, answers, registry, regions),
         None => answer_calls(channel, answers, registry, regions, &place),
     }
 }
@@ -63,6 +63,7 @@ const MAX_REASON: usize = 64 * 1024;
 struct Place {
     board: Option<(&'static Board, usize)>,
     lane: Option<::lane::WorkerLane<Words>>,
+    spin_ns: u64,
     events: bool,
     /// Held while calls are served.
     _forwarding: Option<logging::Guard>,
@@ -155,6 +156,7 @@ fn set_up(
     Ok(Some(Place {
         board,
         lane,
+        spin_ns: u64::from(setup.spin_us) * 1000,
         events: setup.events,
         _forwarding: forwarding,
         _connected: connected,

@@ -3,6 +3,7 @@
 //! A length is compared with [`MAX_BODY`] before any memory is reserved for it, so that a peer
 //! can make us hold at most one bounded body.
 
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read, Write};
 use thiserror::Error;
@@ -110,7 +111,46 @@ pub fn to_bytes<M: Serialize>(value: &M) -> Vec<u8> {
 
 /// As [`to_bytes`], into a buffer; `None` where it does not fit.
 pub fn to_slice<'b, M: Serialize>(value: &M, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    postcard::to_slice(value, buffer).ok().map(|bytes| &*bytes)
+    let into = Into { buffer, len: 0 };
+    postcard::serialize_with_flavor(value, into).ok()
+}
+
+/// A buffer that is filled. What is short is copied byte by byte: a call of memcpy costs more.
+struct Into<'b> {
+    buffer: &'b mut [u8],
+    len: usize,
+}
+
+/// Up to this many bytes are short.
+const SHORT: usize = 32;
+
+impl<'b> Flavor for Into<'b> {
+    type Output = &'b [u8];
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        let place = self.buffer.get_mut(self.len);
+        *place.ok_or(postcard::Error::SerializeBufferFull)? = byte;
+        self.len += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        if bytes.len() <= SHORT {
+            return bytes.iter().try_for_each(|&byte| self.try_push(byte));
+        }
+        let place = self.buffer.get_mut(self.len..self.len + bytes.len());
+        place
+            .ok_or(postcard::Error::SerializeBufferFull)?
+            .copy_from_slice(bytes);
+        self.len += bytes.len();
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<&'b [u8]> {
+        Ok(&self.buffer[..self.len])
+    }
 }
 
 /// Decodes a whole body; bytes left over are an error.

@@ -88,6 +88,8 @@ pub struct Setup<'a> {
     pub lane: Option<u32>,
     /// What the worker may take of the machine, from before the initializer on.
     pub bounds: Option<Bounds>,
+    /// For how long a worker that is out of calls looks at its lane before it sleeps, in microseconds.
+    pub spin_us: u32,
 }
 
 /// What a worker may take of the machine.

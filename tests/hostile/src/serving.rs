@@ -44,6 +44,7 @@ fn send(ours: &UnixStream, input: &[u8]) {
         sandbox: false,
         lane: None,
         bounds: None,
+        spin_us: 0,
     });
     wire::encode(&Hello::ours(), &mut stream).expect("a short message");
     wire::encode(&setup, &mut stream).expect("a short message");

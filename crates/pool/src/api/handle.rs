@@ -130,7 +130,7 @@ impl<T> Slot<T> {
 }
 
 impl<T: DeserializeOwned + Send> Reply for Slot<T> {
-    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
+    fn resolve(&self, _: u64, result: Result<&[u8], TaskFailure>) {
         let result = result.and_then(decode);
         let before = std::mem::replace(&mut *self.lock(), State::Done(result));
         if let State::Open(Some(waiter)) = before {

@@ -2,7 +2,7 @@
 
 use crate::api::handle::{Handle, Slot};
 use crate::api::pool::Pool;
-use crate::call::{Call, Terms};
+use crate::call::{Call, Extras};
 use crate::failure::TaskFailure;
 use crate::ids::TaskId;
 use crate::input::{Input, Stream};
@@ -37,7 +37,7 @@ impl Pool {
             {
                 let (slot, bytes) = (Slot::new(), size(&input));
                 let reply = Arc::clone(&slot) as _;
-                let submitted = ahead.submit::<T>(&args, input, reply);
+                let submitted = ahead.submit::<T>(&args, input, (reply, 0));
                 sizes.push_back(ahead.count(bytes));
                 let pool = ahead.pool.number();
                 open.push_back(submitted.map(|id| Handle { pool, id, slot }));
@@ -70,7 +70,7 @@ impl Pool {
         T::Output: Send,
     {
         let mut calls = (0..).zip(calls).fuse();
-        let ready: Arc<Mutex<Ready<T::Output>>> = Arc::default();
+        let arrived = Arc::new(Arrived::<T::Output>(Mutex::default()));
         let mut ahead = Ahead::new(self);
         // By the number of its call: the task, and how many bytes it holds.
         let mut open: HashMap<u64, (Option<TaskId>, usize)> = HashMap::new();
@@ -79,15 +79,11 @@ impl Pool {
                 while ahead.has_room(open.len())
                     && let Some((number, (args, input))) = calls.next()
                 {
-                    let reply = Arc::new(Numbered {
-                        number,
-                        ready: Arc::clone(&ready),
-                    });
                     let bytes = size(&input);
-                    let id = match ahead.submit::<T>(&args, input, reply) {
+                    let id = match ahead.submit::<T>(&args, input, (arrived.clone(), number)) {
                         Ok(id) => Some(id),
                         Err(failure) => {
-                            let mut ready = lock(&ready);
+                            let mut ready = arrived.lock();
                             // A call that was taken apart has told its reply already.
                             if !ready.iter().any(|(told, _)| *told == number) {
                                 ready.push_back((number, Err(failure)));
@@ -97,7 +93,7 @@ impl Pool {
                     };
                     open.insert(number, (id, ahead.count(bytes)));
                 }
-                if let Some(result) = lock(&ready).pop_front() {
+                if let Some(result) = arrived.lock().pop_front() {
                     if let Some((id, bytes)) = open.remove(&result.0) {
                         ahead.bytes -= bytes;
                         id.map(|id| ahead.open.remove(&id));
@@ -111,8 +107,10 @@ impl Pool {
                     ahead.ended = true;
                     // A pool that cannot go on has failed its tasks; one that was interrupted has not.
                     let number = open.keys().min().copied()?;
-                    if lock(&ready).is_empty() {
-                        lock(&ready).push_back((number, Err(TaskFailure::Pool(error))));
+                    if arrived.lock().is_empty() {
+                        arrived
+                            .lock()
+                            .push_back((number, Err(TaskFailure::Pool(error))));
                     }
                 }
             }
@@ -163,9 +161,13 @@ impl<'p> Ahead<'p> {
         &mut self,
         args: &T::Args,
         input: Input,
-        reply: Arc<dyn Reply>,
+        (reply, tag): (Arc<dyn Reply>, u64),
     ) -> Result<TaskId, TaskFailure> {
-        let call = Call::new::<T>(args, input, Terms::default(), reply)?;
+        let extras = Extras {
+            input,
+            ..Extras::default()
+        };
+        let call = Call::new::<T>(args, extras, reply, tag)?;
         self.pool.wait_for_room().map_err(TaskFailure::Pool)?;
         let id = self.pool.enqueue(call)?;
         self.open.insert(id, ());
@@ -189,20 +191,17 @@ fn size(input: &Input) -> usize {
     }
 }
 
-type Ready<T> = VecDeque<(u64, Result<T, TaskFailure>)>;
+/// Results with the numbers of their calls, in the order in which they came.
+struct Arrived<T>(Mutex<VecDeque<(u64, Result<T, TaskFailure>)>>);
 
-/// Puts one result among those that are ready.
-struct Numbered<T> {
-    number: u64,
-    ready: Arc<Mutex<Ready<T>>>,
-}
-
-impl<T: serde::de::DeserializeOwned + Send> Reply for Numbered<T> {
-    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
-        lock(&self.ready).push_back((self.number, result.and_then(decode)));
+impl<T> Arrived<T> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(u64, Result<T, TaskFailure>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn lock<T>(ready: &Mutex<Ready<T>>) -> MutexGuard<'_, Ready<T>> {
-    ready.lock().unwrap_or_else(PoisonError::into_inner)
+impl<T: serde::de::DeserializeOwned + Send> Reply for Arrived<T> {
+    fn resolve(&self, number: u64, result: Result<&[u8], TaskFailure>) {
+        self.lock().push_back((number, result.and_then(decode)));
+    }
 }

@@ -3,68 +3,55 @@
 use crate::api::background::Background;
 use crate::api::builder::Builder;
 use crate::api::pool::Pool;
-use crate::call::{Call, MAX_INLINE, Terms, Wishes};
+use crate::args::Args;
+use crate::block::CallBlock;
+use crate::call::{Call, Extras, MAX_INLINE};
 use crate::failure::SubmitError;
 use crate::ids::TaskId;
 use crate::input::Input;
 use crate::reply::Reply;
 use std::sync::Arc;
-use std::time::Duration;
-use task::arrays::Table;
-use task::arrays::coordinator::{Opened, open};
+use task::arrays::ArrayError;
+use task::arrays::coordinator::open;
 
-/// A call of a task by its name, with arguments that are encoded already.
-#[derive(Debug)]
-pub struct RawCall {
-    /// The task's name in the workers.
-    pub task: &'static str,
-    /// The arguments as the task decodes them, at most 1 MiB.
-    pub args: Vec<u8>,
-    /// The arrays that the arguments refer to.
-    pub arrays: Table,
-    /// What the task works on.
-    pub input: Input,
-    /// In place of [`Builder::task_timeout`].
-    pub timeout: Option<Duration>,
-    /// In place of [`Builder::retries`].
-    pub retries: Option<u32>,
-    /// What few calls have.
-    pub more: Option<Box<Wishes>>,
+impl CallBlock {
+    /// Enters its arrays in the books: as memory that workers share, or else as bytes.
+    #[inline]
+    fn into_call(mut self, reply: Arc<dyn Reply>, shared: bool) -> Result<Call, SubmitError> {
+        let call = &mut *self;
+        if let Some(more) = call.more.as_mut().filter(|more| !more.arrays.is_empty()) {
+            open_arrays(call.task, &mut call.args, more, shared)?;
+        }
+        Call::encoded(self, reply)
+    }
 }
 
-impl RawCall {
-    /// Enters its arrays in the books: as memory that workers share, or else as bytes.
-    fn into_call(mut self, reply: Arc<dyn Reply>, shared: bool) -> Result<Call, SubmitError> {
-        let opened = self.open(shared)?;
-        let terms = Terms {
-            timeout: self.timeout,
-            retries: self.retries,
-            more: self.more,
-        };
-        let mut call = Call::encoded(self.task, self.args, self.input, terms, reply)?;
-        call.opened = opened;
-        Ok(call)
+fn open_arrays(
+    task: &'static str,
+    args: &mut Args,
+    more: &mut Extras,
+    shared: bool,
+) -> Result<(), SubmitError> {
+    let table = std::mem::take(&mut more.arrays);
+    let refused = |error: ArrayError| SubmitError::Args {
+        task,
+        why: error.to_string(),
+    };
+    // Long arguments are the input, and the bytes of arrays follow them there.
+    if let Input::Inline(bytes) = &mut more.input
+        && args.is_empty()
+    {
+        more.opened = Some(open(table, shared, bytes).map_err(refused)?);
+        return Ok(());
     }
-
-    fn open(&mut self, shared: bool) -> Result<Option<Opened>, SubmitError> {
-        if self.arrays.is_empty() {
-            return Ok(None);
-        }
-        let table = std::mem::take(&mut self.arrays);
-        // Long arguments are the input, and the bytes of arrays follow them there.
-        let bytes = match &mut self.input {
-            Input::Inline(bytes) if self.args.is_empty() => bytes,
-            _ => &mut self.args,
-        };
-        let opened = open(table, shared, bytes).map_err(|error| SubmitError::Args {
-            task: self.task,
-            why: error.to_string(),
-        })?;
-        if self.args.len() > MAX_INLINE && matches!(self.input, Input::None) {
-            self.input = Input::Inline(std::mem::take(&mut self.args));
-        }
-        Ok(Some(opened))
+    let mut bytes = std::mem::take(args).into_vec();
+    more.opened = Some(open(table, shared, &mut bytes).map_err(refused)?);
+    if bytes.len() > MAX_INLINE && matches!(more.input, Input::None) {
+        more.input = Input::Inline(bytes);
+    } else {
+        *args = bytes.into();
     }
+    Ok(())
 }
 
 impl Builder {
@@ -85,7 +72,7 @@ impl Pool {
     /// [`SubmitError`], but never `Full`.
     pub fn submit_raw(
         &mut self,
-        call: RawCall,
+        call: CallBlock,
         reply: Arc<dyn Reply>,
     ) -> Result<TaskId, SubmitError> {
         let shared = self.shell().shares_arrays();
@@ -101,7 +88,7 @@ impl Pool {
     /// [`SubmitError`]; calls that were submitted before go on.
     pub fn broadcast_raw(
         &mut self,
-        mut make: impl FnMut() -> (RawCall, Arc<dyn Reply>),
+        mut make: impl FnMut() -> (CallBlock, Arc<dyn Reply>),
     ) -> Result<Vec<TaskId>, SubmitError> {
         let shared = self.shell().shares_arrays();
         let submitted = self.shell().broadcast(None, || {
@@ -117,9 +104,10 @@ impl Pool {
     ///
     /// # Errors
     /// [`SubmitError`], but never `Full`.
+    #[inline]
     pub fn submit_raw_later(
         &mut self,
-        call: RawCall,
+        call: CallBlock,
         reply: Arc<dyn Reply>,
     ) -> Result<TaskId, SubmitError> {
         let shared = self.shell().shares_arrays();
@@ -128,9 +116,10 @@ impl Pool {
         self.shell().take_in(None, call)
     }
 
-    /// Starts what was [submitted for later](Self::submit_raw_later).
+    /// Starts what was [submitted for later](Self::submit_raw_later). The pool is to be driven soon: before
+    /// that, workers that sleep are not woken for little work.
     pub fn start_submitted(&mut self) {
-        self.shell().start_queued();
+        self.shell().start_queued_lazily();
         self.shell().report_panic();
     }
 
@@ -154,7 +143,11 @@ impl Background {
     ///
     /// # Errors
     /// [`SubmitError::Args`]; everything else is the task's own failure.
-    pub fn submit_raw(&self, call: RawCall, reply: Arc<dyn Reply>) -> Result<TaskId, SubmitError> {
+    pub fn submit_raw(
+        &self,
+        call: CallBlock,
+        reply: Arc<dyn Reply>,
+    ) -> Result<TaskId, SubmitError> {
         Ok(self.enqueue_call(call.into_call(reply, self.shares_arrays)?))
     }
 
@@ -164,7 +157,7 @@ impl Background {
     /// [`SubmitError`]; calls that were submitted before go on.
     pub fn broadcast_raw(
         &self,
-        mut make: impl FnMut() -> (RawCall, Arc<dyn Reply>) + Send + 'static,
+        mut make: impl FnMut() -> (CallBlock, Arc<dyn Reply>) + Send + 'static,
     ) -> Result<Vec<TaskId>, SubmitError> {
         let shared = self.shares_arrays;
         self.broadcast_calls(Box::new(move || {

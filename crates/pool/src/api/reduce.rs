@@ -1,7 +1,7 @@
 //! One merged result over many inputs.
 
 use crate::api::pool::Pool;
-use crate::call::{Call, Terms};
+use crate::call::{Call, Extras};
 use crate::failure::{SubmitError, TaskFailure};
 use crate::ids::TaskId;
 use crate::input::Input;
@@ -40,37 +40,37 @@ impl Pool {
     where
         T::Output: Send,
     {
-        let merging = Arc::new(Mutex::new(Merging::<T> {
+        let merging = Arc::new(Parts(Mutex::new(Merging::<T> {
             output: Some(T::empty()),
             open: 0,
             failure: None,
-        }));
-        let mut open = Parts {
+        })));
+        let mut open = Submitted {
             pool: self,
             first: None,
             end: 0,
         };
         for (number, input) in (0..).zip(inputs) {
-            while open.pool.shell().is_full() && !lock(&merging).is_settled() {
+            while open.pool.shell().is_full() && !merging.lock().is_settled() {
                 open.pool.drive(None).map_err(SubmitError::from)?;
             }
-            if lock(&merging).failure.is_some() {
+            if merging.lock().failure.is_some() {
                 break;
             }
-            lock(&merging).open += 1;
-            let part = Arc::new(Part {
-                merging: Arc::clone(&merging),
-                number,
-            });
-            let call = Call::new::<T>(args, input, Terms::default(), part)?;
+            merging.lock().open += 1;
+            let extras = Extras {
+                input,
+                ..Extras::default()
+            };
+            let call = Call::new::<T>(args, extras, merging.clone(), number)?;
             let id = open.pool.enqueue(call)?;
             open.first.get_or_insert(id);
             open.end = id + 1;
         }
-        while !lock(&merging).is_settled() {
+        while !merging.lock().is_settled() {
             open.pool.drive(None).map_err(SubmitError::from)?;
         }
-        let mut merged = lock(&merging);
+        let mut merged = merging.lock();
         if let Some((part, failure)) = merged.failure.take() {
             drop(merged);
             return Err(ReduceError::Part { part, failure });
@@ -82,13 +82,13 @@ impl Pool {
 
 /// The parts that were submitted; those without a result are withdrawn where nobody wants them any
 /// more.
-struct Parts<'p> {
+struct Submitted<'p> {
     pool: &'p mut Pool,
     first: Option<TaskId>,
     end: TaskId,
 }
 
-impl Drop for Parts<'_> {
+impl Drop for Submitted<'_> {
     fn drop(&mut self) {
         if let Some(first) = self.first {
             self.pool.shell().withdraw(first..self.end);
@@ -109,32 +109,31 @@ impl<T: Reduce> Merging<T> {
     }
 }
 
-/// Merges the output of one part.
-struct Part<T: Reduce> {
-    merging: Arc<Mutex<Merging<T>>>,
-    number: u64,
-}
+/// Merges the outputs of parts.
+struct Parts<T: Reduce>(Mutex<Merging<T>>);
 
-impl<T: Reduce> Reply for Part<T>
-where
-    T::Output: Send,
-{
-    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
-        let mut merging = lock(&self.merging);
-        merging.open -= 1;
-        match result.and_then(decode) {
-            Ok(part) => {
-                if let Some(merged) = &mut merging.output {
-                    T::merge(merged, part);
-                }
-            }
-            Err(failure) => {
-                merging.failure.get_or_insert((self.number, failure));
-            }
-        }
+impl<T: Reduce> Parts<T> {
+    fn lock(&self) -> MutexGuard<'_, Merging<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn lock<T: Reduce>(merging: &Mutex<Merging<T>>) -> MutexGuard<'_, Merging<T>> {
-    merging.lock().unwrap_or_else(PoisonError::into_inner)
+impl<T: Reduce> Reply for Parts<T>
+where
+    T::Output: Send,
+{
+    fn resolve(&self, part: u64, result: Result<&[u8], TaskFailure>) {
+        let mut merging = self.lock();
+        merging.open -= 1;
+        match result.and_then(decode) {
+            Ok(output) => {
+                if let Some(merged) = &mut merging.output {
+                    T::merge(merged, output);
+                }
+            }
+            Err(failure) => {
+                merging.failure.get_or_insert((part, failure));
+            }
+        }
+    }
 }

@@ -86,7 +86,7 @@ impl Server {
         let taken = self.taken;
         let how = self.take_orders(inbox, bell);
         if self.taken > taken && self.ended.is_none() {
-            self.pool.shell().start_queued();
+            self.pool.shell().start_queued_lazily();
             // Looks once more before it waits: without that, calls were seen to stay where they were.
             bell.ring();
         }

@@ -2,7 +2,7 @@
 
 use crate::api::handle::{Handle, Slot};
 use crate::api::pool::Pool;
-use crate::call::{Call, Terms};
+use crate::call::{Call, Extras};
 use crate::failure::{PoolError, SubmitError};
 use crate::ids::TaskId;
 use crate::input::Input;
@@ -16,8 +16,7 @@ use task::Task;
 pub struct Submission<'a, P, T: Task> {
     pool: P,
     args: &'a T::Args,
-    input: Input,
-    terms: Terms,
+    extras: Extras,
 }
 
 impl<'a, P, T: Task> Submission<'a, P, T> {
@@ -25,14 +24,13 @@ impl<'a, P, T: Task> Submission<'a, P, T> {
         Submission {
             pool,
             args,
-            input: Input::None,
-            terms: Terms::default(),
+            extras: Extras::default(),
         }
     }
 
     /// What the task works on; nothing by default.
     pub fn input(mut self, input: impl Into<Input>) -> Submission<'a, P, T> {
-        self.input = input.into();
+        self.extras.input = input.into();
         self
     }
 
@@ -40,14 +38,14 @@ impl<'a, P, T: Task> Submission<'a, P, T> {
     /// [`Builder::task_timeout`](crate::Builder::task_timeout); `Duration::MAX` for as long as it
     /// likes.
     pub fn timeout(mut self, timeout: Duration) -> Submission<'a, P, T> {
-        self.terms.timeout = Some(timeout);
+        self.extras.timeout = Some(timeout);
         self
     }
 
     /// How often the task is run again after a worker died running it, in place of
     /// [`Builder::retries`](crate::Builder::retries); 0 for a task that must not run twice.
     pub fn retries(mut self, retries: u32) -> Submission<'a, P, T> {
-        self.terms.retries = Some(retries);
+        self.extras.retries = Some(retries);
         self
     }
 }
@@ -59,7 +57,7 @@ where
     /// The pool, and a call whose result goes to `slot`.
     pub(crate) fn into_call(self, slot: &Arc<Slot<T::Output>>) -> Result<(P, Call), SubmitError> {
         let reply = Arc::clone(slot) as _;
-        let call = Call::new::<T>(self.args, self.input, self.terms, reply)?;
+        let call = Call::new::<T>(self.args, self.extras, reply, 0)?;
         Ok((self.pool, call))
     }
 }

@@ -15,6 +15,8 @@ use wire::{LaneEntry, NO_TASK};
 
 /// The most bytes of calls by socket that wait for one worker; a single call always may.
 const BODIES: usize = 1 << 20;
+/// The most entries that are pushed in a row.
+const BATCH: usize = 64;
 /// How long results may go unseen while they flow.
 const TICK_NS: u64 = 1_000_000;
 /// How long a wake message makes others superfluous. Far below the worker's nap of a millisecond.
@@ -34,6 +36,8 @@ pub(crate) struct Lane {
     /// Entries whose calls go by the socket, with their sizes.
     bodies: VecDeque<(u64, usize)>,
     bodies_bytes: usize,
+    /// The call that was pushed last goes by the socket.
+    by_socket: bool,
     /// What the worker was last asked to wake us at, until its wake message was read.
     armed: Option<WakeAt>,
     /// When results last came, or entries were last pushed.
@@ -76,6 +80,7 @@ impl Lane {
             numbers: Vec::new(),
             bodies: VecDeque::new(),
             bodies_bytes: 0,
+            by_socket: false,
             armed: None,
             fresh_ns: 0,
             starved: false,
@@ -100,6 +105,15 @@ impl Lane {
         self.ring.free_slots() > 0 && self.bodies_bytes < BODIES
     }
 
+    /// How many entries may be pushed before room is looked at again: one by one while calls go by the
+    /// socket, so that these stay bounded by their bytes.
+    pub(crate) fn room(&self) -> usize {
+        if self.by_socket || self.bodies_bytes > 0 {
+            return usize::from(self.has_room());
+        }
+        (self.ring.free_slots() as usize).min(BATCH)
+    }
+
     /// The worker's number of our task `number`, if it has a task of that name.
     pub(crate) fn number(&mut self, number: u32, name: &str) -> Option<u32> {
         let at = number as usize;
@@ -121,7 +135,10 @@ impl Lane {
             return false;
         };
         match self.ring.push(task, Body::Inline { arrays: &[], value }) {
-            Ok(_) => true,
+            Ok(_) => {
+                self.by_socket = false;
+                true
+            }
             Err(PushError::Full | PushError::TooLong { .. } | _) => false,
         }
     }
@@ -137,6 +154,7 @@ impl Lane {
         let index = pushed.expect("there is room, and it has no bytes");
         self.bodies.push_back((index, bytes));
         self.bodies_bytes += bytes;
+        self.by_socket = true;
     }
 
     /// Writes an entry that stands for nothing, so that entries are numbered as the engine numbers them.
@@ -154,11 +172,11 @@ impl Lane {
     /// Within a short time after the last wake message there is no other: that message, or the end of the
     /// worker's nap, makes it look. Nobody relies on that for long: see [`wake_if_due`](Self::wake_if_due).
     #[must_use]
-    pub(crate) fn publish(&mut self, now: u64) -> bool {
+    pub(crate) fn publish(&mut self, now: u64, worth: bool) -> bool {
         self.ring.publish();
         self.fresh_ns = now;
         self.wake_due = true;
-        now >= self.woken_ns + WAKE_PAUSE_NS && self.wake_if_due(now)
+        worth && now >= self.woken_ns + WAKE_PAUSE_NS && self.wake_if_due(now)
     }
 
     /// Whether entries wait for a worker that sleeps: the caller has to send the message.
@@ -260,6 +278,18 @@ impl Lane {
             }
             Armed::Ready => Some(0),
         })
+    }
+
+    /// Whether there seems to be a result.
+    pub(crate) fn has_results(&self) -> bool {
+        self.ring.has_results()
+    }
+
+    /// Takes back that it asked to be woken, unless the wake message is on its way.
+    pub(crate) fn disarm(&mut self) {
+        if self.armed.is_some() && !self.ring.disarm() {
+            self.armed = None;
+        }
     }
 
     /// A wake message was read.

@@ -76,7 +76,7 @@ impl Shell {
             return Err(Unsent::lasting("the worker is gone"));
         };
         let entry = assignment.entry;
-        let beside = beside_call(worker, job.call.opened.as_ref(), entry)?;
+        let beside = beside_call(worker, job.call.extras().opened.as_ref(), entry)?;
         let sent = send(self, &beside);
         if let (Err(_), Some(worker)) = (&sent, self.crew.workers.get_mut(&id)) {
             take_back(worker, entry);

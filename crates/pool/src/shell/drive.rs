@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// Events taken from epoll at once.
 const EVENTS: usize = 64;
+/// Submissions of which one reads the clock.
+const CLOCK_USES: u32 = 16;
 /// Rounds of draining before what is due is judged all the same: a worker that floods its
 /// coordinator holds up nobody for long.
 const ROUNDS: usize = 256;
@@ -26,6 +28,16 @@ impl Shell {
         now_ns().saturating_sub(self.health.paused_ns)
     }
 
+    /// The engine's clock at the last of few submissions: reading it costs as much as the rest of one.
+    fn now_or_before(&mut self) -> u64 {
+        if self.crew.clock_uses == 0 {
+            self.crew.clock_uses = CLOCK_USES;
+            self.crew.clock_ns = self.now();
+        }
+        self.crew.clock_uses -= 1;
+        self.crew.clock_ns
+    }
+
     /// Advances the pool: waits up to `timeout`, or without bound, for something to happen, and
     /// handles it. A caller's function that panicked is for [`report_panic`](Self::report_panic).
     pub(crate) fn drive(&mut self, timeout: Option<Duration>) -> Result<(), PoolError> {
@@ -34,10 +46,15 @@ impl Shell {
         self.collect_all();
         self.settle();
         self.check()?;
-        self.arm();
-        // What the caller waits for may have come already.
-        let come = self.counters.done + self.counters.failed > resolved;
         self.send_wakes();
+        // What the caller waits for may have come already.
+        let mut come = self.counters.done + self.counters.failed > resolved;
+        if !come && self.settings.spin_ns > 0 && self.spin(timeout) {
+            self.collect_all();
+            self.settle();
+            come = self.counters.done + self.counters.failed > resolved;
+        }
+        self.arm();
         let at_once = come || self.engine.is_closed();
         self.drain(if at_once {
             Some(Duration::ZERO)
@@ -151,6 +168,7 @@ impl Shell {
         Some(Duration::from_nanos(at_ns.saturating_sub(now_ns())))
     }
 
+    #[inline]
     pub(crate) fn check(&self) -> Result<(), PoolError> {
         if self.health.interrupted {
             return Err(PoolError::Interrupted);
@@ -171,21 +189,38 @@ impl Shell {
         number: Option<TaskId>,
         call: Call,
     ) -> Result<TaskId, SubmitError> {
+        let class = self.jobs.class(call.task());
         let taken = self.take_in(number, call);
-        self.start_queued();
+        self.crew.waiting += 1;
+        if taken.is_err() || !self.engine.may_wait(class, self.crew.waiting) {
+            self.start_queued();
+        }
         taken
+    }
+
+    /// As [`start_queued`](Self::start_queued), for a caller that drives the pool soon.
+    pub(crate) fn start_queued_lazily(&mut self) {
+        self.crew.lazy = true;
+        self.start_queued();
+        self.crew.lazy = false;
     }
 
     /// Starts what was taken in, as far as there is room in workers.
     pub(crate) fn start_queued(&mut self) {
+        self.crew.clock_uses = 0;
+        self.crew.passed += self.crew.waiting;
+        self.crew.waiting = 0;
         self.settle();
         self.collect_in_passing();
-        let now = self.now();
-        self.fill_lanes(now);
+        if self.engine.queued() > 0 && !self.crew.full {
+            let now = self.now();
+            self.fill_lanes(now);
+        }
         self.arm_if_sooner();
     }
 
     /// Takes a task in; [`start_queued`](Self::start_queued) has to follow, once for many.
+    #[inline]
     pub(crate) fn take_in(
         &mut self,
         number: Option<TaskId>,
@@ -194,15 +229,15 @@ impl Shell {
         let number = number.unwrap_or_else(|| self.jobs.next());
         let refused = match self.check() {
             Err(error) => Some(SubmitError::Pool(error)),
-            Ok(()) => self.check_reach(&call.input).err(),
+            Ok(()) => self.check_reach(call.input()).err(),
         };
         if let Some(error) = refused {
             call.resolve(Err(error.clone().into()));
             return Err(error);
         }
-        let class = self.jobs.class(call.task);
+        let class = self.jobs.class(call.task());
         let spec = self.spec(class, &call);
-        let now = self.now();
+        let now = self.now_or_before();
         match self.engine.submit(now, spec) {
             Ok(key) => self.jobs.insert(key, number, class, call),
             Err(engine::SubmitError::Full) => return Err(SubmitError::Full),

@@ -134,7 +134,7 @@ impl Shell {
             Outcome::Expired => TaskFailure::Expired,
             Outcome::WorkerGone => TaskFailure::WorkerGone,
             Outcome::TimedOut { .. } => {
-                let timeout = job.call.terms.timeout.or(limits.task_timeout);
+                let timeout = job.call.extras().timeout.or(limits.task_timeout);
                 TaskFailure::TimedOut(timeout.unwrap_or(Duration::MAX))
             }
             Outcome::Died { worker, deaths } => {
@@ -146,7 +146,9 @@ impl Shell {
             Outcome::InputChanged { worker } => {
                 TaskFailure::InputChanged(Box::new(self.certificate(job, worker, 1)))
             }
-            Outcome::SendFailed => TaskFailure::Input(job.unsendable.clone().unwrap_or_default()),
+            Outcome::SendFailed => {
+                TaskFailure::Input(job.call.extras().unsendable.clone().unwrap_or_default())
+            }
             Outcome::OutputTooLong => TaskFailure::OutputTooLong(limits.output),
             Outcome::ShutDown => TaskFailure::ShutDown,
             Outcome::PoolFailed => {

@@ -1,9 +1,11 @@
 //! The payloads of unresolved tasks, by the engine's ids.
 
+use super::numbers::Numbers;
 use crate::call::Call;
 use crate::ids::TaskId;
+use crate::reply::Reply;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 /// An unresolved task.
 pub(super) struct Job {
@@ -12,65 +14,76 @@ pub(super) struct Job {
     /// The number of its task's name.
     pub task: u32,
     pub call: Call,
-    /// Why it could not be sent.
-    pub unsendable: Option<String>,
 }
 
 /// The payloads of unresolved tasks.
 #[derive(Default)]
 pub(super) struct Jobs {
     slots: Vec<Option<Job>>,
-    keys: HashMap<TaskId, engine::TaskId, BuildHasherDefault<Consecutive>>,
+    numbers: Numbers,
     classes: HashMap<&'static str, u32>,
     /// The names that were looked up last, with their classes.
     recent: [(&'static str, u32); 4],
     oldest_recent: usize,
-    next: TaskId,
 }
 
 impl Jobs {
+    #[inline]
     pub(super) fn insert(&mut self, key: engine::TaskId, number: TaskId, task: u32, call: Call) {
         if self.slots.len() <= key.index() {
             self.slots.resize_with(key.index() + 1, || None);
         }
-        self.keys.insert(number, key);
+        self.numbers.insert(number, key);
         let job = Job {
             key,
             number,
             task,
             call,
-            unsendable: None,
         };
         self.slots[key.index()] = Some(job);
-        self.next = number + 1;
     }
 
+    #[inline]
     pub(super) fn get(&mut self, key: engine::TaskId) -> Option<&mut Job> {
         let job = self.slots.get_mut(key.index())?.as_mut()?;
         (job.key == key).then_some(job)
     }
 
+    #[inline]
     pub(super) fn take(&mut self, key: engine::TaskId) -> Option<Job> {
-        self.get(key)?;
-        let job = self.slots[key.index()].take()?;
-        self.keys.remove(&job.number);
+        let slot = self.slots.get_mut(key.index())?;
+        let job = slot.take_if(|job| job.key == key)?;
+        self.numbers.remove(job.number);
         Some(job)
+    }
+
+    /// As [`take`](Self::take), of a task that has its output: only who waits for it is left of it.
+    #[inline]
+    pub(super) fn take_reply(&mut self, key: engine::TaskId) -> Option<(Arc<dyn Reply>, u64)> {
+        let slot = self.slots.get_mut(key.index())?;
+        let job = slot.as_mut().filter(|job| job.key == key)?;
+        let reply = job.call.take_reply();
+        self.numbers.remove(job.number);
+        *slot = None;
+        reply
     }
 
     /// The engine's id of a task, if that is unresolved.
     pub(super) fn key(&self, number: TaskId) -> Option<engine::TaskId> {
-        self.keys.get(&number).copied()
+        self.numbers.get(number)
     }
 
     /// The number that the next task gets.
     pub(super) fn next(&self) -> TaskId {
-        self.next
+        self.numbers.next()
     }
 
     /// Takes all, oldest first.
     pub(super) fn drain(&mut self) -> Vec<Job> {
-        self.keys.clear();
         let mut jobs: Vec<Job> = self.slots.drain(..).flatten().collect();
+        for job in &jobs {
+            self.numbers.remove(job.number);
+        }
         jobs.sort_unstable_by_key(|job| job.number);
         jobs
     }
@@ -87,25 +100,5 @@ impl Jobs {
         self.recent[self.oldest_recent] = (name, class);
         self.oldest_recent = (self.oldest_recent + 1) % self.recent.len();
         class
-    }
-}
-
-/// Hashes numbers that are given one after another by the pool itself.
-#[derive(Default)]
-pub(super) struct Consecutive(u64);
-
-impl Hasher for Consecutive {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

@@ -96,6 +96,8 @@ impl Shell {
         below: u64,
         taken: &mut Taken,
     ) -> Result<(), Violation> {
+        let worker = self.crew.workers.get(&id);
+        let beside = worker.is_some_and(|worker| !worker.besides.is_empty());
         loop {
             let body_came = lane.body.is_some();
             let Some(record) = lane.next(below)? else {
@@ -111,9 +113,12 @@ impl Shell {
                     });
                 }
                 Body::Inline { value, arrays } => {
-                    let table = self.arrays_of(id, entry, arrays)?;
-                    self.deliver(id, key, entry, record.status, value, table);
+                    let table = match beside || !arrays.is_empty() {
+                        true => self.arrays_of(id, entry, arrays)?,
+                        false => Table::new(),
+                    };
                     taken.add(entry, ran_ns);
+                    self.deliver(id, key, entry, record.status, value, table);
                 }
                 Body::Socket => {
                     lane.marker = Some(Marker { entry, ran_ns });

@@ -122,23 +122,17 @@ impl Reactor {
 
     /// Sets the timer, so that the pool's own descriptor is readable at the deadline.
     pub(super) fn arm(&mut self) -> io::Result<()> {
-        if self.deadline_ns == self.armed_ns {
+        let Some(at_ns) = self.deadline_ns else {
+            return Ok(());
+        };
+        if self.armed_ns.is_some_and(|armed_ns| armed_ns <= at_ns) {
+            // It expires early once, also where nothing is due any more: that costs less than setting it
+            // again and again.
             return Ok(());
         }
-        if let (Some(at_ns), Some(armed_ns)) = (self.deadline_ns, self.armed_ns)
-            && armed_ns <= at_ns
-        {
-            // It expires early once, which costs less than setting it again and again.
-            return Ok(());
-        }
-        match self.deadline_ns {
-            None => self.timer.unset()?,
-            Some(at_ns) => {
-                let at = TimeSpec::from_duration(Duration::from_nanos(at_ns.max(1)));
-                let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME;
-                self.timer.set(Expiration::OneShot(at), flags)?;
-            }
-        }
+        let at = TimeSpec::from_duration(Duration::from_nanos(at_ns.max(1)));
+        let flags = TimerSetTimeFlags::TFD_TIMER_ABSTIME;
+        self.timer.set(Expiration::OneShot(at), flags)?;
         self.armed_ns = self.deadline_ns;
         Ok(())
     }

@@ -110,24 +110,28 @@ impl Shell {
         {
             return;
         }
-        let Some(job) = task.and_then(|task| self.jobs.take(task)) else {
-            return;
-        };
+        let Some(task) = task else { return };
         let checked = result.and_then(|(output, table)| {
             self.check_output(output, &table)?;
             Ok((output, table))
         });
         match checked {
             Ok((output, table)) => {
+                let Some((reply, tag)) = self.jobs.take_reply(task) else {
+                    return;
+                };
                 self.counters.done += 1;
-                let resolve = || job.call.resolve(Ok(output));
+                let resolve = || reply.resolve(tag, Ok(output));
                 self.hooks.guard(|_| with_incoming(table, resolve).0);
             }
             Err(failure) => {
+                let Some(job) = self.jobs.take(task) else {
+                    return;
+                };
                 if let TaskFailure::Failed(failed) = &failure
                     && failed.kind == FailureKind::BadInput
                 {
-                    self.introduce_again(worker, &job.call.input);
+                    self.introduce_again(worker, job.call.input());
                 }
                 self.fail_job(job, failure);
             }

@@ -9,9 +9,10 @@ use crate::event::What;
 use crate::failure::TaskFailure;
 use crate::ids::WorkerId;
 use crate::input::Input;
-use engine::{Assignment, Event};
+use engine::{Assignment, Deal, Event};
 use runtime::now_ns;
 use std::sync::atomic::Ordering;
+use task::arrays::coordinator::Seat;
 use wire::{Call, CallInput, LaneEntry, ToWorker};
 
 /// A worker's word on the status page from when a call is sent until it begins.
@@ -55,7 +56,7 @@ impl Shell {
     ) {
         if let Err(unsent) = sent {
             if let Some(job) = self.jobs.get(assignment.task) {
-                job.unsendable = Some(unsent.why);
+                job.call.extras_mut().unsendable = Some(unsent.why);
             }
             let event = Event::SendFailed {
                 worker,
@@ -81,22 +82,45 @@ impl Shell {
         fill: Option<usize>,
     ) -> bool {
         let mut pushed = 0;
-        loop {
+        let mut dealt = std::mem::take(&mut self.crew.dealt);
+        while fill.is_none_or(|most| pushed < most) {
             let Some(lane) = self.crew.lane(id) else {
-                return pushed > 0;
+                break;
             };
-            if !lane.has_room() {
+            let room = lane.room();
+            if room == 0 {
                 // The engine hears when there is.
                 lane.starved |= fill.is_none();
                 break;
             }
-            let assignment = if fill.is_some() {
-                self.engine.fill(now, key)
-            } else {
-                self.engine.next(now, key)
+            let (deal, most) = match fill {
+                None => (Deal::ByTime(room), room),
+                Some(most) => (
+                    Deal::ByNumber(room.min(most - pushed)),
+                    room.min(most - pushed),
+                ),
             };
-            let Some(assignment) = assignment else {
+            dealt.clear();
+            self.engine.deal(now, key, deal, &mut dealt);
+            self.push_dealt((id, key), &dealt);
+            pushed += dealt.len();
+            if dealt.len() < most {
                 break;
+            }
+        }
+        self.crew.dealt = dealt;
+        if pushed > 0 {
+            self.publish((id, key), now);
+        }
+        pushed > 0
+    }
+
+    /// Writes calls into a worker's lane.
+    fn push_dealt(&mut self, (id, key): (WorkerId, engine::WorkerId), mut dealt: &[Assignment]) {
+        loop {
+            dealt = &dealt[self.push_plain(id, dealt)..];
+            let Some((&assignment, later)) = dealt.split_first() else {
+                return;
             };
             let push = |shell: &mut Shell, beside: &[u8]| shell.push_call(id, assignment, beside);
             let sent = self.with_arrays(id, assignment, push);
@@ -105,24 +129,59 @@ impl Shell {
             {
                 lane.push_nothing();
             }
-            pushed += 1;
             self.sent(id, key, assignment, sent);
-            if fill.is_some_and(|most| pushed >= most) {
+            dealt = later;
+        }
+    }
+
+    /// Writes calls into a worker's lane as long as they have nothing but arguments that fit: most do.
+    /// Returns how many those were.
+    fn push_plain(&mut self, id: WorkerId, dealt: &[Assignment]) -> usize {
+        let Some(worker) = self.crew.workers.get_mut(&id) else {
+            return 0;
+        };
+        let news = worker.seat.as_ref().is_some_and(Seat::has_news);
+        let Some(lane) = worker.lane.as_deref_mut().filter(|_| !news) else {
+            return 0;
+        };
+        if self.hooks.is_watched() {
+            return 0;
+        }
+        let mut pushed = 0;
+        for assignment in dealt {
+            let Some(job) = self
+                .jobs
+                .get(assignment.task)
+                .filter(|job| job.call.is_plain())
+            else {
+                break;
+            };
+            let Some(task) = lane.number(job.task, job.call.task()) else {
+                break;
+            };
+            let entry = LaneEntry {
+                id: job.number,
+                attempt: assignment.attempt,
+                attached: worker.connection.attached,
+                input: CallInput::None,
+                args: job.call.args(),
+                arrays: &[],
+            };
+            if !lane.push(task, &entry) {
                 break;
             }
+            pushed += 1;
         }
-        if pushed > 0 {
-            self.publish(id, now);
-        }
-        pushed > 0
+        pushed
     }
 
     /// Lets a worker see its entries, and wakes it.
-    fn publish(&mut self, id: WorkerId, now: u64) {
+    fn publish(&mut self, (id, key): (WorkerId, engine::WorkerId), now: u64) {
+        let worth = !self.crew.lazy || self.engine.is_worth_waking(key);
         let Some(lane) = self.crew.lane(id) else {
             return;
         };
-        if lane.publish(now) {
+        if lane.publish(now, worth) {
             self.wake(id);
         } else {
             self.pump_pending(id);
@@ -137,7 +196,7 @@ impl Shell {
         assignment: Assignment,
         beside: &[u8],
     ) -> Result<(), Unsent> {
-        let attempt = self.engine.deaths(assignment.task) + 1;
+        let attempt = assignment.attempt;
         let Some(job) = self.jobs.get(assignment.task) else {
             return Err(Unsent::lasting("the task is resolved"));
         };
@@ -150,37 +209,37 @@ impl Shell {
         let connection = &mut worker.connection;
         let confined = self.settings.sandbox;
         let call = &job.call;
-        let input = input_of(&call.input, &self.regions, connection, confined)?;
+        let input = input_of(call.input(), &self.regions, connection, confined)?;
         if input != CallInput::Stream
-            && let Some(task) = lane.number(job.task, call.task)
+            && let Some(task) = lane.number(job.task, call.task())
         {
             let entry = LaneEntry {
                 id: job.number,
                 attempt,
                 attached: connection.attached,
                 input,
-                args: &call.args,
+                args: call.args(),
                 arrays: beside,
             };
             if lane.push(task, &entry) {
                 return Ok(());
             }
         }
-        let bytes = call.args.len() + inline_bytes(&input);
+        let bytes = call.args().len() + inline_bytes(&input);
         let message = ToWorker::LaneCall {
             index: lane.next_index(),
             call: Call {
                 id: job.number,
-                task: call.task,
+                task: call.task(),
                 attempt,
-                args: &call.args,
+                args: call.args(),
                 input,
                 arrays: beside,
             },
         };
         connection.outbox.push(&message).map_err(Unsent::lasting)?;
         lane.push_by_socket(bytes);
-        if let Input::Stream(stream) = &call.input {
+        if let Input::Stream(stream) = call.input() {
             connection.outbox.push_stream(job.number, stream);
         }
         Ok(())
@@ -193,7 +252,7 @@ impl Shell {
         assignment: Assignment,
         beside: &[u8],
     ) -> Result<(), Unsent> {
-        let attempt = self.engine.deaths(assignment.task) + 1;
+        let attempt = assignment.attempt;
         let Some(job) = self.jobs.get(assignment.task) else {
             return Err(Unsent::lasting("the task is resolved"));
         };
@@ -203,18 +262,18 @@ impl Shell {
         let connection = &mut worker.connection;
         let call = &job.call;
         let confined = self.settings.sandbox;
-        let input = input_of(&call.input, &self.regions, connection, confined)?;
+        let input = input_of(call.input(), &self.regions, connection, confined)?;
         let message = ToWorker::Call(Call {
             id: job.number,
-            task: call.task,
+            task: call.task(),
             attempt,
-            args: &call.args,
+            args: call.args(),
             input,
             arrays: beside,
         });
         let outbox = &mut connection.outbox;
         outbox.push(&message).map_err(Unsent::lasting)?;
-        if let Input::Stream(stream) = &call.input {
+        if let Input::Stream(stream) = call.input() {
             outbox.push_stream(job.number, stream);
         }
         worker.current = Some(Current {

@@ -120,6 +120,7 @@ impl Shell {
             initializer: initializer.map(|(task, args)| (*task, &args[..])),
             sandbox: settings.sandbox,
             bounds: settings.bounds_of(worker.slot),
+            spin_us: (settings.spin_ns / 1000).try_into().unwrap_or(u32::MAX),
         });
         let board = worker.slot.map(|_| Arc::clone(&self.crew.board_fd));
         let lane = lane.map(|(_, descriptor)| Arc::new(descriptor));

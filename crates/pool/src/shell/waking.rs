@@ -3,8 +3,13 @@
 use super::Shell;
 use crate::connection::Lane;
 use crate::ids::WorkerId;
+use crate::settings::nanoseconds;
+use runtime::now_ns;
+use std::time::Duration;
 use wire::ToWorker;
 
+/// How often lanes are looked at between two looks at the clock.
+const SPINS: usize = 32;
 /// How many calls are submitted between two looks at results.
 const PASSING: u32 = 64;
 
@@ -20,9 +25,44 @@ impl Shell {
         }
     }
 
+    /// Looks for results for a while, without being woken by anybody. Whether there are some.
+    pub(super) fn spin(&mut self, timeout: Option<Duration>) -> bool {
+        let longest_ns = timeout.map_or(u64::MAX, nanoseconds);
+        let longest_ns = longest_ns.min(self.settings.spin_ns);
+        if self.crew.listed.is_empty() || longest_ns == 0 {
+            return false;
+        }
+        for at in 0..self.crew.listed.len() {
+            let id = self.crew.listed[at];
+            if let Some(lane) = self.crew.lane(id) {
+                lane.disarm();
+            }
+        }
+        self.crew.unarmed = true;
+        let began_ns = now_ns();
+        loop {
+            for _ in 0..SPINS {
+                for at in 0..self.crew.listed.len() {
+                    let id = self.crew.listed[at];
+                    if self.crew.lane(id).is_some_and(|lane| lane.has_results()) {
+                        return true;
+                    }
+                }
+                std::hint::spin_loop();
+            }
+            let now_ns = now_ns();
+            let due = self
+                .engine
+                .next_deadline()
+                .is_some_and(|at_ns| at_ns <= self.now());
+            if due || now_ns.saturating_sub(began_ns) > longest_ns {
+                return false;
+            }
+        }
+    }
+
     /// Looks for results now and then while the caller does nothing but submit.
     pub(super) fn collect_in_passing(&mut self) {
-        self.crew.passed += 1;
         if self.crew.passed >= PASSING {
             self.crew.passed = 0;
             self.collect_all();

@@ -14,26 +14,26 @@ use std::time::Duration;
 
 impl Shell {
     /// What the engine has to know of a call.
+    #[inline]
     pub(super) fn spec(&self, class: u32, call: &Call) -> TaskSpec {
         let limits = &self.settings.limits;
-        let timeout = call.terms.timeout.or(limits.task_timeout);
+        let extras = call.extras();
+        let timeout = extras.timeout.or(limits.task_timeout);
+        let deadline = extras.deadline.map(nanoseconds);
         let mut spec = TaskSpec {
             class,
-            retries: call.retries(limits.retries),
+            retries: extras.retries(limits.retries),
             limit_ns: timeout.map(nanoseconds),
-            exclusive: matches!(call.input, Input::Stream(_)),
+            exclusive: matches!(extras.input, Input::Stream(_)),
+            priority: extras.priority,
+            deadline_ns: deadline.map(|after_ns| self.now().saturating_add(after_ns)),
             ..TaskSpec::new()
         };
-        if let Some(wishes) = &call.terms.more {
-            spec.priority = wishes.priority;
-            let now = self.now();
-            let deadline = wishes.deadline.map(nanoseconds);
-            spec.deadline_ns = deadline.map(|after_ns| now.saturating_add(after_ns));
-            let timed_out = TaskFailure::TimedOut(timeout.unwrap_or(Duration::MAX));
-            if let Some(again) = wishes.again.as_ref().filter(|it| (it.after)(&timed_out)) {
-                spec.time_outs = again.times;
-                spec.pause_ns = nanoseconds(again.pause);
-            }
+        if let Some(again) = &extras.again
+            && (again.after)(&TaskFailure::TimedOut(timeout.unwrap_or(Duration::MAX)))
+        {
+            spec.time_outs = again.times;
+            spec.pause_ns = nanoseconds(again.pause);
         }
         spec
     }
@@ -48,15 +48,16 @@ impl Shell {
         let Some(job) = self.jobs.get(task) else {
             return false;
         };
-        if job.call.terms.more.is_none() {
+        if job.call.extras().again.is_none() {
             return false;
         }
         let mut pause = None;
-        self.hooks.guard(|_| pause = job.call.again_after(failure));
+        self.hooks
+            .guard(|_| pause = job.call.extras().again_after(failure));
         let Some(pause) = pause else {
             return false;
         };
-        job.call.failures += 1;
+        job.call.extras_mut().failures += 1;
         self.engine.run_again(worker, entry, nanoseconds(pause))
     }
 
@@ -94,11 +95,11 @@ impl Shell {
         let mut numbers = Vec::new();
         for worker in self.engine.staff_ids() {
             let call = make()?;
-            if let Err(error) = self.check_reach(&call.input) {
+            if let Err(error) = self.check_reach(call.input()) {
                 call.resolve(Err(error.clone().into()));
                 return Err(error);
             }
-            let class = self.jobs.class(call.task);
+            let class = self.jobs.class(call.task());
             let spec = self.spec(class, &call);
             let number = next;
             match self.engine.submit_to(worker, spec) {

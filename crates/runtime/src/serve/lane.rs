@@ -22,6 +22,8 @@ use wire::{Call, CallInput, LANE_DONE, LANE_FAILED, LaneEntry, LaneFailure, NO_T
 
 /// How often a worker that is never out of calls looks at its socket.
 const LOOK_NS: u64 = 1_000_000;
+/// How often it looks for calls between two looks at the clock.
+const SPINS: u32 = 64;
 /// The first sleep after work ends after this time, in milliseconds: the coordinator may leave out wake
 /// messages that follow each other closely.
 const NAP_MS: u16 = 1;
@@ -37,7 +39,7 @@ pub(super) fn open(descriptor: &OwnedFd, code: u32) -> Result<WorkerLane<Words>,
 
 /// Serves calls until the coordinator says to shut down, or closes the socket.
 pub(super) fn serve(
-    lane: WorkerLane<Words>,
+    (lane, spin_ns): (WorkerLane<Words>, u64),
     channel: Channel,
     answers: Answers,
     registry: &Registry,
@@ -50,6 +52,7 @@ pub(super) fn serve(
         runners: registry.runners(),
         registry,
         frames: Frames::new(answers, regions),
+        spin_ns,
         now_ns,
         looked_ns: now_ns,
         rested: false,
@@ -66,6 +69,9 @@ pub(super) fn serve(
         if server.frames.leaving {
             return Ok(server.frames.answers.flush()?);
         }
+        if server.spin()? {
+            continue;
+        }
         server.rest(Reason::Calls)?;
         server.now_ns = crate::now_ns();
     }
@@ -79,6 +85,8 @@ struct Server<'a> {
     runners: Vec<Runner>,
     registry: &'a Registry,
     frames: Frames,
+    /// For how long it looks for calls before it sleeps.
+    spin_ns: u64,
     /// The end of a call is the beginning of the next: one look at the clock for each.
     now_ns: u64,
     /// When the socket was last looked at.
@@ -238,6 +246,25 @@ impl Server<'_> {
     fn look(&mut self) -> Result<(), ServeError> {
         self.looked_ns = self.now_ns;
         self.frames.receive(&mut self.channel)
+    }
+
+    /// Looks for calls for a while. Whether there are some.
+    fn spin(&mut self) -> Result<bool, ServeError> {
+        // What has just slept for nothing sleeps on.
+        if self.spin_ns == 0 || self.rested {
+            return Ok(false);
+        }
+        if self.lane.take_dry_wake() {
+            self.frames.wake()?;
+        }
+        let began_ns = now_ns();
+        loop {
+            let found = self.lane.spin(Reason::Calls, SPINS);
+            self.now_ns = now_ns();
+            if found || self.now_ns - began_ns > self.spin_ns {
+                return Ok(found);
+            }
+        }
     }
 
     /// Sleeps until there are calls, or room for the result, or something comes over the socket.

@@ -70,6 +70,7 @@ fn setup() -> ToWorker<'static> {
         sandbox: false,
         lane: None,
         bounds: None,
+        spin_us: 0,
     })
 }
 
@@ -268,6 +269,7 @@ fn an_initializer_that_fails_refuses_once() {
             sandbox: false,
             lane: None,
             bounds: None,
+            spin_us: 0,
         })]);
         talk.hear(|said| {
             let FromWorker::Refused { step, reason } = said else {

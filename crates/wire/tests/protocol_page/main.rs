@@ -122,6 +122,7 @@ fn session() -> Vec<Example> {
         sandbox: false,
         lane: None,
         bounds: None,
+        spin_us: 0,
     });
     let received = |id, at_ns| FromWorker::Received {
         id,
@@ -188,6 +189,7 @@ fn to_worker() -> Vec<Example> {
         sandbox: true,
         lane: None,
         bounds: None,
+        spin_us: 0,
     });
     let attach = |region, source| ToWorker::Attach { region, source };
     let segment = Source::Segment {
@@ -245,6 +247,7 @@ fn lane() -> Vec<Example> {
             cpus: vec![0, 3],
             ..Bounds::default()
         }),
+        spin_us: 50,
     });
     let (call_9, total) = (9, 1024);
     let progress = FromWorker::Progress {

@@ -132,6 +132,7 @@ fn messages(memory: Memory) -> Vec<Vec<u8>> {
                 sandbox: true,
                 lane: None,
                 bounds: None,
+                spin_us: 0,
             }),
         ),
         kind(
