@@ -111,6 +111,14 @@ impl Process {
         }
     }
 
+    /// Interrupts the process, without its group, since its task is asked to end.
+    pub(crate) fn interrupt(&self) {
+        if self.ending.is_none() {
+            // It may have ended.
+            let _ = self.send(runtime::CANCEL_SIGNAL, 0);
+        }
+    }
+
     fn send(&self, signal: i32, flags: u32) -> io::Result<()> {
         // SAFETY: passes no memory; the pidfd is open.
         let sent = unsafe {

@@ -76,7 +76,9 @@ impl Place {
         logging::running(call);
         match call {
             Some(id) => soft::begin(id, id),
-            None => soft::end(),
+            None => {
+                soft::end();
+            }
         }
         if let Some((board, index)) = &self.board {
             board

@@ -1,10 +1,13 @@
 //! What the running task and the coordinator say to each other while it runs: a request to end, progress,
 //! notes.
 
+use crate::interrupt;
 use crate::serve::Outbox;
+use nix::errno::Errno;
 use shmem::Board;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use wire::{FromWorker, MAX_NOTE};
 
@@ -15,15 +18,20 @@ const EVERY_NS: u64 = 20_000_000;
 static RUNNING: AtomicU64 = AtomicU64::new(0);
 /// The id of the call that is running.
 static CALL: AtomicU64 = AtomicU64::new(0);
+/// Whether the call that runs has said something: over the socket, so that its result has to follow there.
+static SPOKE: AtomicBool = AtomicBool::new(false);
 /// When progress was last sent.
 static SENT_NS: AtomicU64 = AtomicU64::new(0);
 static LINK: RwLock<Option<Link>> = RwLock::new(None);
+/// Where the coordinator writes which run is to end. Null where it cannot. Atomic, since a signal handler
+/// reads it.
+static ASKED: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
+/// The worker whose word that is: a task may fork processes of its own.
+static WORKER: AtomicU32 = AtomicU32::new(0);
 
 /// This worker's connection to its coordinator.
 struct Link {
     outbox: Arc<Outbox>,
-    /// Where the coordinator writes which run is to end.
-    asked: Option<(&'static Board, usize)>,
     /// The worker whose coordinator it is: a worker may fork workers of its own.
     pid: u32,
 }
@@ -33,6 +41,7 @@ pub(crate) struct Connected;
 
 impl Drop for Connected {
     fn drop(&mut self) {
+        ASKED.store(ptr::null_mut(), Ordering::Release);
         // The socket is closed only once nobody holds the outbox.
         *LINK.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -42,11 +51,17 @@ impl Drop for Connected {
 pub(crate) fn connect(outbox: &Arc<Outbox>, asked: Option<(&'static Board, usize)>) -> Connected {
     let link = Link {
         outbox: Arc::clone(outbox),
-        asked,
         pid: std::process::id(),
     };
-    *LINK.write().unwrap_or_else(PoisonError::into_inner) = Some(link);
     RUNNING.store(0, Ordering::Relaxed);
+    WORKER.store(link.pid, Ordering::Relaxed);
+    let word = asked.map_or(ptr::null_mut(), |(board, index)| {
+        ptr::from_ref(board.word(index)).cast_mut()
+    });
+    ASKED.store(word, Ordering::Release);
+    *LINK.write().unwrap_or_else(PoisonError::into_inner) = Some(link);
+    // A fork has reset it.
+    interrupt::install(on_signal);
     Connected
 }
 
@@ -55,29 +70,72 @@ pub(crate) fn begin(run: u64, call: u64) {
     CALL.store(call, Ordering::Relaxed);
     SENT_NS.store(0, Ordering::Relaxed);
     RUNNING.store(run.wrapping_add(1), Ordering::Relaxed);
+    // The request, and the signal that goes with it, may have come between the claim and this line.
+    if let Some(hook) = interrupt::hook()
+        && cancelled()
+    {
+        hook();
+    }
 }
 
-/// No call runs any more.
-pub(crate) fn end() {
+/// The coordinator asks a task to end; by now it may have ended.
+extern "C" fn on_signal(_: libc::c_int) {
+    if let Some(hook) = interrupt::hook()
+        && cancelled()
+    {
+        let errno = Errno::last_raw();
+        hook();
+        Errno::set_raw(errno);
+    }
+}
+
+/// Sets, once, what a worker calls when the task that it runs is asked to end: because it was cancelled, or
+/// has run for longer than it may. A host of another language raises an error in the task by it. `false`
+/// where a hook was set before.
+///
+/// It is called in the handler of [`CANCEL_SIGNAL`](crate::CANCEL_SIGNAL), by default on the main thread,
+/// while [`cancelled`] is `true`; perhaps more than once for one request. The system call that the thread waits in
+/// then returns `EINTR`. The hook may be set before or after the process becomes a worker, and forks inherit it.
+/// A task that ignores it is ended after the pool's grace for cancelled tasks.
+///
+/// # Safety
+/// The hook does only what a signal handler may.
+pub unsafe fn set_cancel_hook(hook: fn()) -> bool {
+    let set = interrupt::set(hook);
+    interrupt::install(on_signal);
+    set
+}
+
+/// No call runs any more. Whether the one that ran has said something.
+pub(crate) fn end() -> bool {
     RUNNING.store(0, Ordering::Relaxed);
+    let spoke = SPOKE.load(Ordering::Relaxed);
+    if spoke {
+        SPOKE.store(false, Ordering::Relaxed);
+    }
+    spoke
 }
 
 fn linked<T>(with: impl FnOnce(&Link) -> T) -> Option<T> {
     let running = RUNNING.load(Ordering::Relaxed) != 0;
     let link = LINK.read().unwrap_or_else(PoisonError::into_inner);
     let ours = |link: &&Link| running && link.pid == std::process::id();
-    link.as_ref().filter(ours).map(with)
+    let link = link.as_ref().filter(ours)?;
+    SPOKE.store(true, Ordering::Relaxed);
+    Some(with(link))
 }
 
 /// Whether the task that runs was asked to end: it was cancelled, or has run for longer than it may. `false`
 /// outside of a task.
 pub fn cancelled() -> bool {
     let running = RUNNING.load(Ordering::Relaxed);
-    let asked = linked(|link| {
-        let (board, index) = link.asked?;
-        Some(board.word(index).load(Ordering::Acquire))
-    });
-    running != 0 && asked.flatten() == Some(running)
+    if running == 0 {
+        return false;
+    }
+    // SAFETY: null, or a word of the status page, which stays mapped as long as this process lives.
+    let asked = unsafe { ASKED.load(Ordering::Acquire).as_ref() };
+    asked.is_some_and(|asked| asked.load(Ordering::Acquire) == running)
+        && WORKER.load(Ordering::Relaxed) == std::process::id()
 }
 
 /// Sends bytes to the task's watcher, at once. `false` outside of a worker's task.

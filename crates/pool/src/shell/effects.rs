@@ -66,6 +66,10 @@ impl Shell {
             let word = self.crew.board.word(slot as usize + 1);
             word.store(run.wrapping_add(1), Ordering::Release);
         }
+        // For hosts that can raise an error in the task. Without a handler it is discarded.
+        if let Some(process) = &worker.process {
+            process.interrupt();
+        }
     }
 
     fn ask_to_leave(&mut self, key: engine::WorkerId) {

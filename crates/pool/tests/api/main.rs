@@ -11,6 +11,7 @@ mod logging;
 mod maps;
 mod points;
 mod regions;
+mod soft;
 mod supervision;
 mod surroundings;
 mod tasks;
@@ -97,6 +98,10 @@ const CHECKS: &[(&str, Check)] = &[
     (
         "supervision::an_initializer_that_fails_later_breaks_the_pool_in_the_end",
         supervision::an_initializer_that_fails_later_breaks_the_pool_in_the_end,
+    ),
+    (
+        "soft::a_hook_interrupts_a_task_that_is_to_end",
+        soft::a_hook_interrupts_a_task_that_is_to_end,
     ),
     (
         "maps::an_endless_iterator_is_taken_as_it_is_used",

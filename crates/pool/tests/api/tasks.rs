@@ -21,6 +21,8 @@ pub(crate) fn registry() -> Registry {
         .with::<Die>()
         .with::<Pass>()
         .with::<crate::descriptors::Limit>()
+        .with::<crate::soft::WaitInterrupted>()
+        .with::<crate::soft::Calls>()
 }
 
 /// The sum of its input's numbers.

@@ -188,7 +188,7 @@ impl Server<'_> {
     ) -> Result<(), ServeError> {
         self.lane.returned();
         logging::running(None);
-        soft::end();
+        let spoke = soft::end();
         let began_ns = std::mem::replace(&mut self.now_ns, now_ns());
         let ran_ns = u32::try_from(self.now_ns.saturating_sub(began_ns)).unwrap_or(u32::MAX);
         let (status, failed);
@@ -211,6 +211,11 @@ impl Server<'_> {
                 value,
             },
         };
+        if spoke {
+            // What it said comes before its result.
+            self.send(id, began_ns, &ran, said)?;
+            outcome.body = Body::Socket;
+        }
         loop {
             match self.lane.complete(&outcome)? {
                 Completion::Published { wake } => {
@@ -227,11 +232,7 @@ impl Server<'_> {
                     self.now_ns = now_ns();
                 }
                 Completion::TooLong => {
-                    // Sent before the record is published: what is published is a result.
-                    let answers = &mut self.frames.answers;
-                    answers.send(id, began_ns, self.now_ns, &ran, said)?;
-                    // That may have taken long, and is no part of the next call.
-                    self.now_ns = now_ns();
+                    self.send(id, began_ns, &ran, said)?;
                     outcome.body = Body::Socket;
                 }
             }
@@ -239,6 +240,21 @@ impl Server<'_> {
         if let Ok(output) = ran {
             self.frames.answers.take_back(output);
         }
+        Ok(())
+    }
+
+    /// Sends a result by the socket. Before its record is published: what is published is a result.
+    fn send(
+        &mut self,
+        id: u64,
+        began_ns: u64,
+        ran: &Result<Vec<u8>, Failure>,
+        said: &[u8],
+    ) -> io::Result<()> {
+        let answers = &mut self.frames.answers;
+        answers.send(id, began_ns, self.now_ns, ran, said)?;
+        // That may have taken long, and is no part of the next call.
+        self.now_ns = now_ns();
         Ok(())
     }
 
