@@ -70,6 +70,7 @@ pub struct Builder {
     initializer: Option<Result<CallBlock, Error>>,
     watcher: Option<Watcher>,
     stderr: bool,
+    stdout: bool,
     log_level: LevelFilter,
     sandbox: bool,
     arena_bytes: Option<u64>,
@@ -95,6 +96,7 @@ impl Builder {
             initializer: None,
             watcher: None,
             stderr: true,
+            stdout: false,
             log_level: LevelFilter::Off,
             sandbox: false,
             arena_bytes: None,
@@ -203,13 +205,6 @@ impl Builder {
         self
     }
 
-    /// Whether what workers print on stderr goes to this process's stderr, line by line, after the
-    /// worker's name; the default. With a [watcher](Self::watch), the watcher gets the lines instead.
-    pub fn stderr(mut self, through: bool) -> Builder {
-        self.stderr = through;
-        self
-    }
-
     /// Forwards the workers' `log` and `tracing` records of this level and above: to the
     /// [watcher](Self::watch), or else to this process's own `log` logger. Off by default.
     pub fn log_level(mut self, level: LevelFilter) -> Builder {
@@ -312,10 +307,10 @@ impl Builder {
         if self.timeout.is_some() {
             return Err(no_limits());
         }
-        if self.sandbox || self.program.is_some() || !self.changes.is_empty() {
+        if self.sandbox || self.stdout || self.program.is_some() || !self.changes.is_empty() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                "start method InProcess has no worker program and no sandbox",
+                "start method InProcess has no worker program, sandbox or stdout of its own",
             ));
         }
         let initializer = self.initializer.transpose()?;
@@ -335,6 +330,7 @@ impl Builder {
             .sandbox(self.sandbox)
             .log_level(self.log_level as u8)
             .arena_bytes(arena_bytes)
+            .capture_stdout(self.stdout)
             .echo_stderr(self.stderr);
         if let Some(timeout) = self.timeout {
             builder = builder.task_timeout(timeout);

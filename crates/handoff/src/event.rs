@@ -58,6 +58,8 @@ pub enum What<'a> {
     },
     /// It printed a line on stderr.
     Stderr(&'a str),
+    /// It printed a line on stdout ([`Builder::capture_stdout`](crate::Builder::capture_stdout)).
+    Stdout(&'a str),
     /// It logged a record ([`Builder::log_level`](crate::Builder::log_level)).
     #[non_exhaustive]
     Log {
@@ -92,6 +94,7 @@ impl Event<'_> {
             pool::What::Progress { task, done, total } => What::Progress { task, done, total },
             pool::What::Note { task, bytes } => What::Note { task, bytes },
             pool::What::Stderr(line) => What::Stderr(line),
+            pool::What::Stdout(line) => What::Stdout(line),
             pool::What::Log(record) => What::Log {
                 level: level(record.level),
                 target: record.target,
@@ -133,6 +136,9 @@ pub(crate) fn forward(event: &pool::Event<'_>, stderr: bool) {
         // Nobody may read it, and that is no reason to panic.
         pool::What::Stderr(line) if stderr => {
             let _ = writeln!(io::stderr(), "{}: {line}", event.name);
+        }
+        pool::What::Stdout(line) => {
+            let _ = writeln!(io::stdout(), "{}: {line}", event.name);
         }
         _ => {}
     }

@@ -213,6 +213,13 @@ impl Extras {
         }
     }
 
+    /// Passes on what the task says.
+    pub(crate) fn note(&self, bytes: &[u8]) {
+        if let Some(reply) = &self.reply {
+            reply.note(bytes);
+        }
+    }
+
     /// Whether the task is to be run again after this failure, and after which pause.
     pub(crate) fn again_after(&self, failure: &TaskFailure) -> Option<Duration> {
         // The memory that it owned is gone with the first run.

@@ -74,6 +74,8 @@ pub enum What<'a> {
     },
     /// It wrote a line to its stderr.
     Stderr(&'a str),
+    /// It wrote a line to its stdout, and that comes through a pipe.
+    Stdout(&'a str),
     /// It logged a record.
     Log(&'a wire::LogRecord<'a>),
     /// It has told its memory.

@@ -109,7 +109,7 @@
 //!
 //! # What workers may do
 //!
-//! They hold their socket, stdout and a pipe for stderr, and never gain privileges.
+//! They hold their socket, stdout (the coordinator's, or a pipe) and a pipe for stderr, and never gain privileges.
 //! [`Builder::sandbox`] takes the rest: paths, sockets, processes and signals of others; an initializer
 //! may open what tasks need before. The descriptors and processes that the workers need are compared
 //! with the limits before the first is started ([`Builder::check`], [`PoolError::Short`]).
@@ -135,6 +135,7 @@ mod gate;
 mod heartbeat;
 mod ids;
 mod input;
+mod lines;
 mod process;
 mod region;
 mod reply;
@@ -142,7 +143,6 @@ mod reserve;
 mod settings;
 mod shell;
 mod start;
-mod stderr;
 
 pub use api::{
     Background, Builder, Handle, Pending, Pool, ReduceError, Shared, Shutdown, Submission,

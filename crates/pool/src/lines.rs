@@ -1,5 +1,5 @@
-//! A worker's stderr: every line told, the first and the last ones kept for its death report. The
-//! first has the cause where a backtrace follows.
+//! What a worker prints: every line is reported, and of stderr the first and the last ones are kept for its
+//! death report. The first has the cause where a backtrace follows.
 
 use nix::errno::Errno;
 use std::collections::VecDeque;
@@ -11,11 +11,11 @@ const KEPT: usize = 10;
 const KEPT_FIRST: usize = 3;
 /// The longest line; a longer one is cut into several.
 const MAX_LINE: usize = 4096;
-/// The most that is read in one turn, in bytes: a worker that floods its stderr holds up nobody.
+/// The most that is read in one turn, in bytes: a worker that floods it holds up nobody.
 const TURN: usize = 64 * 1024;
 
 #[derive(Debug)]
-pub(crate) struct Stderr {
+pub(crate) struct Lines {
     pipe: OwnedFd,
     partial: Vec<u8>,
     first: Vec<String>,
@@ -25,9 +25,9 @@ pub(crate) struct Stderr {
     open: bool,
 }
 
-impl Stderr {
-    pub(crate) fn new(pipe: OwnedFd) -> Stderr {
-        Stderr {
+impl Lines {
+    pub(crate) fn new(pipe: OwnedFd) -> Lines {
+        Lines {
             pipe,
             partial: Vec::new(),
             first: Vec::new(),
@@ -107,7 +107,7 @@ impl Stderr {
     }
 }
 
-impl AsFd for Stderr {
+impl AsFd for Lines {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pipe.as_fd()
     }
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn lines_are_told_whole_and_the_last_are_kept() {
         let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).unwrap();
-        let mut stderr = Stderr::new(reader);
+        let mut stderr = Lines::new(reader);
         let mut told = Vec::new();
         nix::unistd::write(&writer, b"one\ntw").unwrap();
         assert!(stderr.read(|line| told.push(line.to_owned())));

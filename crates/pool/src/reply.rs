@@ -16,6 +16,11 @@ pub trait Reply: Send + Sync {
     fn progress(&self, tag: u64, done: u64, total: u64) {
         let _ = (tag, done, total);
     }
+
+    /// Takes what the task says while it runs. Must not call the pool.
+    fn note(&self, bytes: &[u8]) {
+        let _ = bytes;
+    }
 }
 
 /// Decodes a whole output. A type whose decoding panics must not take the pool along.

@@ -15,6 +15,8 @@ use crate::start::StartMethod;
 const DESCRIPTORS_EACH: u64 = 4;
 /// What a worker with an arena takes besides: the arena, also on its way to it.
 const DESCRIPTORS_OF_ARENA: u64 = 2;
+/// What a worker whose stdout has a pipe takes besides, also on its way to it.
+const DESCRIPTORS_OF_STDOUT: u64 = 2;
 /// Descriptors that come beside the workers': the pool's own, a forkserver's, what a start takes for
 /// a moment, and a few for the pool's user.
 const DESCRIPTORS_BESIDE: u64 = 16;
@@ -98,10 +100,21 @@ impl fmt::Display for Beyond {
     }
 }
 
+/// What workers may have beside their sockets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extras {
+    pub(crate) arenas: bool,
+    pub(crate) stdout: bool,
+}
+
 /// Holds what `workers` workers take against the limits of this process, user and control group.
-pub(crate) fn check(workers: usize, method: &StartMethod, arenas: bool) -> Result<(), ShortError> {
+pub(crate) fn check(
+    workers: usize,
+    method: &StartMethod,
+    extras: Extras,
+) -> Result<(), ShortError> {
     let workers = workers as u64;
-    descriptors(workers, arenas)?;
+    descriptors(workers, extras)?;
     let helpers = match method {
         StartMethod::Fork | StartMethod::Spawn(_) => PROCESSES_BESIDE - 1,
         StartMethod::ForkServer(_) => PROCESSES_BESIDE,
@@ -112,12 +125,14 @@ pub(crate) fn check(workers: usize, method: &StartMethod, arenas: bool) -> Resul
     tasks(workers, workers + helpers)
 }
 
-fn descriptors(workers: u64, arenas: bool) -> Result<(), ShortError> {
+fn descriptors(workers: u64, extras: Extras) -> Result<(), ShortError> {
     // What cannot be read is not checked: the kernel will say.
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return Ok(());
     };
-    let each = DESCRIPTORS_EACH + u64::from(arenas) * DESCRIPTORS_OF_ARENA;
+    let each = DESCRIPTORS_EACH
+        + u64::from(extras.arenas) * DESCRIPTORS_OF_ARENA
+        + u64::from(extras.stdout) * DESCRIPTORS_OF_STDOUT;
     let wanted = workers * each + DESCRIPTORS_BESIDE;
     let open = fs::read_dir("/proc/self/fd").map_or(0, |fds| fds.count() as u64);
     if open + wanted > soft {

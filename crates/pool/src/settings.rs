@@ -1,6 +1,7 @@
 //! What a pool was configured with, unchanged for its life.
 
 use crate::event::Event;
+use crate::reserve::Extras;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 use wire::Bounds;
@@ -58,6 +59,8 @@ pub(crate) struct Settings {
     /// Whether workers confine themselves.
     pub sandbox: bool,
     pub timeline: bool,
+    /// Whether the workers' stdout comes through pipes.
+    pub stdout: bool,
     /// Bytes of each worker's arena, where they share memory.
     pub arena_bytes: Option<u64>,
     pub log_level: u8,
@@ -71,6 +74,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// What workers have beside their sockets.
+    pub(crate) fn extras(&self) -> Extras {
+        Extras {
+            arenas: self.arena_bytes.is_some(),
+            stdout: self.stdout,
+        }
+    }
+
     /// What the worker with this place on the board may take of the machine.
     pub(crate) fn bounds_of(&self, slot: Option<u32>) -> Option<Bounds> {
         let mut bounds = self.bounds.clone();

@@ -21,6 +21,14 @@ struct Child {
     pidfd: OwnedFd,
 }
 
+/// What a worker is given.
+struct Ends {
+    socket: OwnedFd,
+    stderr: OwnedFd,
+    /// Without, it has this process's stdout.
+    stdout: Option<OwnedFd>,
+}
+
 /// Serves fork requests on `socket` until the coordinator closes it. Workers that are left then
 /// die with this process.
 pub(crate) fn run(socket: OwnedFd, registry: &Registry) -> io::Result<()> {
@@ -38,12 +46,19 @@ pub(crate) fn run(socket: OwnedFd, registry: &Registry) -> io::Result<()> {
         while let Some(mut frame) = channel.next_frame().map_err(io::Error::other)? {
             match wire::decode(frame.body).map_err(io::Error::other)? {
                 ToServer::Shutdown => return Ok(()),
-                ToServer::Fork { request } => {
-                    let (worker, stderr) = (frame.take_descriptor(), frame.take_descriptor());
-                    let (Some(worker), Some(stderr)) = (worker, stderr) else {
-                        return Err(io::Error::other("a fork request came without descriptors"));
+                message @ (ToServer::Fork { request } | ToServer::ForkPiped { request }) => {
+                    let piped = matches!(message, ToServer::ForkPiped { .. });
+                    let mut take = || {
+                        let missing =
+                            || io::Error::other("a fork request came without descriptors");
+                        frame.take_descriptor().ok_or_else(missing)
                     };
-                    let forked = fork_worker(worker, stderr, registry, &kept);
+                    let ends = Ends {
+                        socket: take()?,
+                        stderr: take()?,
+                        stdout: piped.then(take).transpose()?,
+                    };
+                    let forked = fork_worker(ends, registry, &kept);
                     children.extend(answer(socket.as_fd(), request, forked)?);
                 }
             }
@@ -126,8 +141,7 @@ fn death_report(child: &Child) -> io::Result<FromServer<'static>> {
 }
 
 fn fork_worker(
-    socket: OwnedFd,
-    stderr: OwnedFd,
+    ends: Ends,
     registry: &Registry,
     kept: &[RawFd],
 ) -> Result<fork::Forked, fork::ForkError> {
@@ -135,7 +149,7 @@ fn fork_worker(
     hooks::before();
     let forked = fork::fork(false, move || {
         hooks::in_child();
-        let code = worker(socket, stderr, (parent, kept), registry);
+        let code = worker(ends, (parent, kept), registry);
         hooks::before_exit();
         code
     });
@@ -144,15 +158,17 @@ fn fork_worker(
 }
 
 /// The whole life of a forked worker; gives its exit code.
-fn worker(
-    socket: OwnedFd,
-    stderr: OwnedFd,
-    (parent, kept): (u32, &[RawFd]),
-    registry: &Registry,
-) -> i32 {
-    let redirected = nix::unistd::dup2_stderr(&stderr).map_err(io::Error::from);
+fn worker(ends: Ends, (parent, kept): (u32, &[RawFd]), registry: &Registry) -> i32 {
+    let Ends {
+        socket,
+        stderr,
+        stdout,
+    } = ends;
+    let redirected = nix::unistd::dup2_stderr(&stderr)
+        .and_then(|()| stdout.as_ref().map_or(Ok(()), nix::unistd::dup2_stdout))
+        .map_err(io::Error::from);
     child::close_all_but(&[kept, &[socket.as_raw_fd()]].concat());
-    std::mem::forget(stderr);
+    std::mem::forget((stderr, stdout));
     let served = redirected
         .and_then(|()| child::isolate(parent))
         .and_then(|()| serve(socket, registry, Inherited::new()).map_err(io::Error::other));

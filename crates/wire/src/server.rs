@@ -12,6 +12,11 @@ pub enum ToServer {
     },
     /// Exit, with the workers that are left. Closing the socket says the same.
     Shutdown,
+    /// As [`Fork`](Self::Fork), with a third descriptor: the worker's stdout.
+    ForkPiped {
+        /// Comes back with the answer.
+        request: u64,
+    },
 }
 
 /// From a forkserver to its coordinator.

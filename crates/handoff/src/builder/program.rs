@@ -1,4 +1,4 @@
-//! The worker program, and what it is given.
+//! The worker program, what it is given, and where it prints.
 
 use super::{Builder, StartMethod};
 use crate::{Error, ErrorKind};
@@ -39,6 +39,22 @@ impl Builder {
     pub fn program_dir(self, directory: impl Into<PathBuf>) -> Builder {
         let directory = directory.into();
         self.change(move |program| program.current_dir(directory))
+    }
+
+    /// Whether what workers print on stderr goes to this process's stderr, line by line, after the
+    /// worker's name; the default. With a [watcher](Self::watch), the watcher gets the lines instead.
+    pub fn stderr(mut self, through: bool) -> Builder {
+        self.stderr = through;
+        self
+    }
+
+    /// Gives each worker a pipe for its stdout, so that lines of several workers do not mix: they go to the
+    /// [watcher](Self::watch) ([`What::Stdout`](crate::What::Stdout)) or, without one, to this process's
+    /// stdout, each after the worker's name. By default workers have this process's stdout itself. External workers
+    /// keep their own, and confined ones print on stderr. A line may come after its task's result.
+    pub fn capture_stdout(mut self, capture: bool) -> Builder {
+        self.stdout = capture;
+        self
     }
 
     /// Gives the worker program a descriptor under this number, 4 or above. All workers share what is

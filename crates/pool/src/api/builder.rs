@@ -8,7 +8,7 @@ use crate::failure::PoolError;
 use crate::heartbeat::Heartbeat;
 use crate::ids;
 use crate::region::Region;
-use crate::reserve;
+use crate::reserve::{self, Extras};
 use crate::settings::{Carrier, Limits, MAX_WORKERS, Pause, Settings, Watcher};
 use crate::shell::{Hooks, Parts, Shell};
 use crate::start::StartMethod;
@@ -32,6 +32,7 @@ pub struct Builder {
     threads_allowed: bool,
     sandbox: bool,
     timeline: bool,
+    pub(super) stdout: bool,
     pub(super) bounds: Option<Bounds>,
     pub(super) spread: bool,
     log_level: u8,
@@ -81,6 +82,7 @@ impl Builder {
             threads_allowed: false,
             sandbox: false,
             timeline: false,
+            stdout: false,
             bounds: None,
             spread: false,
             log_level: 0,
@@ -349,8 +351,11 @@ impl Builder {
             runtime::sandbox_available().map_err(|error| PoolError::NoSandbox(Arc::new(error)))?;
         }
         let most = self.limits.workers + self.limits.spare;
-        let arenas = self.arenas().is_some();
-        reserve::check(most, &self.method, arenas).map_err(PoolError::Short)
+        let extras = Extras {
+            arenas: self.arenas().is_some(),
+            stdout: self.stdout,
+        };
+        reserve::check(most, &self.method, extras).map_err(PoolError::Short)
     }
 
     /// Starts all workers at once and waits until they are ready.
@@ -369,6 +374,7 @@ impl Builder {
                 initializer: self.initializer,
                 sandbox: self.sandbox,
                 timeline,
+                stdout: self.stdout,
                 bounds: self.bounds,
                 spread: if self.spread {
                     processors()

@@ -1,4 +1,4 @@
-//! How many workers a pool has, how it changes, and what each may take of the machine.
+//! How many workers a pool has, how it changes, what each may take of the machine, and where it prints.
 
 use crate::api::builder::Builder;
 use crate::settings::MAX_WORKERS;
@@ -58,6 +58,15 @@ impl Builder {
     #[must_use]
     pub fn spread(mut self, spread: bool) -> Builder {
         self.spread = spread;
+        self
+    }
+
+    /// Gives each worker a pipe for its stdout, line by line to the [watcher](Self::watch)
+    /// ([`What::Stdout`](crate::What::Stdout)), or without one to this process's stdout, after the worker's
+    /// name. By default workers have this process's stdout itself. External workers keep their own.
+    #[must_use]
+    pub fn capture_stdout(mut self, capture: bool) -> Builder {
+        self.stdout = capture;
         self
     }
 

@@ -6,8 +6,8 @@ use super::{Grave, Shell};
 use crate::event::What;
 use crate::failure::{Certificate, PoolError};
 use crate::ids::WorkerId;
+use crate::lines::Lines;
 use crate::process::Ending;
-use crate::stderr::Stderr;
 use engine::{Death, Event};
 use runtime::now_ns;
 use std::fs;
@@ -55,11 +55,17 @@ impl Shell {
             }
         }
         self.drain_lane(id);
-        let mut lines = Vec::new();
-        if let Some(worker) = self.crew.workers.get_mut(&id)
-            && let Some(stderr) = &mut worker.stderr
-        {
-            stderr.read_rest(|line| lines.push(line.to_owned()));
+        let (mut lines, mut printed) = (Vec::new(), Vec::new());
+        if let Some(worker) = self.crew.workers.get_mut(&id) {
+            if let Some(stderr) = &mut worker.stderr {
+                stderr.read_rest(|line| lines.push(line.to_owned()));
+            }
+            if let Some(stdout) = &mut worker.stdout {
+                stdout.read_rest(|line| printed.push(line.to_owned()));
+            }
+        }
+        for line in printed {
+            self.tell(id, now_ns(), What::Stdout(&line));
         }
         for line in lines {
             self.tell(id, now_ns(), What::Stderr(&line));
@@ -128,8 +134,8 @@ impl Shell {
     /// Stops waiting on anything of a worker.
     pub(super) fn forget_worker(&self, worker: &Worker) {
         self.reactor.forget(&worker.connection);
-        if let Some(stderr) = &worker.stderr {
-            self.reactor.forget(stderr);
+        for lines in worker.stderr.iter().chain(&worker.stdout) {
+            self.reactor.forget(lines);
         }
         if let Some(process) = &worker.process {
             self.reactor.forget(process);
@@ -153,7 +159,7 @@ impl Shell {
             deaths: 0,
             ending,
             reason: worker.reason.clone(),
-            stderr: worker.stderr.as_ref().map_or(vec![], Stderr::last_lines),
+            stderr: worker.stderr.as_ref().map_or(vec![], Lines::last_lines),
             memory: worker.memory,
             rss_peak: worker.process.as_ref().and_then(|it| it.rss_peak()),
             oom: killed && self.health.oom_kills > oom_before,

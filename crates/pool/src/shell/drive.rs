@@ -119,6 +119,7 @@ impl Shell {
                 self.read_worker(id);
             }
             Token::Stderr(id) => self.read_stderr(id),
+            Token::Stdout(id) => self.read_stdout(id),
             Token::Process(id) => self.process_ended(id),
         }
     }

@@ -63,7 +63,8 @@ impl Shell {
 
     /// Reports an event of a worker that is in the crew.
     pub(super) fn tell(&mut self, id: WorkerId, at_ns: u64, what: What<'_>) {
-        if self.hooks.watcher.is_none() && !self.hooks.echo {
+        let prints = self.hooks.echo || self.settings.stdout;
+        if self.hooks.watcher.is_none() && !prints {
             return;
         }
         if let Some(worker) = self.crew.workers.get(&id) {
@@ -130,10 +131,14 @@ impl Shell {
 }
 
 fn tell(hooks: &mut Hooks, worker: &Worker, at_ns: u64, what: What<'_>) {
-    if let (What::Stderr(line), None, true) = (&what, &hooks.watcher, hooks.echo) {
-        // Nobody may read it, and that is no reason to panic.
-        let _ = writeln!(io::stderr(), "{}: {line}", worker.name);
-    }
+    // Nobody may read it, and that is no reason to panic.
+    let _ = match (&what, &hooks.watcher) {
+        (What::Stderr(line), None) if hooks.echo => {
+            writeln!(io::stderr(), "{}: {line}", worker.name)
+        }
+        (What::Stdout(line), None) => writeln!(io::stdout(), "{}: {line}", worker.name),
+        _ => Ok(()),
+    };
     let event = Event {
         worker: worker.id,
         name: &worker.name,

@@ -32,6 +32,20 @@ impl Shell {
         }
     }
 
+    pub(super) fn read_stdout(&mut self, id: WorkerId) {
+        let mut lines = Vec::new();
+        let worker = self.crew.workers.get_mut(&id);
+        let Some(stdout) = worker.and_then(|worker| worker.stdout.as_mut()) else {
+            return;
+        };
+        if !stdout.read(|line| lines.push(line.to_owned())) {
+            self.reactor.forget(&*stdout);
+        }
+        for line in lines {
+            self.tell(id, now_ns(), What::Stdout(&line));
+        }
+    }
+
     /// Reads what is there and handles every message that is whole.
     pub(super) fn read_worker(&mut self, id: WorkerId) {
         for _ in 0..READS {

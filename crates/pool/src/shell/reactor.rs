@@ -17,6 +17,7 @@ pub(super) enum Token {
     Socket(WorkerId),
     Process(WorkerId),
     Stderr(WorkerId),
+    Stdout(WorkerId),
     Server,
     ServerStderr,
     Interrupt,
@@ -39,22 +40,24 @@ const ALONE: [Token; 7] = [
 impl Token {
     fn encode(self) -> u64 {
         match self {
-            Token::Socket(id) => u64::from(id) << 2,
-            Token::Process(id) => u64::from(id) << 2 | 1,
-            Token::Stderr(id) => u64::from(id) << 2 | 2,
+            Token::Socket(id) => u64::from(id) << 3,
+            Token::Process(id) => u64::from(id) << 3 | 1,
+            Token::Stderr(id) => u64::from(id) << 3 | 2,
+            Token::Stdout(id) => u64::from(id) << 3 | 3,
             other => {
                 let place = ALONE.iter().position(|&token| token == other);
-                (place.unwrap_or(0) as u64) << 2 | 3
+                (place.unwrap_or(0) as u64) << 3 | 4
             }
         }
     }
 
     pub(super) fn decode(data: u64) -> Token {
-        let id = (data >> 2) as WorkerId;
-        match data & 3 {
+        let id = (data >> 3) as WorkerId;
+        match data & 7 {
             0 => Token::Socket(id),
             1 => Token::Process(id),
             2 => Token::Stderr(id),
+            3 => Token::Stdout(id),
             _ => ALONE[(id as usize).min(ALONE.len() - 1)],
         }
     }

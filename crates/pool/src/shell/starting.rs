@@ -6,11 +6,11 @@ use super::worker::Worker;
 use crate::connection::Lane;
 use crate::event::What;
 use crate::failure::PoolError;
+use crate::lines::Lines;
 use crate::process::Process;
 use crate::settings::Carrier;
 use crate::start::StartMethod;
 use crate::start::{StartError, Started, wire_up};
-use crate::stderr::Stderr;
 use engine::{Capabilities, Event};
 use lane::Layout;
 use runtime::now_ns;
@@ -39,7 +39,7 @@ impl Shell {
 
     /// Starts one worker and sends it all it needs to get ready, without waiting for it.
     fn try_start(&mut self, key: engine::WorkerId) -> Result<(), StartError> {
-        let (wiring, seat) = wire_up()?;
+        let (wiring, seat) = wire_up(self.settings.stdout)?;
         let id = self.crew.next;
         let name = format!("{}Process-{id}", self.starter.method.stem());
         let mut worker = Worker::new(id, name, wiring.socket);
@@ -47,7 +47,9 @@ impl Shell {
         let slot = self.crew.free_slots.pop();
         let taken = slot.ok_or_else(|| io::Error::other("more workers than places for them"))?;
         worker.slot = slot;
-        let started = self.launch(&mut worker, wiring.stderr, seat, taken);
+        worker.stderr = Some(Lines::new(wiring.stderr));
+        worker.stdout = wiring.stdout.map(Lines::new);
+        let started = self.launch(&mut worker, seat, taken);
         if let Err(error) = started {
             self.crew.free_slots.push(taken);
             self.forget_worker(&worker);
@@ -71,13 +73,16 @@ impl Shell {
     fn launch(
         &mut self,
         worker: &mut Worker,
-        stderr: std::os::fd::OwnedFd,
         seat: crate::start::Seat,
         slot: u32,
     ) -> Result<(), StartError> {
         let id = worker.id;
-        let stderr = worker.stderr.insert(Stderr::new(stderr));
-        self.reactor.watch(stderr, Token::Stderr(id))?;
+        if let Some(stderr) = &worker.stderr {
+            self.reactor.watch(stderr, Token::Stderr(id))?;
+        }
+        if let Some(stdout) = &worker.stdout {
+            self.reactor.watch(stdout, Token::Stdout(id))?;
+        }
         self.reactor.watch(&worker.connection, Token::Socket(id))?;
         for index in [slot, slot + 1] {
             let word = self.crew.board.word(index as usize);

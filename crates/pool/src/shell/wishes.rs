@@ -80,6 +80,10 @@ impl Shell {
         if bytes.len() > wire::MAX_NOTE {
             return Err(format!("a note of {} bytes", bytes.len()));
         }
+        let key = self.jobs.key(task);
+        if let Some(job) = key.and_then(|key| self.jobs.get(key)) {
+            self.hooks.guard(|_| job.call.note(bytes));
+        }
         self.tell(id, now_ns(), What::Note { task, bytes });
         Ok(())
     }
@@ -126,12 +130,12 @@ impl Shell {
             "{min} to {max} workers: at most {MAX_WORKERS}"
         );
         self.check()?;
-        let limits = &mut self.settings.limits;
-        let added = max.saturating_sub(limits.workers);
+        let added = max.saturating_sub(self.settings.limits.workers);
         if added > 0 {
-            let arenas = self.settings.arena_bytes.is_some();
-            reserve::check(added, &self.starter.method, arenas).map_err(PoolError::Short)?;
+            let extras = self.settings.extras();
+            reserve::check(added, &self.starter.method, extras).map_err(PoolError::Short)?;
         }
+        let limits = &mut self.settings.limits;
         (limits.min, limits.workers) = (min, max);
         let now = self.now();
         self.engine.resize(now, min as u32, max as u32);

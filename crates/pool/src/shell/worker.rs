@@ -2,9 +2,9 @@
 
 use crate::connection::{Connection, Lane};
 use crate::ids::{TaskId, WorkerId};
+use crate::lines::Lines;
 use crate::process::{Ending, Process};
 use crate::start::External;
-use crate::stderr::Stderr;
 use guardian::GuardedGroup;
 use nix::sys::socket::{Shutdown, shutdown};
 use std::collections::BTreeMap;
@@ -34,7 +34,9 @@ pub(super) struct Worker {
     /// Of an external worker: it is not signalled, and its stderr is not read.
     pub external: Option<External>,
     pub connection: Connection,
-    pub stderr: Option<Stderr>,
+    pub stderr: Option<Lines>,
+    /// Where it has a pipe of its own for it.
+    pub stdout: Option<Lines>,
     /// Its word on the status page; external workers have none.
     pub slot: Option<u32>,
     pub greeted: bool,
@@ -92,6 +94,7 @@ impl Worker {
             external: None,
             connection: Connection::new(socket),
             stderr: None,
+            stdout: None,
             slot: None,
             greeted: false,
             ready: false,

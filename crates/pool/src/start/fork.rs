@@ -26,8 +26,12 @@ pub(super) fn start(
 
 /// The whole life of the worker; gives its exit code.
 fn live(seat: Seat, registry: &Registry, inherited: &Inherited, parent: u32) -> i32 {
-    let Seat { socket, stderr } = seat;
-    let ran = rewire(&socket, stderr)
+    let Seat {
+        socket,
+        stderr,
+        stdout,
+    } = seat;
+    let ran = rewire(&socket, stderr, stdout)
         .and_then(|()| runtime::isolate(parent))
         .and_then(|()| {
             runtime::serve(socket, registry, inherited.clone()).map_err(io::Error::other)
@@ -43,13 +47,16 @@ fn live(seat: Seat, registry: &Registry, inherited: &Inherited, parent: u32) -> 
 }
 
 /// Nothing from /dev/null, complaints to the coordinator's pipe, and no other descriptor of the
-/// parent's but stdout and the worker's own socket.
-fn rewire(socket: &OwnedFd, stderr: OwnedFd) -> io::Result<()> {
+/// parent's but stdout, unless that has a pipe too, and the worker's own socket.
+fn rewire(socket: &OwnedFd, stderr: OwnedFd, stdout: Option<OwnedFd>) -> io::Result<()> {
     let null = fs::File::open("/dev/null")?;
     nix::unistd::dup2_stdin(&null)?;
     nix::unistd::dup2_stderr(&stderr)?;
+    if let Some(stdout) = &stdout {
+        nix::unistd::dup2_stdout(stdout)?;
+    }
     // Closed here, since all others are closed behind their owners' backs.
-    drop((null, stderr));
+    drop((null, stderr, stdout));
     runtime::close_all_but(&[socket.as_raw_fd()]);
     Ok(())
 }

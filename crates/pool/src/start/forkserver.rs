@@ -3,10 +3,10 @@
 
 use super::error::StartError;
 use super::method::Program;
-use super::seat::{Seat, stderr_pipe};
+use super::seat::{Seat, output_pipe};
 use super::spawn;
+use crate::lines::Lines;
 use crate::process::{Ending, Process};
-use crate::stderr::Stderr;
 use guardian::GuardedGroup;
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -25,7 +25,7 @@ pub(crate) struct Server {
     channel: Channel,
     socket: Arc<OwnedFd>,
     /// Its own; workers have theirs.
-    stderr: Stderr,
+    stderr: Lines,
     greeted: bool,
     /// What its socket did not take yet.
     requests: VecDeque<Request>,
@@ -64,7 +64,7 @@ pub(crate) enum ServerSaid {
 
 impl Server {
     pub(super) fn start(program: &Program, group: GuardedGroup) -> Result<Server, StartError> {
-        let (stderr, writer) = stderr_pipe()?;
+        let (stderr, writer) = output_pipe()?;
         let (process, ours) =
             Server::process(program, writer, group).map_err(|source| StartError::Program {
                 path: program.path().to_owned(),
@@ -78,7 +78,7 @@ impl Server {
             process,
             channel,
             socket,
-            stderr: Stderr::new(stderr),
+            stderr: Lines::new(stderr),
             greeted: false,
             requests: VecDeque::from([Request {
                 bytes: hello,
@@ -107,7 +107,12 @@ impl Server {
             None,
             SockFlag::SOCK_CLOEXEC,
         )?;
-        let process = spawn::exec(program, "--forkserver", theirs, stderr, group)?;
+        let seat = Seat {
+            socket: theirs,
+            stderr,
+            stdout: None,
+        };
+        let process = spawn::exec(program, "--forkserver", seat, group)?;
         Ok((process, ours))
     }
 
@@ -115,7 +120,11 @@ impl Server {
     /// of its socket will tell, and of what.
     pub(super) fn ask(&mut self, seat: Seat, request: u64) -> Result<(), StartError> {
         let mut bytes = Vec::new();
-        wire::encode(&ToServer::Fork { request }, &mut bytes).map_err(io::Error::other)?;
+        let message = match seat.stdout {
+            None => ToServer::Fork { request },
+            Some(_) => ToServer::ForkPiped { request },
+        };
+        wire::encode(&message, &mut bytes).map_err(io::Error::other)?;
         self.requests.push_back(Request {
             bytes,
             sent: 0,
@@ -128,13 +137,15 @@ impl Server {
     pub(crate) fn pump(&mut self) -> Option<bool> {
         let mut full = false;
         while let Some(request) = self.requests.front_mut() {
-            let seat = request.seat.as_ref();
-            let descriptors = seat.map(|seat| [seat.socket.as_raw_fd(), seat.stderr.as_raw_fd()]);
-            let descriptors = descriptors.as_ref().map_or(&[][..], |both| &both[..]);
+            let ends = request.seat.iter().flat_map(|seat| {
+                let all = [Some(&seat.socket), Some(&seat.stderr), seat.stdout.as_ref()];
+                all.into_iter().flatten()
+            });
+            let descriptors: Vec<RawFd> = ends.map(AsRawFd::as_raw_fd).collect();
             match send_now(
                 self.socket.as_fd(),
                 &request.bytes[request.sent..],
-                descriptors,
+                &descriptors,
             ) {
                 // Also where too many descriptors are under way: the forkserver takes them.
                 Ok(0) | Err(Errno::ETOOMANYREFS | Errno::ENOMEM | Errno::ENOBUFS) => {
@@ -232,7 +243,7 @@ impl Server {
         self.process.signal(signal);
     }
 
-    pub(crate) fn stderr(&self) -> &Stderr {
+    pub(crate) fn stderr(&self) -> &Lines {
         &self.stderr
     }
 

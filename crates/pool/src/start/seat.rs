@@ -1,4 +1,4 @@
-//! What joins a worker with its coordinator: a socket, and a pipe for its stderr.
+//! What joins a worker with its coordinator: a socket, a pipe for its stderr, and perhaps one for its stdout.
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt};
 use std::io;
@@ -12,17 +12,20 @@ pub(super) const SEND_BUFFER: usize = 4 * 1024 * 1024;
 pub(crate) struct Seat {
     pub socket: OwnedFd,
     pub stderr: OwnedFd,
+    /// Without, it has this process's stdout.
+    pub stdout: Option<OwnedFd>,
 }
 
 /// The coordinator's end of the same.
 pub(crate) struct Wiring {
     pub socket: OwnedFd,
     pub stderr: OwnedFd,
+    pub stdout: Option<OwnedFd>,
 }
 
-/// Makes a connected pair: a stream socket, and a pipe for the worker's stderr. The
-/// coordinator's ends do not block; all are close-on-exec.
-pub(crate) fn wire_up() -> io::Result<(Wiring, Seat)> {
+/// Makes a connected pair: a stream socket, a pipe for the worker's stderr, and one for its stdout where
+/// that is wanted. The coordinator's ends do not block; all are close-on-exec.
+pub(crate) fn wire_up(stdout: bool) -> io::Result<(Wiring, Seat)> {
     let (ours, theirs) = socketpair(
         AddressFamily::Unix,
         SockType::Stream,
@@ -32,21 +35,27 @@ pub(crate) fn wire_up() -> io::Result<(Wiring, Seat)> {
     set_nonblocking(&ours)?;
     // The kernel grants as much of it as its own limit allows.
     let _ = setsockopt(&ours, sockopt::SndBuf, &SEND_BUFFER);
-    let (reader, writer) = stderr_pipe()?;
+    let (reader, writer) = output_pipe()?;
+    let (stdout_reader, stdout_writer) = match stdout {
+        true => output_pipe().map(|(reader, writer)| (Some(reader), Some(writer)))?,
+        false => (None, None),
+    };
     Ok((
         Wiring {
             socket: ours,
             stderr: reader,
+            stdout: stdout_reader,
         },
         Seat {
             socket: theirs,
             stderr: writer,
+            stdout: stdout_writer,
         },
     ))
 }
 
-/// A pipe for a process's stderr, of which the end that is read does not block.
-pub(super) fn stderr_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+/// A pipe for what a process prints, of which the end that is read does not block.
+pub(super) fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
     set_nonblocking(&reader)?;
     Ok((reader, writer))

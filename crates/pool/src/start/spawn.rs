@@ -23,21 +23,19 @@ pub(super) fn start(
     seat: Seat,
     group: GuardedGroup,
 ) -> Result<Process, StartError> {
-    exec(program, "--fd", seat.socket, seat.stderr, group).map_err(|source| StartError::Program {
+    exec(program, "--fd", seat, group).map_err(|source| StartError::Program {
         path: program.path().to_owned(),
         source,
     })
 }
 
-/// Starts `program` with `socket` as descriptor 3, named on its command line by `flag` or in its
-/// environment, and `stderr` as its stderr. It has /dev/null for stdin, no other descriptor
-/// but stdout, its own process group, default dispositions ([`runtime::kept_ignored`] apart) and an
+/// Starts `program` with its socket as descriptor 3, named on its command line by `flag` or in its
+/// environment. It has /dev/null for stdin, no other descriptor but stdout and stderr, its own process group, default dispositions ([`runtime::kept_ignored`] apart) and an
 /// empty mask.
 pub(super) fn exec(
     program: &Program,
     flag: &str,
-    socket: OwnedFd,
-    stderr: OwnedFd,
+    seat: Seat,
     group: GuardedGroup,
 ) -> io::Result<Process> {
     let image = c_string(program.image().as_os_str())?;
@@ -64,10 +62,16 @@ pub(super) fn exec(
         entries.map(|entry| entry.as_ptr().cast_mut()).collect();
     environment.push(std::ptr::null_mut());
 
-    let (socket, stderr) = program.surroundings.apart(socket, stderr)?;
+    let socket = program.surroundings.apart(seat.socket)?;
+    let stderr = program.surroundings.apart(seat.stderr)?;
+    let stdout = seat.stdout.map(|stdout| program.surroundings.apart(stdout));
+    let stdout = stdout.transpose()?;
     let given = program.surroundings.copies()?;
     let mut actions = FileActions::new()?;
     actions.open_null(0)?;
+    if let Some(stdout) = &stdout {
+        actions.dup2(stdout.as_raw_fd(), 1)?;
+    }
     actions.dup2(stderr.as_raw_fd(), 2)?;
     // Same number on both sides clears close-on-exec.
     actions.dup2(socket.as_raw_fd(), WORKER_FD)?;

@@ -117,15 +117,12 @@ impl Surroundings {
         self.descriptors.iter().map(copy).collect()
     }
 
-    /// A worker's ends, under numbers that none of the given descriptors is moved to.
-    pub(super) fn apart(&self, socket: OwnedFd, stderr: OwnedFd) -> io::Result<(OwnedFd, OwnedFd)> {
+    /// One of a worker's ends, under a number that none of the given descriptors is moved to.
+    pub(super) fn apart(&self, end: OwnedFd) -> io::Result<OwnedFd> {
         if self.descriptors.is_empty() {
-            return Ok((socket, stderr));
+            return Ok(end);
         }
-        Ok((
-            self.above(socket.as_raw_fd())?,
-            self.above(stderr.as_raw_fd())?,
-        ))
+        self.above(end.as_raw_fd())
     }
 
     /// A copy of a descriptor of ours above all numbers that are given to the worker program.
