@@ -287,6 +287,7 @@ mod fork_map;
 mod gate;
 mod linked;
 mod map;
+mod notes;
 mod pending;
 mod pool;
 mod priority;

@@ -48,6 +48,23 @@ impl<R> Pending<R> {
         self.slot.progress()
     }
 
+    /// The oldest of the bytes that the task has sent ([`note`](crate::note)) and that were not taken. Of
+    /// what nobody takes, the last 1 MiB is kept.
+    pub fn try_note(&mut self) -> Option<Vec<u8>> {
+        self.slot.note()
+    }
+
+    /// As [`try_note`](Self::try_note), but blocks this thread until there is one; `None` where the task has
+    /// its result and there is nothing more.
+    pub fn wait_note(&mut self) -> Option<Vec<u8>> {
+        self.slot.wait_note()
+    }
+
+    /// As [`wait_note`](Self::wait_note), for async code.
+    pub async fn next_note(&mut self) -> Option<Vec<u8>> {
+        std::future::poll_fn(|context| self.slot.poll_note(context.waker())).await
+    }
+
     /// The result, once, if there is one.
     pub fn try_take(&mut self) -> Option<Result<R, Error>> {
         self.slot.take()

@@ -74,6 +74,12 @@ impl<R> Handle<R> {
         self.slot.progress()
     }
 
+    /// The oldest of the bytes that the task has sent ([`note`](crate::note)) and that were not taken. Of
+    /// what nobody takes, the last 1 MiB is kept. Does not drive the pool.
+    pub fn try_note(&mut self) -> Option<Vec<u8>> {
+        self.slot.note()
+    }
+
     /// The result, once, if there is one. Does not drive the pool.
     pub fn try_take(&mut self) -> Option<Result<R, Error>> {
         self.slot.take()
@@ -170,6 +176,46 @@ impl Pool {
             }
         }
         Ok(self.wait(handle))
+    }
+
+    /// Drives the pool until the task has sent something ([`note`](crate::note)) that was not taken; `None`
+    /// where it has its result and there is nothing more.
+    ///
+    /// ```no_run
+    /// use handoff::{Pool, task};
+    ///
+    /// #[task]
+    /// fn steps(count: u8) -> Result<(), handoff::Error> {
+    ///     for step in 0..count {
+    ///         handoff::note(&[step])?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// fn main() -> Result<(), handoff::Error> {
+    ///     handoff::init();
+    ///     let mut pool = Pool::new()?;
+    ///     let mut handle = pool.submit(steps(3))?;
+    ///     while let Some(note) = pool.wait_note(&mut handle)? {
+    ///         println!("step {}", note[0]);
+    ///     }
+    ///     pool.wait(handle)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Misuse`] for a handle of another pool, or why the pool cannot go on.
+    pub fn wait_note<R>(&mut self, handle: &mut Handle<R>) -> Result<Option<Vec<u8>>, Error> {
+        self.check_handle(handle)?;
+        loop {
+            // Asked first: notes come before the result.
+            let done = handle.is_done();
+            let note = handle.try_note();
+            if note.is_some() || done {
+                return Ok(note);
+            }
+            self.engine.drive(None)?;
+        }
     }
 
     /// Waits until something happens, for at most `timeout` (`None`: as long as it takes), and deals

@@ -2,6 +2,7 @@
 
 use crate::call::undecodable;
 use crate::gate::Place;
+use crate::notes::Notes;
 use crate::{Error, encoding};
 use pool::{Reply, TaskFailure};
 use serde::de::DeserializeOwned;
@@ -16,6 +17,7 @@ pub(crate) struct Slot<R> {
     /// For messages.
     task: &'static str,
     state: Mutex<State<R>>,
+    notes: Notes,
 }
 
 enum State<R> {
@@ -37,6 +39,15 @@ enum Waiter {
     Future(Waker),
 }
 
+impl Waiter {
+    fn wake(self) {
+        match self {
+            Waiter::Thread(thread) => thread.unpark(),
+            Waiter::Future(waker) => waker.wake(),
+        }
+    }
+}
+
 impl<R> Slot<R> {
     pub(crate) fn new(task: &'static str, place: Option<Place>) -> Arc<Slot<R>> {
         let state = Mutex::new(State::Open {
@@ -44,7 +55,8 @@ impl<R> Slot<R> {
             progress: None,
             _place: place,
         });
-        Arc::new(Slot { task, state })
+        let notes = Notes::default();
+        Arc::new(Slot { task, state, notes })
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -56,6 +68,31 @@ impl<R> Slot<R> {
         match *self.lock() {
             State::Open { ref progress, .. } => progress.as_deref().copied(),
             _ => None,
+        }
+    }
+
+    /// The oldest note that was not taken.
+    pub(crate) fn note(&self) -> Option<Vec<u8>> {
+        self.notes.pop()
+    }
+
+    /// Waits for a note on another thread than the pool's; `None` where the task has ended.
+    pub(crate) fn wait_note(&self) -> Option<Vec<u8>> {
+        while self.is_open_for(|| Waiter::Thread(thread::current())) {
+            if let Some(note) = self.notes.pop() {
+                return Some(note);
+            }
+            thread::park();
+        }
+        self.notes.pop()
+    }
+
+    /// A note, or `None` where the task has ended; or else `waker` is woken when there is either.
+    pub(crate) fn poll_note(&self, waker: &Waker) -> Poll<Option<Vec<u8>>> {
+        let open = self.is_open_for(|| Waiter::Future(waker.clone()));
+        match self.notes.pop() {
+            None if open => Poll::Pending,
+            note => Poll::Ready(note),
         }
     }
 
@@ -114,6 +151,18 @@ impl<R: DeserializeOwned + Send> Reply for Slot<R> {
         }
     }
 
+    fn note(&self, _: u64, bytes: &[u8]) {
+        self.notes.push(bytes);
+        let waiter = match &mut *self.lock() {
+            State::Open { waiter, .. } => waiter.take(),
+            _ => None,
+        };
+        // Who waits for the result waits again.
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+
     fn resolve(&self, _: u64, result: Result<&[u8], TaskFailure>) {
         let result = decoded(self.task, result);
         let before = std::mem::replace(&mut *self.lock(), State::Done(result));
@@ -123,10 +172,7 @@ impl<R: DeserializeOwned + Send> Reply for Slot<R> {
             ..
         } = before
         {
-            match waiter {
-                Waiter::Thread(thread) => thread.unpark(),
-                Waiter::Future(waker) => waker.wake(),
-            }
+            waiter.wake();
         }
     }
 }

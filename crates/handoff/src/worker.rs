@@ -106,7 +106,8 @@ pub fn progress(done: u64, total: u64) {
 }
 
 /// Sends bytes, at most 64 KiB, from the running task to the pool's watcher
-/// ([`What::Note`](crate::What::Note)). `false` outside of workers, where nobody gets them.
+/// ([`What::Note`](crate::What::Note)) and to the task's handle ([`Pool::wait_note`](crate::Pool::wait_note),
+/// [`Pending::wait_note`](crate::Pending::wait_note)). `false` outside of workers, where nobody gets them.
 ///
 /// # Errors
 /// [`ErrorKind::Arguments`] where they are too long, [`ErrorKind::System`] where the pool is gone.

@@ -173,6 +173,13 @@ impl Call {
         }
     }
 
+    /// Passes on what the task says.
+    pub(crate) fn note(&self, bytes: &[u8]) {
+        if let Some(reply) = &self.reply {
+            reply.note(self.raw.tag, bytes);
+        }
+    }
+
     /// Who waits for it, and the tag to name it by. Whoever takes it has to resolve it.
     #[inline]
     pub(crate) fn take_reply(&mut self) -> Option<(Arc<dyn Reply>, u64)> {
@@ -210,13 +217,6 @@ impl Extras {
                 self.input = Input::Stream(Stream::Memory(bytes));
             }
             _ => {}
-        }
-    }
-
-    /// Passes on what the task says.
-    pub(crate) fn note(&self, bytes: &[u8]) {
-        if let Some(reply) = &self.reply {
-            reply.note(bytes);
         }
     }
 

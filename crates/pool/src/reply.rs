@@ -18,8 +18,8 @@ pub trait Reply: Send + Sync {
     }
 
     /// Takes what the task says while it runs. Must not call the pool.
-    fn note(&self, bytes: &[u8]) {
-        let _ = bytes;
+    fn note(&self, tag: u64, bytes: &[u8]) {
+        let _ = (tag, bytes);
     }
 }
 

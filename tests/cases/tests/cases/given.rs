@@ -1,19 +1,26 @@
 //! What worker programs are given.
 
-use crate::{Case, background};
+use crate::Case;
+use crate::either::{Kind, both};
 use handoff::{ErrorKind, Pool, StartMethod, task};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::FromRawFd;
 
-pub(crate) const CASES: &[Case] = &[
-    background("a_program_has_the_environment_it_is_given", environment),
-    background("a_program_starts_in_the_directory_it_is_given", directory),
-    background("a_program_has_the_descriptors_it_is_given", descriptors),
+pub(crate) const BOTH: &[[Case; 2]] = &[
+    both!("a_program_has_the_environment_it_is_given", environment),
+    both!("a_program_has_the_arguments_it_is_given", arguments),
+    both!("a_program_starts_in_the_directory_it_is_given", directory),
+    both!("a_program_has_the_descriptors_it_is_given", descriptors),
 ];
 
 #[task]
 fn variable(name: String) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[task]
+fn last_argument() -> Option<String> {
+    std::env::args().next_back()
 }
 
 #[task]
@@ -37,28 +44,63 @@ fn content(number: i32) -> std::io::Result<(String, Vec<i32>)> {
     Ok((text, (41..60).filter(open).collect()))
 }
 
-fn environment(method: StartMethod) {
-    let mut pool = Pool::builder()
+/// A fork is no program: what one would be given is refused.
+fn refuses(method: &StartMethod) -> bool {
+    if *method != StartMethod::Fork {
+        return false;
+    }
+    let builder = || Pool::builder().start_method(StartMethod::Fork).workers(1);
+    let file = || tempfile::tempfile().unwrap();
+    for builder in [
+        builder().program_arg("more"),
+        builder().program_env("CASES_GIVEN", "yes"),
+        builder().program_env_remove("PATH"),
+        builder().program_dir("/"),
+        builder().inherit_fd(file(), 50),
+    ] {
+        let error = builder.start().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    }
+    true
+}
+
+fn arguments(method: StartMethod, kind: Kind) {
+    if refuses(&method) {
+        return;
+    }
+    let builder = Pool::builder().start_method(method).workers(1);
+    let mut pool = kind.start(builder.program_arg("some").program_arg("more"));
+    assert_eq!(pool.run(last_argument()).unwrap().as_deref(), Some("more"));
+}
+
+fn environment(method: StartMethod, kind: Kind) {
+    if refuses(&method) {
+        return;
+    }
+    let builder = Pool::builder()
         .start_method(method)
         .workers(1)
         .program_env("CASES_GIVEN", "yes")
-        .program_env_remove("PATH")
-        .start()
-        .unwrap();
-    let find = |pool: &mut Pool, name: &str| pool.run(variable(name.to_owned())).unwrap();
-    assert_eq!(find(&mut pool, "CASES_GIVEN").as_deref(), Some("yes"));
-    assert_eq!(find(&mut pool, "PATH"), None);
-    assert_eq!(find(&mut pool, "HANDOFF_WORKER"), None);
+        .program_env_remove("PATH");
+    let mut pool = kind.start(builder);
+    // Taken when the pool was made: what changes since does not reach its workers.
+    // SAFETY: nobody else reads the environment now.
+    unsafe { std::env::set_var("CASES_LATER", "yes") };
+    let _ = pool.run(crate::tasks::abort().retries(0));
+    let mut find = |name: &str| pool.run(variable(name.to_owned())).unwrap();
+    assert_eq!(find("CASES_GIVEN").as_deref(), Some("yes"));
+    assert_eq!(find("PATH"), None);
+    assert_eq!(find("HANDOFF_WORKER"), None);
+    assert_eq!(find("CASES_LATER"), None);
     assert!(std::env::var_os("PATH").is_some(), "only theirs is changed");
 }
 
-fn directory(method: StartMethod) {
-    let mut pool = Pool::builder()
-        .start_method(method)
-        .workers(1)
-        .program_dir("/proc/self")
-        .start()
-        .unwrap();
+fn directory(method: StartMethod, kind: Kind) {
+    if refuses(&method) {
+        return;
+    }
+    let builder = Pool::builder().start_method(method).workers(1);
+    let mut pool = kind.start(builder.program_dir("/proc/self"));
     let inside = pool.run(here()).unwrap();
     assert!(inside.starts_with("/proc/"), "{inside}");
     let missing = Pool::builder().workers(1).program_dir("/no/such/folder");
@@ -66,17 +108,19 @@ fn directory(method: StartMethod) {
     assert_eq!(error.kind(), ErrorKind::Start, "{error}");
 }
 
-fn descriptors(method: StartMethod) {
+fn descriptors(method: StartMethod, kind: Kind) {
+    if refuses(&method) {
+        return;
+    }
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"shared").unwrap();
     let other = file.try_clone().unwrap();
-    let mut pool = Pool::builder()
+    let builder = Pool::builder()
         .start_method(method)
         .workers(2)
         .inherit_fd(file, 50)
-        .inherit_fd(other, 42)
-        .start()
-        .unwrap();
+        .inherit_fd(other, 42);
+    let mut pool = kind.start(builder);
     for number in [50, 42] {
         let (text, open) = pool.run(content(number)).unwrap();
         assert_eq!((text.as_str(), open), ("shared", vec![42, 50]));

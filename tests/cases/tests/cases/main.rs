@@ -5,8 +5,10 @@
 //! too, so that the list stays true.
 
 mod api;
+mod bounds;
 mod callers;
 mod costs;
+mod either;
 mod elastic;
 mod engine;
 mod given;
@@ -14,6 +16,7 @@ mod limits;
 mod output;
 mod programs;
 mod soft;
+mod storm;
 mod surroundings;
 mod tasks;
 
@@ -59,11 +62,19 @@ const fn background(name: &'static str, run: fn(StartMethod)) -> Case {
 }
 
 fn cases() -> Vec<Case> {
-    [
+    let both = [
+        bounds::BOTH,
+        elastic::BOTH,
+        given::BOTH,
+        output::BOTH,
+        soft::BOTH,
+        storm::BOTH,
+    ];
+    let both = both.into_iter().flatten().flatten();
+    let lists = [
         surroundings::CASES,
         elastic::CASES,
         engine::CASES,
-        given::CASES,
         callers::CASES,
         costs::CASES,
         limits::CASES,
@@ -71,10 +82,9 @@ fn cases() -> Vec<Case> {
         soft::CASES,
         output::CASES,
         api::CASES,
-    ]
-    .into_iter()
-    .flat_map(|list| list.iter().map(|case| Case { ..*case }))
-    .collect()
+    ];
+    let single = lists.into_iter().flatten();
+    both.chain(single).map(|case| Case { ..*case }).collect()
 }
 
 fn word(method: &StartMethod) -> &'static str {
