@@ -251,6 +251,13 @@ impl Lane {
         self.ring.open().last()
     }
 
+    /// Those of `from` to below `below` whose results were not delivered, and that were not recalled.
+    pub(crate) fn undelivered(&self, from: u64, below: u64) -> Vec<u64> {
+        let marked = self.marker.as_ref().map(|marker| marker.entry);
+        let open = marked.into_iter().chain(self.ring.open());
+        open.filter(|entry| (from..below).contains(entry)).collect()
+    }
+
     /// Whether no entry is without a result.
     pub(crate) fn is_empty(&self) -> bool {
         self.ring.is_empty() && self.marker.is_none()

@@ -6,6 +6,7 @@ use crate::connection::Marker;
 use crate::ids::WorkerId;
 use engine::Event;
 use lane::Violation;
+use runtime::now_ns;
 
 /// The most entries that a lane is given in a row while others wait for their share.
 const SHARE: usize = 64;
@@ -42,6 +43,7 @@ impl Shell {
                     }
                     self.crew.full = false;
                     self.collect_below(id, entries.start);
+                    self.report_begun(id, key, entries.start);
                 }
                 Err(violation) => self.lane_violated(id, violation),
             }
@@ -49,6 +51,22 @@ impl Shell {
         let now = self.now();
         let worker = key;
         self.engine.handle(now, Event::Recalled { worker, entries });
+    }
+
+    /// What a recall did not get back, the worker has begun. Where its result cannot be taken yet, since the body
+    /// of one before it is on its way, the engine has to hear of that: it would recall it again at once.
+    fn report_begun(&mut self, id: WorkerId, key: engine::WorkerId, below: u64) {
+        let lane = self.crew.lane(id);
+        let open = lane.map_or(Vec::new(), |lane| lane.undelivered(lane.began, below));
+        // Each of them: to the engine, some are nothing any more.
+        for index in open {
+            let claimed = lane::Claimed {
+                index,
+                began_ns: now_ns(),
+                returned: false,
+            };
+            self.report_claimed(id, key, claimed);
+        }
     }
 
     /// Nobody knows what the worker has begun: everything counts as begun.
