@@ -72,6 +72,8 @@ pub(crate) struct Hold {
     /// `None` only while it is being taken apart.
     span: Option<Span>,
     shared: Option<(&'static dyn Keeper, Place)>,
+    /// Whether it came as bytes: where it was a part of something, it no longer lies beside the others.
+    copied: bool,
 }
 
 impl Hold {
@@ -79,6 +81,7 @@ impl Hold {
         Hold {
             span: Some(span),
             shared: None,
+            copied: false,
         }
     }
 
@@ -86,7 +89,17 @@ impl Hold {
         Hold {
             span: Some(span),
             shared: Some((keeper, place)),
+            copied: false,
         }
+    }
+
+    pub(crate) fn is_copied(&self) -> bool {
+        self.copied
+    }
+
+    /// It came as bytes, or is made of what did.
+    pub(crate) fn set_copied(&mut self) {
+        self.copied = true;
     }
 
     pub(crate) fn span(&self) -> &Span {
@@ -125,7 +138,8 @@ impl Hold {
     pub(crate) fn split_at(mut self, at: usize) -> (Hold, Hold) {
         let span = self.span.take().expect("a hold that lives has its span");
         let (low, high) = span.split_at(at);
-        match self.shared.take() {
+        let copied = self.copied;
+        let (mut low, mut high) = match self.shared.take() {
             None => (Hold::private(low), Hold::private(high)),
             Some((keeper, place)) => {
                 let parts = if is_live(keeper, &place) {
@@ -138,7 +152,9 @@ impl Hold {
                     Hold::shared(high, keeper, parts.1),
                 )
             }
-        }
+        };
+        (low.copied, high.copied) = (copied, copied);
+        (low, high)
     }
 
     /// Adds what follows; gives it back where it does not.

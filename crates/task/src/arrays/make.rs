@@ -30,7 +30,7 @@ fn bytes_of<T: Pod>(len: usize) -> Result<usize, ArrayError> {
 }
 
 /// Writable memory for `len` elements; how many bytes of it may have been used before.
-fn take<T: Pod>(len: usize, kind: Kind) -> Result<(ArrayMut<T>, usize), ArrayError> {
+pub(super) fn take<T: Pod>(len: usize, kind: Kind) -> Result<(ArrayMut<T>, usize), ArrayError> {
     let Fresh { hold, used } = allocate(bytes_of::<T>(len)?, kind)?;
     Ok((ArrayMut::over(hold), used))
 }
@@ -178,6 +178,7 @@ impl<T: Pod> ArrayMut<T> {
 pub(super) fn received(bytes: &[u8], kind: Kind) -> Result<Hold, ArrayError> {
     let Fresh { mut hold, .. } = allocate(bytes.len(), kind)?;
     hold.fill_from(bytes);
+    hold.set_copied();
     if kind == Kind::Array {
         hold.freeze();
     }

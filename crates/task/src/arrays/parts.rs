@@ -1,6 +1,7 @@
 //! Parts of arrays: slices of an `Array`, and how an `ArrayMut` is split, joined and frozen.
 
-use super::hold::Hold;
+use super::hold::{Hold, Kind};
+use super::make::take;
 use super::view::{Array, ArrayMut};
 use bytemuck::Pod;
 use shmem::Span;
@@ -104,12 +105,14 @@ impl<T: Pod> ArrayMut<T> {
         (ArrayMut::over(low), ArrayMut::over(high))
     }
 
-    /// Joins parts that follow each other in one array that was split, in this order. Nothing is copied.
+    /// Joins parts that follow each other in one array that was split, in this order. Nothing is copied, unless
+    /// a part travelled as bytes, because it is small or was given to a worker that shares no memory: then
+    /// all are copied once, in the order given.
     ///
     /// # Errors
     /// [`JoinError`], with the parts.
     pub fn join(parts: impl IntoIterator<Item = ArrayMut<T>>) -> Result<ArrayMut<T>, JoinError<T>> {
-        let mut parts = parts.into_iter().peekable();
+        let mut parts = parts.into_iter();
         let Some(first) = parts.next() else {
             let why = "there are none";
             return Err(JoinError { parts: vec![], why });
@@ -126,15 +129,13 @@ impl<T: Pod> ArrayMut<T> {
                 continue;
             }
             if let Err(part) = all.join(part.into_hold()) {
-                let mut given = Vec::new();
-                let mut rest = ArrayMut::over(all);
-                for len in lens {
-                    let (part, after) = rest.split_at(len);
-                    given.push(part);
-                    rest = after;
-                }
+                let copied = all.is_copied() || part.is_copied();
+                let mut given = cut::<T>(all, &lens);
                 given.push(ArrayMut::over(part));
                 given.extend(parts);
+                if copied {
+                    return concatenated(given);
+                }
                 let why = "they do not follow each other in one array that was split";
                 return Err(JoinError { parts: given, why });
             }
@@ -153,6 +154,36 @@ impl<T: Pod> ArrayMut<T> {
     pub fn as_slice(&self) -> &[T] {
         self
     }
+}
+
+/// Parts of these lengths, of memory that they were joined to.
+fn cut<T: Pod>(joined: Hold, lens: &[usize]) -> Vec<ArrayMut<T>> {
+    let mut parts = Vec::new();
+    let mut rest = ArrayMut::over(joined);
+    for &len in lens {
+        let (part, after) = rest.split_at(len);
+        parts.push(part);
+        rest = after;
+    }
+    parts
+}
+
+/// Copies of the parts, one behind the other.
+fn concatenated<T: Pod>(parts: Vec<ArrayMut<T>>) -> Result<ArrayMut<T>, JoinError<T>> {
+    let len = parts.iter().map(|part| part.len).sum();
+    let Ok((mut all, _)) = take::<T>(len, Kind::ArrayMut) else {
+        let why = "some travelled as bytes, and there is no room for a copy of all";
+        return Err(JoinError { parts, why });
+    };
+    let mut rest = &mut all[..];
+    for part in &parts {
+        let (here, after) = rest.split_at_mut(part.len);
+        here.copy_from_slice(part);
+        rest = after;
+    }
+    let mut hold = all.into_hold();
+    hold.set_copied();
+    Ok(ArrayMut::over(hold))
 }
 
 impl<T> From<ArrayMut<T>> for Array<T>

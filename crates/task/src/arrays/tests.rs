@@ -193,6 +193,29 @@ fn parts_are_filled_apart_and_joined_whatever_their_size() {
 }
 
 #[test]
+fn parts_that_travelled_as_bytes_are_joined_by_a_copy() {
+    let pair = Pair::new(64 << 20);
+    // Private memory: it is short.
+    let parts = ArrayMut::from_vec(ramp(0, 100)).unwrap().split(7);
+    let back = parts
+        .into_iter()
+        .map(|part| pair.call(part, |part: ArrayMut<u64>| Ok(part)));
+    let back: Vec<ArrayMut<u64>> = back.map(Result::unwrap).collect();
+    assert_eq!(*ArrayMut::join(back).unwrap(), ramp(0, 100));
+    // One of them is handed over.
+    let mut parts = ArrayMut::from_vec(ramp(0, 100)).unwrap().split(40);
+    let first = pair
+        .call(parts.remove(0), |part: ArrayMut<u64>| Ok(part))
+        .unwrap();
+    parts.insert(0, first);
+    assert_eq!(*ArrayMut::join(parts).unwrap(), ramp(0, 100));
+    // None is: the order is known.
+    let mut parts = ArrayMut::from_vec(ramp(0, 100)).unwrap().split(40);
+    parts.swap(0, 1);
+    assert_eq!(ArrayMut::join(parts).unwrap_err().parts.len(), 3);
+}
+
+#[test]
 fn a_join_that_fails_gives_the_parts_back() {
     let _pair = Pair::new(64 << 20);
     let mut parts = ArrayMut::from_vec(ramp(0, LONG)).unwrap().split(LONG / 4);
