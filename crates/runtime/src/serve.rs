@@ -213,6 +213,7 @@ fn answer_calls(
             ToWorker::Arena { region, size, own } => {
                 arrays::attach(&mut frame, region, size, own);
             }
+            ToWorker::ArrayNews(beside) => arrays::take_news(beside),
             ToWorker::ReportMemory => answers.memory(memory_in_full())?,
             ToWorker::Shutdown => return Ok(answers.flush()?),
             other @ (ToWorker::Chunk(_)

@@ -62,6 +62,9 @@ pub enum ToWorker<'a> {
         /// Whether it is the worker's own, in which it allocates its results.
         own: bool,
     },
+    /// What has happened to arrays, for a worker that has had no call since: a table as beside a call
+    /// ([`CallArrays`](crate::CallArrays)), without entries.
+    ArrayNews(&'a [u8]),
 }
 
 /// How a worker is to behave.

@@ -15,6 +15,9 @@ use task::arrays::coordinator::{Attachment, Opened, Seat, recall, receive};
 use task::arrays::{ArrayError, Table};
 use wire::{CallArrays, EncodeError, ResultArrays, ToWorker};
 
+/// A worker that had no call for this long is told what it would hear beside one, so that it gives memory back.
+const NEWS_NS: u64 = 1_000_000_000;
+
 fn unsent(error: ArrayError) -> Unsent {
     Unsent {
         transient: matches!(error, ArrayError::Descriptor(_)),
@@ -41,11 +44,42 @@ impl Shell {
         self.settings.arena_bytes.is_some()
     }
 
-    /// Gives memory of arrays back to the system that has been free for a while.
+    /// Gives memory of arrays back to the system that has been free for a while, and has idle workers do the
+    /// same.
     pub(super) fn give_back(&mut self, now: u64) {
-        if self.shares_arrays() {
-            let due_ns = task::arrays::coordinator::give_back();
-            self.reactor.give_back_ns = due_ns.map(|due_ns| now.saturating_add(due_ns));
+        if !self.shares_arrays() {
+            return;
+        }
+        let due_ns = task::arrays::coordinator::give_back();
+        let given = due_ns.map(|due_ns| now.saturating_add(due_ns));
+        self.reactor.news_ns = match self.reactor.news_ns {
+            _ if !Seat::is_news() => None,
+            Some(at_ns) if at_ns <= now => {
+                self.send_news();
+                None
+            }
+            Some(at_ns) => Some(at_ns),
+            None => Some(now.saturating_add(NEWS_NS)),
+        };
+        self.reactor.give_back_ns = given.into_iter().chain(self.reactor.news_ns).min();
+    }
+
+    /// Tells workers what has happened to arrays: usually they hear beside their next call.
+    fn send_news(&mut self) {
+        let mut told = Vec::new();
+        for (&id, worker) in &mut self.crew.workers {
+            let seat = worker.seat.as_ref().filter(|_| worker.ready);
+            if let Some(news) = seat.and_then(Seat::news) {
+                let message = ToWorker::ArrayNews(&news.to_bytes());
+                if worker.connection.outbox.push(&message).is_err() {
+                    // Too much for one message, and no more important than a call.
+                    seat.inspect(|seat| seat.say_again(news));
+                }
+                told.push(id);
+            }
+        }
+        for id in told {
+            self.pump(id);
         }
     }
 

@@ -75,6 +75,8 @@ pub(super) struct Reactor {
     pub retry_ns: Option<u64>,
     /// When memory of arrays is to be given back, by the engine's clock.
     pub give_back_ns: Option<u64>,
+    /// When workers that have had no call since are told what has happened to arrays, by the engine's clock.
+    pub news_ns: Option<u64>,
     /// eventfd that `Background` signals after it has queued a command.
     pub bell: Option<Arc<EventFd>>,
     pub interrupt: Option<OwnedFd>,
@@ -92,6 +94,7 @@ impl Reactor {
             deadline_ns: None,
             retry_ns: None,
             give_back_ns: None,
+            news_ns: None,
             bell: None,
             interrupt: None,
         };

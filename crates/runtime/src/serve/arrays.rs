@@ -16,6 +16,13 @@ pub(super) fn attach(frame: &mut Frame<'_>, region: u32, size: u64, own: bool) {
     }
 }
 
+/// Takes in what has happened to arrays. What cannot be believed is left out: calls will not refer to it.
+pub(super) fn take_news(beside: &[u8]) {
+    if let Ok(beside) = CallArrays::from_bytes(beside) {
+        let _ = worker::incoming(&beside);
+    }
+}
+
 /// Runs a task, which does not panic, with the arrays beside its call. Gives what it returned, and what is to
 /// be said beside that.
 #[inline]

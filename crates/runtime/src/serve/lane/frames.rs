@@ -159,6 +159,7 @@ impl Frames {
                 arrays::attach(&mut frame, region, size, own);
                 self.attached = self.attached.wrapping_add(1);
             }
+            ToWorker::ArrayNews(beside) => arrays::take_news(beside),
             ToWorker::ReportMemory => self.answers.memory(memory_in_full())?,
             ToWorker::Shutdown => self.leaving = true,
             other @ (ToWorker::Chunk(_)

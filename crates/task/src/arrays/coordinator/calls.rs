@@ -163,6 +163,16 @@ impl Seat {
         }
     }
 
+    /// Whether any worker has something to be told.
+    pub fn is_news() -> bool {
+        COORDINATOR.has_news()
+    }
+
+    /// What this worker would be told beside its next call, if there is anything.
+    pub fn news(&self) -> Option<CallArrays> {
+        Some(self.beside_call(&[])).filter(|news| !news.is_empty())
+    }
+
     /// Takes in what a worker says beside the result of the call with that number in the books (`None`: it had
     /// no arrays); gives the table of the output.
     ///
