@@ -129,6 +129,16 @@ fn tokio_awaits_two_results() {
 }
 
 #[test]
+fn array_traffic_finds_nothing_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let args = ["--rounds", "6", "--seed", "5", "--steps", "200"];
+    let sizes = ["--max-bytes", "4000000", "--live-bytes", "16000000"];
+    let args = [&args[..], &sizes[..]].concat();
+    let said = text(&run("array_traffic", directory.path(), &args).stdout);
+    assert!(said.contains("seed 5: 6 rounds"), "{said}");
+}
+
+#[test]
 fn fork_sum_prints_a_line_for_peers() {
     let directory = tempfile::tempdir().unwrap();
     let said = text(&run("fork_sum", directory.path(), &["80000000", "2", "1"]).stdout);
