@@ -15,6 +15,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use thiserror::Error;
 
 use crate::address_space::AddressSpace;
+use crate::behind::limit_behind;
 use crate::bounds::OutOfBounds;
 use crate::memfd::create_memfd;
 use crate::sys;
@@ -38,7 +39,7 @@ pub struct Arena {
 #[non_exhaustive]
 pub enum ArenaError {
     /// A system call failed.
-    #[error("cannot {what} an arena of {size} bytes: {source}{}", limits(*.size))]
+    #[error("cannot {what} an arena of {size} bytes: {source}{}{}", limits(*.size), limit_behind(.source))]
     System {
         /// What was tried.
         what: &'static str,

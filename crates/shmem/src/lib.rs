@@ -36,6 +36,7 @@ compile_error!("shmem needs Linux on a 64-bit processor: it rests on /proc, tmpf
 
 mod address_space;
 mod arena;
+mod behind;
 mod board;
 mod bounds;
 mod cgroup;
@@ -61,6 +62,7 @@ mod words;
 
 pub use address_space::AddressSpace;
 pub use arena::{Arena, ArenaError, arena_limits, default_arena_size};
+pub use behind::limit_behind;
 pub use board::{Board, BoardError};
 pub use bounds::OutOfBounds;
 pub use fill::{FillError, FillWay, Filled};

@@ -49,7 +49,7 @@ pub enum WordsError {
         limit: u64,
     },
     /// A system call failed.
-    #[error("cannot {what} {words} shared words: {source}")]
+    #[error("cannot {what} {words} shared words: {source}{}", crate::limit_behind(.source))]
     System {
         /// Words asked for.
         words: usize,

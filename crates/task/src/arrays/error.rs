@@ -61,7 +61,7 @@ pub enum ArrayError {
         unit: usize,
     },
     /// Descriptors have run out, or /proc is not there.
-    #[error("no descriptor for an arena: {0}")]
+    #[error("no descriptor for an arena: {0}{behind}", behind = shmem::limit_behind(.0))]
     Descriptor(#[source] io::Error),
     /// See [`StillHeld`].
     #[error(transparent)]

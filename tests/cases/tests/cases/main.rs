@@ -5,6 +5,7 @@
 //! too, so that the list stays true.
 
 mod api;
+mod arrays;
 mod bounds;
 mod callers;
 mod costs;
@@ -63,6 +64,7 @@ const fn background(name: &'static str, run: fn(StartMethod)) -> Case {
 
 fn cases() -> Vec<Case> {
     let both = [
+        arrays::BOTH,
         bounds::BOTH,
         elastic::BOTH,
         given::BOTH,
@@ -72,6 +74,7 @@ fn cases() -> Vec<Case> {
     ];
     let both = both.into_iter().flatten().flatten();
     let lists = [
+        arrays::CASES,
         surroundings::CASES,
         elastic::CASES,
         engine::CASES,
