@@ -15,7 +15,7 @@ use task::arrays::coordinator::{Attachment, Opened, Seat, recall, receive};
 use task::arrays::{ArrayError, Table};
 use wire::{CallArrays, EncodeError, ResultArrays, ToWorker};
 
-/// A worker that had no call for this long is told what it would hear beside one, so that it gives memory back.
+/// A worker that had no call for this long is sent what would go beside one, so that it gives memory back.
 const NEWS_NS: u64 = 1_000_000_000;
 
 fn unsent(error: ArrayError) -> Unsent {
@@ -64,7 +64,7 @@ impl Shell {
         self.reactor.give_back_ns = given.into_iter().chain(self.reactor.news_ns).min();
     }
 
-    /// Tells workers what has happened to arrays: usually they hear beside their next call.
+    /// Sends workers what has happened to arrays: usually that goes beside their next call.
     fn send_news(&mut self) {
         let mut told = Vec::new();
         for (&id, worker) in &mut self.crew.workers {

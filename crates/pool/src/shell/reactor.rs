@@ -75,7 +75,7 @@ pub(super) struct Reactor {
     pub retry_ns: Option<u64>,
     /// When memory of arrays is to be given back, by the engine's clock.
     pub give_back_ns: Option<u64>,
-    /// When workers that have had no call since are told what has happened to arrays, by the engine's clock.
+    /// When workers that have had no call since are sent what has happened to arrays, by the engine's clock.
     pub news_ns: Option<u64>,
     /// eventfd that `Background` signals after it has queued a command.
     pub bell: Option<Arc<EventFd>>,

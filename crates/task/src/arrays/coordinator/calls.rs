@@ -163,12 +163,12 @@ impl Seat {
         }
     }
 
-    /// Whether any worker has something to be told.
+    /// Whether there is anything to send to any worker.
     pub fn is_news() -> bool {
         COORDINATOR.has_news()
     }
 
-    /// What this worker would be told beside its next call, if there is anything.
+    /// What would go beside this worker's next call, if there is anything.
     pub fn news(&self) -> Option<CallArrays> {
         Some(self.beside_call(&[])).filter(|news| !news.is_empty())
     }
