@@ -103,12 +103,24 @@ fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
     let mut aborts = cargo();
     aborts.args(["run", "--locked", "--profile", "abort"]);
     aborts.args(["--package", "cases", "--bin", "aborts"]);
+    // A feature that nothing in the workspace asks for.
+    let mut ndarray = cargo();
+    ndarray.args([
+        "test",
+        "--locked",
+        "--package",
+        "task",
+        "--features",
+        "ndarray",
+    ]);
+    ndarray.arg("ndarray");
     let mut matrix = words("matrix --records 1M --runs 1 --workers 1,4")?;
     matrix.arg("--out").arg(out);
     Ok(vec![
         ("test", words("test")?),
         ("aborts", aborts),
         ("models", models),
+        ("ndarray", ndarray),
         ("defects", defects),
         ("simulate", words("simulate --seeds 100000")?),
         ("matrix", matrix),

@@ -32,7 +32,8 @@
 //! ```
 //!
 //! It needs Linux on a 64-bit processor and Rust 1.88 or later. The feature `sandbox` adds [`Builder::sandbox`], and `tracing`
-//! forwards records of `tracing` beside those of `log`.
+//! forwards records of `tracing` beside those of `log`. With `ndarray`, arrays have views of that crate
+//! (`array.ndarray((rows, columns))`).
 //!
 //! # Tasks
 //!

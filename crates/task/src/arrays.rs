@@ -8,6 +8,7 @@
 //! | `travel`, `context`, `table` | how arrays are encoded: a value has indices, a table beside it the memory |
 //! | [`coordinator`] | the books of a process that has pools, around [`holds::Holds`] |
 //! | [`worker`] | the books of a worker, around [`holds::lent::Lent`] |
+//! | `ndarray` | views of the crate of that name, with its feature |
 //! | `fork` | what a forked child makes of its parent's arrays |
 //!
 //! A process shares memory once one of the two has been installed; before that, and in a forked
@@ -31,6 +32,8 @@ mod error;
 mod fork;
 mod hold;
 mod make;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod parts;
 mod room;
 mod table;
