@@ -139,6 +139,20 @@ fn array_traffic_finds_nothing_wrong() {
 }
 
 #[test]
+fn soft_cancel_keeps_its_worker() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = text(&run("soft_cancel", directory.path(), &["10"]).stdout);
+    assert!(said.contains("10 on the same worker"), "{said}");
+}
+
+#[test]
+fn fill_and_read_gives_the_same_sums() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = text(&run("fill_and_read", directory.path(), &["80000000", "2", "1"]).stdout);
+    assert!(said.contains("shared, reused"), "{said}");
+}
+
+#[test]
 fn fork_sum_prints_a_line_for_peers() {
     let directory = tempfile::tempdir().unwrap();
     let said = text(&run("fork_sum", directory.path(), &["80000000", "2", "1"]).stdout);
