@@ -45,6 +45,8 @@ pub enum Defect {
     OnlyAsks,
     /// Rule 10: a spare does not take the place of a worker that ended.
     SpareStaysIdle,
+    /// Rule 10: no worker is started for a spare that took the place of another.
+    SpareIsNotReplaced,
     /// Rule 10: idle workers stay.
     NeverShrinks,
     /// Rule 10: no worker is started for tasks that wait.
@@ -65,7 +67,7 @@ pub enum Defect {
 
 impl Defect {
     /// All defects, with the number of the rule that each breaks.
-    pub const ALL: [(Defect, u8); 29] = [
+    pub const ALL: [(Defect, u8); 30] = [
         (Defect::CancelUnresolved, 1),
         (Defect::NoKillAfterGrace, 1),
         (Defect::DeliverAbandoned, 1),
@@ -87,6 +89,7 @@ impl Defect {
         (Defect::NeverAsks, 9),
         (Defect::OnlyAsks, 9),
         (Defect::SpareStaysIdle, 10),
+        (Defect::SpareIsNotReplaced, 10),
         (Defect::NeverShrinks, 10),
         (Defect::NeverGrows, 10),
         (Defect::OnePriority, 11),

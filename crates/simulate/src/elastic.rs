@@ -124,23 +124,49 @@ impl World {
         if standby > 0 && serving < self.watched.min as usize {
             return Err(self.broken(10, "a spare is idle while a worker is missing".to_owned()));
         }
+        self.check_spares(serving, standby)?;
         self.check_growth(serving)?;
         self.check_shrink(serving)
     }
 
-    fn check_growth(&mut self, serving: usize) -> Result<(), Fails> {
+    /// Rule 10: a spare that takes the place of another worker, or ends, is replaced: it is there once that has
+    /// started.
+    fn check_spares(&mut self, serving: usize, standby: usize) -> Result<(), Fails> {
+        let starting = self.starting();
+        let wanted = (self.watched.min + self.profile.spare) as usize;
+        let present = serving + standby + starting;
+        let due = present < wanted && self.may_start();
+        let since = since(&mut self.watched.spare_since_ns, due, self.now);
+        let since = since.map(|since| since.max(self.driven_since));
+        if since.is_some_and(|since| self.now > since + SLACK_NS) {
+            let what = format!("{present} workers of {wanted} serve, are spare or start");
+            return Err(self.broken(10, what));
+        }
+        Ok(())
+    }
+
+    /// Workers that are getting ready.
+    fn starting(&self) -> usize {
         let alive = |worker: &&SimWorker| worker.dead.is_none() && !worker.told_to_end;
         let workers = self.workers.iter().flatten().filter(alive);
-        let starting = workers.filter(|worker| !worker.greeted).count();
+        workers.filter(|worker| !worker.greeted).count()
+    }
+
+    /// Whether there is a place for one more, and nothing has failed lately.
+    fn may_start(&self) -> bool {
         let places = (self.watched.max + self.profile.spare) as usize;
         let outage = (self.profile.outage_ns.0..self.profile.outage_ns.1).contains(&self.now);
-        let storm = self.watched.storm_ns.is_some();
-        let due = self.engine.queued() > starting
-            && self.engine.workers() < places
-            && serving < self.watched.max as usize
+        self.engine.workers() < places
             && self.facts.failed_ns.is_none()
-            && !storm
-            && !outage;
+            && self.watched.storm_ns.is_none()
+            && !outage
+    }
+
+    fn check_growth(&mut self, serving: usize) -> Result<(), Fails> {
+        let starting = self.starting();
+        let due = self.engine.queued() > starting
+            && serving < self.watched.max as usize
+            && self.may_start();
         let since = since(&mut self.watched.grows_since_ns, due, self.now);
         let since = since.map(|since| since.max(self.driven_since));
         if since.is_some_and(|since| self.now > since + SLACK_NS) {

@@ -11,6 +11,8 @@ pub(crate) struct Watched {
     pub(crate) passed: [u32; 3],
     /// Since when a worker should have been started.
     pub(crate) grows_since_ns: Option<u64>,
+    /// Since when a spare should have been started.
+    pub(crate) spare_since_ns: Option<u64>,
     /// When a worker died that had done nothing. Starts may be few until a later one has.
     pub(crate) storm_ns: Option<u64>,
     /// Since when nothing was to be done.
@@ -27,6 +29,7 @@ impl Watched {
             due: Vec::new(),
             passed: [0; 3],
             grows_since_ns: None,
+            spare_since_ns: None,
             storm_ns: None,
             quiet_since_ns: None,
             wanted_since_ns: None,
@@ -36,6 +39,7 @@ impl Watched {
     pub(crate) fn resized(&mut self, min: u32, max: u32) {
         (self.min, self.max) = (min, max);
         self.grows_since_ns = None;
+        self.spare_since_ns = None;
         self.quiet_since_ns = None;
     }
 }

@@ -45,7 +45,8 @@ impl Engine {
             Stage::Closing | Stage::Failed => false,
         };
         let starts = &self.starts;
-        let spare = self.config.spare;
+        let replaced = !(starts.ever_ready && defect!(self, SpareIsNotReplaced));
+        let spare = if replaced { self.config.spare } else { 0 };
         let present = starts.serving + starts.standby + starts.starting;
         let places = starts.max.saturating_add(spare) as usize;
         let missing = present < self.wanted().saturating_add(spare) && self.workers.len() < places;
