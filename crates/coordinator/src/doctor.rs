@@ -16,7 +16,7 @@ mod trial;
 use crate::cli::{DoctorArgs, Format};
 use crate::datasets;
 use crate::exit::Failure;
-use crate::machine::machine;
+use machine::machine;
 use ::dataset::Dataset;
 use anyhow::Context;
 use report::{Doctor, Finding, Grade};

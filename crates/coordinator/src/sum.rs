@@ -14,7 +14,7 @@ pub use transport::Handover;
 
 use crate::cli::{Carrier, Format, SumArgs};
 use crate::exit::Failure;
-use crate::machine::machine;
+use machine::machine;
 use crate::signals::Signals;
 use crate::timeline::{Clock, Timeline, as_report, megabytes};
 use crate::trace;

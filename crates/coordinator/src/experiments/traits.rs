@@ -19,7 +19,7 @@ use super::process::write_whole;
 use super::workers::with_signals;
 use crate::cli::{TraitChildArgs, TraitProbeArgs, TraitServerArgs, TraitsArgs, TraitsFormat};
 use crate::exit::Failure;
-use crate::machine::machine;
+use machine::machine;
 use crate::signals::Signals;
 use anyhow::Context;
 use catalog::{CLAIMS, Entry, Probed, find};
