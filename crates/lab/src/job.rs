@@ -1,4 +1,4 @@
-//! A job as the laboratory runs it: its plain form, and the ways to hand its data to workers.
+//! A job as the laboratory runs it: its plain form, and those that hand its data to workers.
 //!
 //! What a job computes is left to `jobs` and to the tasks of other programs (`own`); how often, in which order
 //! and by how many it is run, to `bench`.

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::job::By;
 
-    /// What the ways without a pool give; the others are run by the tests of the program.
+    /// What is run without a pool; the others are run by the tests of the program.
     #[test]
     fn threads_and_the_loop_agree_and_a_job_has_every_way_that_it_names() {
         for known in &ALL {

@@ -85,7 +85,12 @@ fn again(
     rows: &[Measured<'_>],
     threads: Option<&BenchSummary>,
 ) -> Option<Advice> {
-    let (row, summary) = chosen(rows, |summary| summary.run_again)?;
+    // The forks of `fork_map` do not stay.
+    let stay = rows
+        .iter()
+        .filter(|(row, _)| row.key.hand_over != Some(HandOver::Inherit));
+    let rows: Vec<Measured<'_>> = stay.copied().collect();
+    let (row, summary) = chosen(&rows, |summary| summary.run_again)?;
     let each = summary.run_again.median;
     let mut why = format!(
         "{} for each further use by workers that are there",
@@ -102,7 +107,7 @@ fn again(
         why += &each_task(bench, summary);
     }
     if bench.job.name == "memory" {
-        let break_even = break_even(rows, row.key.workers);
+        let break_even = break_even(&rows, row.key.workers);
         why += &break_even.map_or_else(String::new, |text| format!(" {text}"));
     }
     Some(Advice {

@@ -125,7 +125,7 @@ fn measure(job: &mut Job, key: BenchKey) -> anyhow::Result<Measured> {
     })
 }
 
-/// Starts whoever runs the tasks.
+/// Starts what runs the tasks.
 fn begin(key: BenchKey) -> anyhow::Result<By> {
     let method = match (key.runner, key.start_method) {
         (Runner::InProcess, _) => return Ok(By::Loop),

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `conditions` | where and how the record was made |
 //! | `picture`, `picture-docs` | the figure of the fastest row of each transport |
+//! | `source`, `source-docs` | where the record is |
 //! | `walls` | the fastest row of each transport |
 //! | `phases` | where the time goes: some cells, phase by phase |
 //! | `isolation` | what processes cost compared with threads |
@@ -17,7 +18,7 @@ use std::fmt::Write;
 
 use anyhow::{Context, bail};
 use harness::grid::{Grid, binary_size, seconds, size, times};
-use report::{Bench, HandOver, PeerRow, StartMethod, Transport};
+use report::{Bench, HandOver, PeerRow, Peers, StartMethod, Transport};
 
 use super::record::Record;
 use crate::advice::{self, Advice};
@@ -33,17 +34,26 @@ pub(crate) fn block(record: &Record, name: &str) -> anyhow::Result<String> {
     let words: Vec<&str> = name.split_whitespace().collect();
     match words[..] {
         ["conditions"] => Ok(conditions(record)),
+        ["source"] => Ok(source(record, "")),
+        ["source-docs"] => Ok(source(record, "../")),
         ["picture"] => Ok(picture(record, "")),
         ["picture-docs"] => Ok(picture(record, "../")),
         ["walls"] => Ok(walls(record).for_markdown()),
         ["phases"] => Ok(phases(record).for_markdown()),
+        ["isolation" | "hand-overs", ..] if record.jobs.is_empty() => Ok(missing("jobs")),
         ["isolation"] => Ok(isolation(record)?.for_markdown()),
         ["hand-overs", job] => Ok(hand_overs(record.job(job)?).for_markdown()),
         ["advice"] => Ok(recommended(record)),
-        ["sums"] => sums(record),
-        ["tiny"] => Ok(tiny(record)?.for_markdown()),
+        ["sums"] => Ok(record.peers.as_ref().map_or_else(|| missing("peers"), sums)),
+        ["tiny"] => Ok(record
+            .peers
+            .as_ref()
+            .map_or_else(|| missing("peers"), |peers| tiny(peers).for_markdown())),
         ["study"] => Ok(study(record)),
-        ["starts"] => Ok(starts(record)?.for_markdown()),
+        ["starts"] => match record.traits.as_ref().and_then(StartCost::of) {
+            Some(cost) => Ok(starts(&cost).for_markdown()),
+            None => Ok(missing("traits")),
+        },
         _ => bail!("no table is called {name}"),
     }
 }
@@ -53,6 +63,20 @@ fn picture(record: &Record, up: &str) -> String {
     format!(
         "<img alt=\"The whole command by transport, the fastest first\" src=\"{up}results/{}/figures/overview.svg\" \
          width=\"520\">",
+        record.name
+    )
+}
+
+/// What stands in place of a table that the record does not have.
+fn missing(part: &str) -> String {
+    format!("(Not a part of this record: `cargo xtask record --parts {part}` adds it.)")
+}
+
+/// Where the record is, from a page that is `up` from the root.
+fn source(record: &Record, up: &str) -> String {
+    format!(
+        "[results/{0}]({up}results/{0}) has the raw data and the report. Every figure of this page is generated from \
+         it (`cargo xtask figures`).",
         record.name
     )
 }
@@ -248,8 +272,7 @@ fn recommended(record: &Record) -> String {
 }
 
 /// Other programs on the same file: a table for each measure.
-fn sums(record: &Record) -> anyhow::Result<String> {
-    let peers = record.peers.as_ref().context("the record has no peers")?;
+fn sums(peers: &Peers) -> String {
     let mut text = String::new();
     for (measure, title) in [
         ("wall", "The whole command, from exec to exit"),
@@ -282,12 +305,11 @@ fn sums(record: &Record) -> anyhow::Result<String> {
         }
         let _ = write!(text, "\n{title}:\n\n{}", grid.for_markdown());
     }
-    Ok(text)
+    text
 }
 
 /// Tiny tasks: the best of our start methods.
-fn tiny(record: &Record) -> anyhow::Result<Grid> {
-    let peers = record.peers.as_ref().context("the record has no peers")?;
+fn tiny(peers: &Peers) -> Grid {
     let mut grid = Grid::new(
         &["tiny tasks a second", "ours", "theirs", "ours : theirs"],
         1,
@@ -316,7 +338,7 @@ fn tiny(record: &Record) -> anyhow::Result<Grid> {
             times(ratio),
         ]);
     }
-    Ok(grid)
+    grid
 }
 
 fn study(record: &Record) -> String {
@@ -340,9 +362,7 @@ fn study(record: &Record) -> String {
     text
 }
 
-fn starts(record: &Record) -> anyhow::Result<Grid> {
-    let traits = record.traits.as_ref().context("the record has no traits")?;
-    let cost = StartCost::of(traits).context("the record has no start-latency")?;
+fn starts(cost: &StartCost) -> Grid {
     let mut head = vec!["memory of the parent"];
     head.extend(cost.lines.iter().map(|line| line.name));
     let mut grid = Grid::new(&head, 1);
@@ -354,7 +374,7 @@ fn starts(record: &Record) -> anyhow::Result<Grid> {
         }));
         grid.rows.push(row);
     }
-    Ok(grid)
+    grid
 }
 
 #[cfg(test)]

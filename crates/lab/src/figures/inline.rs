@@ -11,11 +11,11 @@
 //! | `job tiny task` | what one task costs a pool that is there |
 //! | `job memory fill array 256MiB`, `reused` in place of `fill` | filling fresh memory, and memory used before |
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use harness::grid::{seconds, size, times};
 use report::{Bench, HandOver, StartMethod, Transport};
 
-use super::record::Record;
+use super::record::{Missing, Record};
 use crate::stats::float;
 use crate::values;
 
@@ -23,8 +23,15 @@ use crate::values;
 ///
 /// # Errors
 ///
-/// Where the record does not have it.
+/// Where there is no such name; what the record does not have is said in place of the figure.
 pub(crate) fn figure(record: &Record, name: &str) -> anyhow::Result<String> {
+    match written(record, name) {
+        Err(error) if error.is::<Missing>() => Ok("(not measured)".to_owned()),
+        figure => figure,
+    }
+}
+
+fn written(record: &Record, name: &str) -> anyhow::Result<String> {
     if let Some((one, other)) = name
         .strip_prefix("ratio ")
         .and_then(|rest| rest.split_once(" / "))
@@ -40,10 +47,14 @@ pub(crate) fn figure(record: &Record, name: &str) -> anyhow::Result<String> {
         ["best", "name"] => best(record)?.0,
         ["speed-up", transport, method, workers] => {
             let cell = record.cell(transport.parse()?, method.parse()?, workers.parse()?)?;
-            times(cell.speed_up.context("the record has no single worker")?)
+            times(cell.speed_up.ok_or_else(|| missing("single worker"))?)
         }
         _ => seconds(value(record, name)?),
     })
+}
+
+fn missing(what: &str) -> Missing {
+    Missing(what.to_owned())
 }
 
 /// A time by its name, in seconds.
@@ -55,7 +66,7 @@ fn value(record: &Record, name: &str) -> anyhow::Result<f64> {
             let plain = record.matrix.plain.iter();
             let threads = plain.max_by_key(|plain| plain.threads);
             let wall = threads.and_then(|threads| threads.wall);
-            wall.context("the record has no threads")?.median
+            wall.ok_or_else(|| missing("threads"))?.median
         }
         ["job", "tiny", "task"] => tiny(record.job("tiny")?)?,
         ["job", job, what, hand_over, bytes] => {
@@ -74,7 +85,7 @@ fn value(record: &Record, name: &str) -> anyhow::Result<f64> {
                 "share" => &cell.share,
                 "start" => &cell.start,
                 "run" => &cell.run,
-                "other" => cell.other.as_ref().context("the record has no rest")?,
+                "other" => cell.other.as_ref().ok_or_else(|| missing("rest"))?,
                 _ => bail!("no figure is called {what}"),
             };
             spread.median
@@ -89,7 +100,7 @@ fn best(record: &Record) -> anyhow::Result<(String, f64)> {
         .into_iter()
         .filter_map(|transport| record.best(transport))
         .min_by(|(_, one), (_, other)| one.wall.median.total_cmp(&other.wall.median));
-    let (cell, summary) = best.context("the record has no cell")?;
+    let (cell, summary) = best.ok_or_else(|| missing("cell"))?;
     let cell = cell.cell;
     let name = format!(
         "{}, {} × {}",
@@ -104,7 +115,7 @@ fn tiny(bench: &Bench) -> anyhow::Result<f64> {
     let pooled = pooled.filter(|row| row.key.hand_over == Some(HandOver::Bytes));
     let each = pooled.filter_map(|row| Some(row.summary.as_ref()?.run_again.median));
     let least = each.min_by(f64::total_cmp);
-    let least = least.context("the record has no tiny tasks")?;
+    let least = least.ok_or_else(|| missing("tiny tasks"))?;
     Ok(least / float(bench.job.tasks.max(1)))
 }
 
@@ -118,7 +129,7 @@ fn of_job(bench: &Bench, what: &str, hand_over: HandOver, bytes: u64) -> anyhow:
             (spawned, row.key.workers)
         });
     let summary = row.and_then(|row| row.summary.as_ref());
-    let summary = summary.with_context(|| format!("{} has no {hand_over}", bench.job.name))?;
+    let summary = summary.ok_or_else(|| Missing(format!("{} {hand_over}", bench.job.name)))?;
     Ok(match what {
         "fill" => summary.fill.median,
         "reused" => summary.fill_reused.median,

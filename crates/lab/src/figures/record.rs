@@ -9,6 +9,11 @@ use serde_json::Value;
 use crate::matrix::ranked;
 use crate::page;
 
+/// A figure that a record does not have: it is of an earlier version, or a part was left out.
+#[derive(Debug, thiserror::Error)]
+#[error("the record has no {0}")]
+pub(crate) struct Missing(pub(crate) String);
+
 /// What was measured once, on one machine.
 pub(crate) struct Record {
     /// The folder's name.
@@ -67,9 +72,8 @@ impl Record {
             let it = cell.cell;
             (it.transport, it.start_method, it.workers) == (transport, method, workers)
         });
-        found
-            .and_then(|cell| cell.summary.as_ref())
-            .with_context(|| format!("the record has no figures of {transport} {method} {workers}"))
+        let summary = found.and_then(|cell| cell.summary.as_ref());
+        Ok(summary.ok_or_else(|| Missing(format!("{transport} {method} {workers}")))?)
     }
 
     /// The cell of a transport with the smallest wall time.
@@ -87,7 +91,7 @@ impl Record {
     /// Where it was not measured.
     pub(crate) fn job(&self, name: &str) -> anyhow::Result<&Bench> {
         let mut jobs = self.jobs.iter();
-        jobs.find(|bench| bench.job.name == name)
-            .with_context(|| format!("the record has no job {name}"))
+        let found = jobs.find(|bench| bench.job.name == name);
+        Ok(found.ok_or_else(|| Missing(format!("job {name}")))?)
     }
 }

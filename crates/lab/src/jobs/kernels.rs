@@ -54,7 +54,7 @@ pub(crate) fn numbers(bytes: u64) -> anyhow::Result<Vec<f64>> {
     Ok((0..count).map(number_at).collect())
 }
 
-/// The length of a part of so many numbers.
+/// The length of a part of this number of numbers.
 pub(crate) fn part_of(count: usize) -> usize {
     count.div_ceil(PARTS).max(1)
 }
