@@ -1,5 +1,6 @@
 //! `cargo xtask compare A B`: two folders of results side by side, and which cells changed significantly.
 
+mod comparison;
 mod jobs;
 mod judge;
 mod table;
@@ -9,11 +10,12 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use report::{CellReport, Limits, Matrix, SCHEMA, format_count};
+use report::{Matrix, SCHEMA, format_count};
 use serde::Serialize;
 
+use comparison::{Comparison, Folder};
 use jobs::JudgedRow;
-use judge::{Judged, Pair};
+use judge::Judged;
 
 use crate::page::{jobs_in, read};
 use harness::exit;
@@ -46,16 +48,6 @@ enum Format {
     Markdown,
     /// One JSON object
     Json,
-}
-
-/// What a folder holds.
-pub(crate) struct Folder {
-    /// Its path, as given by the user.
-    pub(crate) name: String,
-    /// Its matrix.
-    pub(crate) matrix: Matrix,
-    /// Its reference measurements, where they were taken.
-    pub(crate) limits: Option<Limits>,
 }
 
 /// Compares two folders and prints it.
@@ -92,7 +84,7 @@ pub(crate) fn main(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let mut text = match args.format {
         Format::Text => table::terminal(&comparison),
         Format::Markdown => table::markdown(&comparison),
-        Format::Json => serde_json::to_string(&comparison.as_json(&of_jobs))? + "\n",
+        Format::Json => serde_json::to_string(&json(&comparison, &of_jobs))? + "\n",
     };
     if !matches!(args.format, Format::Json) && !lines.is_empty() {
         text += &format!("\n{}\n", lines.join("\n"));
@@ -122,58 +114,15 @@ fn code(fail_above: Option<f64>, worst: f64) -> ExitCode {
     })
 }
 
-/// Two folders, and what the tests say of their cells.
-pub(crate) struct Comparison<'a> {
-    /// A.
-    pub(crate) before: &'a Folder,
-    /// B.
-    pub(crate) after: &'a Folder,
-    /// The cells with figures in both.
-    pub(crate) pairs: Vec<Pair<'a>>,
-    /// Every figure of every pair.
-    pub(crate) judged: Vec<Judged>,
-}
-
-impl<'a> Comparison<'a> {
-    fn of(before: &'a Folder, after: &'a Folder) -> Comparison<'a> {
-        let with_figures = |cell: &&CellReport| cell.summary.is_some();
-        let pairs: Vec<Pair<'a>> = before
-            .matrix
-            .cells
-            .iter()
-            .filter(with_figures)
-            .filter_map(|cell| {
-                let same = |other: &&CellReport| other.cell == cell.cell;
-                let mut others = after.matrix.cells.iter().filter(with_figures);
-                Some((cell, others.find(same)?))
-            })
-            .collect();
-        let judged = judge::judge(&before.matrix, &after.matrix, &pairs);
-        Comparison {
-            before,
-            after,
-            pairs,
-            judged,
-        }
-    }
-
-    fn as_json<'b>(&'b self, jobs: &'b [JudgedRow]) -> Json<'b> {
-        Json {
-            schema: SCHEMA,
-            before: &self.before.name,
-            after: &self.after.name,
-            same_machine: self.before.matrix.machine == self.after.matrix.machine,
-            cells: self.pairs.len(),
-            figures: &self.judged,
-            jobs,
-        }
-    }
-
-    /// The largest significant increase, in percent; 0 where there is none.
-    fn worst(&self) -> f64 {
-        let changed = self.judged.iter().filter(|judged| judged.changed);
-        let increases = changed.map(|judged| (judged.ratio - 1.0) * 100.0);
-        increases.fold(0.0, f64::max)
+fn json<'a>(comparison: &'a Comparison<'_>, jobs: &'a [JudgedRow]) -> Json<'a> {
+    Json {
+        schema: SCHEMA,
+        before: &comparison.before.name,
+        after: &comparison.after.name,
+        same_machine: comparison.before.matrix.machine == comparison.after.matrix.machine,
+        cells: comparison.pairs.len(),
+        figures: &comparison.judged,
+        jobs,
     }
 }
 

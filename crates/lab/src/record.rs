@@ -13,6 +13,7 @@ use harness::results::Results;
 use harness::workspace::{self, Binaries};
 
 use crate::page;
+use crate::terms;
 
 /// What is measured, in this order.
 const PARTS: [&str; 5] = ["matrix", "serde", "jobs", "peers", "traits"];
@@ -41,7 +42,11 @@ pub(crate) fn main(args: &RecordArgs, interrupt: &Interrupt) -> anyhow::Result<E
         Some(out) => Results::open(Some(out), &jiff::Zoned::now(), &machine::machine(), &[])?,
         None => Results::record(&jiff::Zoned::now(), &machine::machine())?,
     };
-    let out = results.directory();
+    // The parts run in the root of the workspace, wherever this was called.
+    let out = &results
+        .directory()
+        .canonicalize()
+        .context("cannot find the folder")?;
     let all = args.parts.is_empty();
     let mut failed = Vec::new();
     for part in PARTS {
@@ -78,7 +83,8 @@ fn run(part: &str, records: &str, out: &Path, interrupt: &Interrupt) -> anyhow::
     let mut passed = true;
     match part {
         "matrix" => {
-            let cells = "--transports bytes,shm,mmap,inherit --workers 1,4,8";
+            let cells =
+                "--transports bytes,shm,mmap,inherit --workers 1,4,8 --start-methods spawn,fork";
             passed &= lab(&format!("{sum} {} {cells} {few}", out.display()))?;
         }
         // One cell: encoding takes so long that more of them would fill the session.
@@ -89,8 +95,9 @@ fn run(part: &str, records: &str, out: &Path, interrupt: &Interrupt) -> anyhow::
             passed &= lab(&format!("{sum} {} {cell}", folder.display()))?;
         }
         "jobs" => {
+            let cores = terms::cores()?;
             for known in &crate::jobs::ALL {
-                let rows = "--start-methods spawn,fork --budget 5s --max-runs 12 --min-runs 6";
+                let rows = format!("--start-methods spawn,fork --workers {cores} {few}");
                 passed &= lab(&format!(
                     "matrix --job {} {rows} --out {}",
                     known.name,
@@ -99,7 +106,9 @@ fn run(part: &str, records: &str, out: &Path, interrupt: &Interrupt) -> anyhow::
             }
         }
         "peers" => {
-            let peers = "executor-fork,rayon,tiny,fork_map";
+            // Of Python's executor one start method: theirs differ little, and each pair takes many seconds.
+            let peers =
+                "executor-fork-bytes,executor-fork-shm,executor-fork-mmap,rayon,tiny,fork_map";
             passed &= lab(&format!(
                 "peers --records {records} --runs 3 --peers {peers} --out {}",
                 out.display()

@@ -1,4 +1,4 @@
-//! The jobs by the real program, at small sizes: every way of handing over gives the results of the plain loop.
+//! The jobs by the real program, at small sizes: every hand-over gives the results of the plain loop.
 
 use std::fs;
 use std::path::Path;

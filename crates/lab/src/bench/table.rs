@@ -128,7 +128,11 @@ fn figures(summary: &BenchSummary) -> Vec<String> {
         summary.fill_reused,
         summary.run_again,
     ];
-    fields.extend(medians.map(|spread| seconds(spread.median)));
+    // Where nothing was to be done, what reading the clock takes says nothing.
+    fields.extend(medians.map(|spread| match spread.median {
+        none if none < 1e-6 => "–".to_owned(),
+        some => seconds(some),
+    }));
     fields
 }
 

@@ -1,4 +1,4 @@
-//! `tiny`: tasks that do next to nothing, so that what is measured is what a task costs.
+//! `tiny`: tasks that only add one, so that what is measured is what a task costs.
 
 use handoff::task;
 use report::HandOver;
