@@ -72,17 +72,12 @@ pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitC
 
 /// What is read, and not run.
 fn of_the_source() -> Vec<Check> {
-    let with = |words: &[&str]| {
-        let mut command = cargo();
-        command.args(words);
-        command
-    };
     let clippy = "clippy --workspace --all-targets --locked -- -D warnings";
-    let mut doc = with(&["doc", "--workspace", "--no-deps", "--locked"]);
+    let mut doc = with(cargo(), "doc --workspace --no-deps --locked");
     doc.env("RUSTDOCFLAGS", "-D warnings");
     let mut checks = vec![
-        ("fmt", with(&["fmt", "--all", "--check"])),
-        ("clippy", with(&clippy.split(' ').collect::<Vec<_>>())),
+        ("fmt", with(cargo(), "fmt --all --check")),
+        ("clippy", with(cargo(), clippy)),
         ("doc", doc),
     ];
     checks.extend(deny().map(|deny| ("deny", deny)));
@@ -91,37 +86,23 @@ fn of_the_source() -> Vec<Check> {
 
 /// What is run: tests, models, and the programs under load and faults.
 fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
-    let words = |line: &'static str| xtask(&line.split(' ').collect::<Vec<_>>());
-    // An alias in .cargo/config.toml: the models of crates/lane need a build of their own.
-    let mut models = cargo();
-    models.args(["loom", "--locked"]);
+    let words = |line: &str| Ok::<_, anyhow::Error>(with(xtask()?, line));
     // Needs a build of the engine with deliberate defects, which no other test has.
-    let mut defects = cargo();
-    defects.args(["test", "--locked", "--package", "simulate"]);
-    defects.args(["--features", "defects", "--test", "defects"]);
+    let defects = "test --locked --package simulate --features defects --test defects";
     // Tests unwind, whatever their profile says: this program checks itself.
-    let mut aborts = cargo();
-    aborts.args(["run", "--locked", "--profile", "abort"]);
-    aborts.args(["--package", "cases", "--bin", "aborts"]);
+    let aborts = "run --locked --profile abort --package cases --bin aborts";
     // A feature that nothing in the workspace asks for.
-    let mut ndarray = cargo();
-    ndarray.args([
-        "test",
-        "--locked",
-        "--package",
-        "task",
-        "--features",
-        "ndarray",
-    ]);
-    ndarray.arg("ndarray");
+    let ndarray = "test --locked --package task --features ndarray ndarray";
     let mut matrix = words("matrix --records 1M --runs 1 --workers 1,4")?;
     matrix.arg("--out").arg(out);
     Ok(vec![
         ("test", words("test")?),
-        ("aborts", aborts),
-        ("models", models),
-        ("ndarray", ndarray),
-        ("defects", defects),
+        ("aborts", with(cargo(), aborts)),
+        // An alias in .cargo/config.toml: the models of crates/lane need a build of their own.
+        ("models", with(cargo(), "loom --locked")),
+        ("figures", words("figures --check")?),
+        ("ndarray", with(cargo(), ndarray)),
+        ("defects", with(cargo(), defects)),
         ("simulate", words("simulate --seeds 100000")?),
         ("matrix", matrix),
         // The same rounds every time, so that a broken guarantee is not mistaken for bad luck.
@@ -129,6 +110,12 @@ fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
         // Four of every start method and transport.
         ("kills", words("kills --seed 1 --times 52 --records 1M")?),
     ])
+}
+
+/// A command with these words as its arguments.
+fn with(mut command: Command, words: &str) -> Command {
+    command.args(words.split(' '));
+    command
 }
 
 /// The rules for dependencies (`deny.toml`), where cargo-deny is installed. Advisories, which need the
@@ -142,15 +129,13 @@ fn deny() -> Option<Command> {
     if !asked.status().ok()?.success() {
         return None;
     }
-    let mut deny = cargo();
-    deny.args(["deny", "check", "bans", "licenses", "sources"]);
-    Some(deny)
+    Some(with(cargo(), "deny check bans licenses sources"))
 }
 
-/// This program with other arguments.
-fn xtask(arguments: &[&str]) -> anyhow::Result<Command> {
+/// This program again.
+fn xtask() -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe().context("cannot find xtask itself")?);
-    command.args(arguments).current_dir(root());
+    command.current_dir(root());
     Ok(command)
 }
 

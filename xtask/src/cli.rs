@@ -31,14 +31,19 @@ struct Cli {
 enum Command {
     /// Measure every start method × transport × number of workers, every sum verified
     Matrix(Rest),
-    /// Measure what this machine can do at best
+    /// Take reference measurements: plain programs that move the same bytes
+    #[command(visible_alias = "reference")]
     Limits(Rest),
     /// Measure Python's executors, joblib, numpy and rayon next to ours, on the same file
     Peers(Rest),
     /// Regenerate the pages of results: report.html of a matrix, traits.html of start methods
     Page(Rest),
-    /// Show two matrices side by side, and what changed beyond the noise
+    /// Compare two matrices and report significant changes
     Compare(Rest),
+    /// Measure everything that README and docs quote, in one session
+    Record(Rest),
+    /// Put the figures of the committed record into README and docs, or check that they are there
+    Figures(Rest),
     /// Inject faults and verify every result
     Chaos(Rest),
     /// Kill the coordinator at random instants, and check that nothing of it is left
@@ -69,14 +74,16 @@ Examples:
 ///
 /// Those of the command.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
-    let command = Cli::parse().command;
     let interrupt = Interrupt::install()?;
-    match command {
-        Command::Matrix(rest) => alias::run("lab", "matrix", &rest, &interrupt),
-        Command::Limits(rest) => alias::run("lab", "limits", &rest, &interrupt),
-        Command::Peers(rest) => alias::run("lab", "peers", &rest, &interrupt),
-        Command::Page(rest) => alias::run("lab", "page", &rest, &interrupt),
-        Command::Compare(rest) => alias::run("lab", "compare", &rest, &interrupt),
+    let lab = |command, rest| alias::run("lab", command, rest, &interrupt);
+    match Cli::parse().command {
+        Command::Matrix(rest) => lab("matrix", &rest),
+        Command::Limits(rest) => lab("limits", &rest),
+        Command::Peers(rest) => lab("peers", &rest),
+        Command::Page(rest) => lab("page", &rest),
+        Command::Compare(rest) => lab("compare", &rest),
+        Command::Record(rest) => lab("record", &rest),
+        Command::Figures(rest) => lab("figures", &rest),
         Command::Chaos(rest) => alias::run("chaos", "chaos", &rest, &interrupt),
         Command::Kills(rest) => alias::run("chaos", "kills", &rest, &interrupt),
         Command::Simulate(rest) => alias::run("simulate", "simulate", &rest, &interrupt),
@@ -84,16 +91,5 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Test(args) => test::main(&args, &interrupt),
         Command::Conformance(args) => conformance::main(&args),
         Command::Ci(args) => ci::main(&args, &interrupt),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
     }
 }

@@ -27,9 +27,5 @@ pub(crate) fn main(args: &ConformanceArgs) -> anyhow::Result<ExitCode> {
         .args(&args.suites)
         .status()
         .context("cannot run the suites")?;
-    Ok(ExitCode::from(if status.success() {
-        exit::DONE
-    } else {
-        exit::FAILED
-    }))
+    Ok(exit::of(status))
 }

@@ -1,7 +1,7 @@
 //! Handoff's own development commands: tests, CI, a distribution; and the laboratory and the fault
 //! injectors under the names that people type.
 
-#[macro_use(println, eprintln)]
+#[macro_use(eprintln)]
 extern crate harness;
 
 mod alias;

@@ -16,9 +16,9 @@ mod trial;
 use crate::cli::{DoctorArgs, Format};
 use crate::datasets;
 use crate::exit::Failure;
-use crate::machine::machine;
 use ::dataset::Dataset;
 use anyhow::Context;
+use machine::machine;
 use report::{Doctor, Finding, Grade};
 
 /// Looks, and prints what was found.

@@ -27,13 +27,13 @@ mod datasets;
 mod doctor;
 pub mod exit;
 mod experiments;
-pub mod machine;
 pub mod programs;
 pub mod signals;
 pub mod sum;
 pub mod timeline;
 pub mod trace;
 
+pub use ::machine;
 use clap::Parser;
 use cli::{Cli, Command};
 use std::io::Write;

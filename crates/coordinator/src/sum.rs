@@ -14,13 +14,13 @@ pub use transport::Handover;
 
 use crate::cli::{Carrier, Format, SumArgs};
 use crate::exit::Failure;
-use crate::machine::machine;
 use crate::signals::Signals;
 use crate::timeline::{Clock, Timeline, as_report, megabytes};
 use crate::trace;
 use anyhow::Context;
 use dataset::{ChangedError, Column};
 use gauge::Gauge;
+use machine::machine;
 use plan::Plan;
 use pool::{Pool, PoolError, ReduceError, Shutdown, SubmitError};
 use report::format_count;

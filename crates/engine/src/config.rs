@@ -9,6 +9,8 @@ pub const CREDIT_NS: u64 = MS;
 
 /// Work that is worth waking another worker for.
 pub const WORTH_WAKING_NS: u64 = 50_000;
+/// Recalls in a row that may bring nothing back: of half of what a worker has ahead, then of all.
+pub(crate) const FRUITLESS: u32 = 2;
 
 /// The shortest and the longest pause before a worker is started again after a failure.
 pub const BACKOFF_NS: (u64, u64) = (10 * MS, 1000 * MS);

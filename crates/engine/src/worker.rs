@@ -118,6 +118,9 @@ pub(crate) struct Worker {
     /// The lowest priority among entries since the worker last had none.
     pub(crate) lowest: Priority,
     pub(crate) answered: u64,
+    /// Recalls in a row that brought nothing back, since the last that is known of its entries. It may have
+    /// begun what seems unclaimed: that shows only once the result before has come in full.
+    pub(crate) fruitless: u32,
     /// When it got ready.
     pub(crate) ready_ns: u64,
     /// A transient failure to send: nothing is sent before.
@@ -151,6 +154,7 @@ impl Worker {
             pinned: VecDeque::new(),
             lowest: Priority::High,
             answered: 0,
+            fruitless: 0,
             ready_ns: 0,
             blocked_until_ns: 0,
             blocked_times: 0,
@@ -185,6 +189,7 @@ impl Worker {
             self.limit_min_ns = u64::MAX;
             self.lowest = Priority::High;
         }
+        self.fruitless = 0;
         self.lowest = self.lowest.max(entry.priority);
         self.limit_min_ns = self.limit_min_ns.min(entry.limit_ns);
         self.open += 1;
@@ -203,6 +208,9 @@ impl Worker {
                 self.unclaimed -= 1;
             }
         }
+        if number >= self.begun {
+            self.fruitless = 0;
+        }
         self.begun = self.begun.max(number + 1);
         self.since_ns = since_ns;
     }
@@ -211,6 +219,7 @@ impl Worker {
     pub(crate) fn take(&mut self, number: u64) -> Option<Entry> {
         let entry = *self.entry(number)?;
         self.entries[(number - self.base) as usize].holds = Holds::Hole;
+        self.fruitless = 0;
         self.open -= 1;
         self.ahead_ns -= entry.expected_ns;
         if number >= self.begun {

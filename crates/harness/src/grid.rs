@@ -57,6 +57,17 @@ pub fn seconds(value: f64) -> String {
     format!("{} {unit}", three_digits(value * factor))
 }
 
+/// Seconds at a mark of an axis, which is a round number: `50 ms`, `1.5 s`, `2 s`.
+pub fn tick(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let (factor, unit) = seconds_unit(value * (1.0 + 1e-9));
+    let text = format!("{:.2}", value * factor);
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{text} {unit}")
+}
+
 /// What stands behind a median in a table, for the text above it.
 pub const SPREAD_MEANS: &str = "median [95 % confidence interval] n runs; (min–max) where there are too \
                                 few runs for an interval";
@@ -136,6 +147,10 @@ pub fn times(ratio: f64) -> String {
 
 /// Three digits that count, and never an exponent.
 pub fn three_digits(value: f64) -> String {
+    if value.abs() >= 999.5 {
+        let unit = 10_f64.powf(value.abs().log10().floor() - 2.0);
+        return format!("{:.0}", (value / unit).round() * unit);
+    }
     let decimals = match value.abs() {
         v if v >= 99.95 => 0,
         v if v >= 9.995 => 1,
@@ -156,6 +171,22 @@ mod tests {
         assert_eq!(seconds(12.688), "12.7 s");
         assert_eq!(times(1.074), "1.07 ×");
         assert_eq!(megabytes(4_800_000_000.0), "4800 MB");
+        assert_eq!(three_digits(6189.4), "6190");
+        assert_eq!(three_digits(999.6), "1000");
+    }
+
+    #[test]
+    fn marks_of_an_axis_are_round() {
+        for (value, text) in [
+            (0.0, "0"),
+            (0.1, "100 ms"),
+            (1.0, "1 s"),
+            (1.5, "1.5 s"),
+            (10.0, "10 s"),
+            (0.001, "1 ms"),
+        ] {
+            assert_eq!(tick(value), text);
+        }
     }
 
     #[test]

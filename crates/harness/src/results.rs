@@ -48,6 +48,17 @@ impl Results {
         Ok(results)
     }
 
+    /// The directory `results/<date>-<machine>` of the repository, for a record that is to be committed.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be made.
+    pub fn record(date: &jiff::Zoned, machine: &Machine) -> anyhow::Result<Results> {
+        let name = format!("{}-{}", date.strftime("%Y-%m-%d"), machine_slug(machine));
+        let directory = workspace::root().join("results").join(name);
+        Results::open(Some(&directory), date, machine, &[])
+    }
+
     /// Checks that the disk has room for results, which may take hours to come.
     fn check_room(&self) -> anyhow::Result<()> {
         let status = statvfs(&self.directory)
@@ -153,6 +164,8 @@ mod tests {
             page_size: 4096,
             huge_pages: report::HugePages::default(),
             dev_shm_bytes: None,
+            virtual_machine: None,
+            governor: None,
         }
     }
 

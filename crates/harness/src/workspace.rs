@@ -8,29 +8,38 @@ use anyhow::{Context, bail};
 
 use crate::interrupt::Interrupt;
 
-/// The directory of the workspace's `Cargo.toml`.
+/// The directory of the workspace's `Cargo.toml`, where this program was built; the current directory where
+/// that is gone, since the program was installed elsewhere.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("the workspace has a folder of crates")
-        .to_owned()
+    built_in().unwrap_or_else(|| std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")))
 }
 
-/// The directory of results that were given none: among what is built, which git ignores.
+/// The directory of the workspace, where it is still there.
+fn built_in() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
+    root.join("Cargo.toml").is_file().then(|| root.to_owned())
+}
+
+/// The directory of results that were given none: among what is built, which git ignores. From outside of
+/// the workspace it is that of the current directory.
 pub fn results() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    root().join(target).join("handoff")
+    let here = std::env::current_dir().unwrap_or_default();
+    let root = built_in().filter(|root| here.starts_with(root));
+    root.unwrap_or(here).join(target).join("handoff")
 }
 
 /// What was typed to run us, word by word.
 pub fn command_line() -> Vec<String> {
-    let arguments = std::env::args_os().skip(1);
-    ["cargo", "xtask"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(arguments.map(|word| word.to_string_lossy().into_owned()))
-        .collect()
+    let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let program = PathBuf::from(words.next().unwrap_or_default());
+    // Its directory would name a user.
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    let begin = match &*name {
+        "lab" => vec!["cargo".to_owned(), "xtask".to_owned()],
+        own => vec![own.to_owned()],
+    };
+    begin.into_iter().chain(words).collect()
 }
 
 /// `cargo`, the one that runs us where one does, in the workspace's root.
@@ -116,6 +125,12 @@ impl Binaries {
         names: &[&str],
         interrupt: &Interrupt,
     ) -> anyhow::Result<Binaries> {
+        if built_in().is_none() {
+            // Installed, without a workspace to build: the programs are beside this one.
+            let own = std::env::current_exe().context("cannot find this program")?;
+            let folder = own.parent().context("a program is in a directory")?;
+            return Binaries::in_directory(folder, names);
+        }
         let mut command = cargo();
         command.args([
             "build",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use harness::interrupt::Interrupt;
 
-use crate::{compare, limits, matrix, page, peers};
+use crate::{bench, compare, figures, limits, matrix, page, peers, record};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -35,9 +35,12 @@ Examples:
   cargo xtask matrix --records 200M --workers 1,4,8
   cargo xtask matrix --start-methods fork --transports mmap,shm --runs 9
   cargo xtask matrix --data mine.npy --field price --out /tmp/mine
+  cargo xtask matrix --study --records 200M            # the original study's table
+  cargo xtask matrix --job memory --sizes 64MiB        # data in memory, by threads and by processes
 
-Each cell is run until the 95 % confidence interval of its median wall time is within 5 % of it, or
-until its time budget is spent. Results are saved after every run, and kept when a signal stops it.")]
+The sum has the rows of --transports, all other jobs those of --hand-overs, which use Handoff's library.
+Each row is run until the 95 % confidence interval of its median wall time is within 5 % of it, or until
+its time budget is spent. Results are saved after every run, and kept when a signal stops it.")]
     Matrix(matrix::MatrixArgs),
     /// Take reference measurements: plain programs that move the same bytes
     #[command(
@@ -76,9 +79,32 @@ most one comparison in twenty reports anything.
 
 Exit codes: 0 done, 1 failed or slower than --fail-above allows, 2 usage.")]
     Compare(compare::CompareArgs),
+    /// Measure everything that README and docs quote, in one session
+    #[command(after_help = "\
+Examples:
+  cargo xtask record                            # 200 million records: about 15 minutes
+  cargo xtask record --parts peers,traits       # the rest of a session that was stopped
+  cargo xtask record --records 1M --out /tmp/r  # a trial")]
+    Record(record::RecordArgs),
+    /// Put the figures of the committed record into README and docs, or check that they are there
+    #[command(after_help = "\
+Examples:
+  cargo xtask figures --record results/2026-11-27-amd-epyc-2c
+  cargo xtask figures --check                   # what continuous integration runs")]
+    Figures(figures::FiguresArgs),
     #[command(name = limits::PROBE, hide = true)]
     Probe {
         /// What to measure, as JSON
+        order: String,
+    },
+    #[command(name = matrix::PLAIN, hide = true)]
+    Plain {
+        /// What to sum, as JSON
+        order: String,
+    },
+    #[command(name = bench::ROW, hide = true)]
+    Row {
+        /// What to run, as JSON
         order: String,
     },
 }
@@ -90,9 +116,12 @@ Exit codes: 0 done, 1 failed or slower than --fail-above allows, 2 usage.")]
 /// Those of the command.
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let command = Cli::parse().command;
-    if let Command::Probe { order } = &command {
-        // A probe lives and dies with its process: it takes no signals over.
-        return limits::probe(order);
+    // What is measured lives and dies with its process: it takes no signals over.
+    match &command {
+        Command::Probe { order } => return limits::probe(order),
+        Command::Plain { order } => return matrix::measure_plain(order),
+        Command::Row { order } => return bench::measure_row(order),
+        _ => {}
     }
     let interrupt = Interrupt::install()?;
     match command {
@@ -101,7 +130,11 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         Command::Peers(args) => peers::main(&args, &interrupt),
         Command::Page(args) => page::main(&args),
         Command::Compare(args) => compare::main(&args),
-        Command::Probe { .. } => unreachable!("handled above"),
+        Command::Record(args) => record::main(&args, &interrupt),
+        Command::Figures(args) => figures::main(&args),
+        Command::Probe { .. } | Command::Plain { .. } | Command::Row { .. } => {
+            unreachable!("handled above")
+        }
     }
 }
 

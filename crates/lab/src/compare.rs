@@ -1,5 +1,7 @@
 //! `cargo xtask compare A B`: two folders of results side by side, and which cells changed significantly.
 
+mod comparison;
+mod jobs;
 mod judge;
 mod table;
 
@@ -8,12 +10,14 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use report::{CellReport, Limits, Matrix, SCHEMA, format_count};
+use report::{Matrix, SCHEMA, format_count};
 use serde::Serialize;
 
-use judge::{Judged, Pair};
+use comparison::{Comparison, Folder};
+use jobs::JudgedRow;
+use judge::Judged;
 
-use crate::page::read;
+use crate::page::{jobs_in, read};
 use harness::exit;
 
 /// Which folders to compare, and how.
@@ -46,22 +50,23 @@ enum Format {
     Json,
 }
 
-/// What a folder holds.
-pub(crate) struct Folder {
-    /// Its path, as given by the user.
-    pub(crate) name: String,
-    /// Its matrix.
-    pub(crate) matrix: Matrix,
-    /// Its reference measurements, where they were taken.
-    pub(crate) limits: Option<Limits>,
-}
-
 /// Compares two folders and prints it.
 ///
 /// # Errors
 ///
 /// Where a folder holds no matrix.
 pub(crate) fn main(args: &CompareArgs) -> anyhow::Result<ExitCode> {
+    let of_jobs = jobs::judge(&jobs_in(&args.before)?, &jobs_in(&args.after)?);
+    let lines = jobs::lines(&of_jobs);
+    let has_matrix =
+        args.before.join("matrix.json").exists() && args.after.join("matrix.json").exists();
+    if !has_matrix && !of_jobs.is_empty() {
+        match args.format {
+            Format::Text | Format::Markdown => println!("{}", lines.join("\n")),
+            Format::Json => println!("{}", serde_json::to_string(&of_jobs)?),
+        }
+        return Ok(code(args.fail_above, worst_of(&of_jobs)));
+    }
     let (before, after) = (open(&args.before)?, open(&args.after)?);
     let records = [&before, &after].map(|folder| folder.matrix.dataset.records);
     if records[0] != records[1] && !args.force {
@@ -76,74 +81,48 @@ pub(crate) fn main(args: &CompareArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(exit::USAGE));
     }
     let comparison = Comparison::of(&before, &after);
-    print!(
-        "{}",
-        match args.format {
-            Format::Text => table::terminal(&comparison),
-            Format::Markdown => table::markdown(&comparison),
-            Format::Json => serde_json::to_string(&comparison.as_json())? + "\n",
-        }
-    );
-    Ok(ExitCode::from(match args.fail_above {
-        Some(percent) if comparison.worst() > percent => {
+    let mut text = match args.format {
+        Format::Text => table::terminal(&comparison),
+        Format::Markdown => table::markdown(&comparison),
+        Format::Json => serde_json::to_string(&json(&comparison, &of_jobs))? + "\n",
+    };
+    if !matches!(args.format, Format::Json) && !lines.is_empty() {
+        text += &format!("\n{}\n", lines.join("\n"));
+    }
+    print!("{text}");
+    Ok(code(
+        args.fail_above,
+        comparison.worst().max(worst_of(&of_jobs)),
+    ))
+}
+
+/// The largest significant increase of a job's row, in percent; 0 where there is none.
+fn worst_of(judged: &[JudgedRow]) -> f64 {
+    let changed = judged.iter().filter(|row| row.changed);
+    let increases = changed.map(|row| (row.ratio - 1.0) * 100.0);
+    increases.fold(0.0, f64::max)
+}
+
+/// The exit code, where the worst increase is this many percent.
+fn code(fail_above: Option<f64>, worst: f64) -> ExitCode {
+    ExitCode::from(match fail_above {
+        Some(percent) if worst > percent => {
             eprintln!("error: a significant increase is above {percent} % (see --fail-above)");
             exit::FAILED
         }
         _ => exit::DONE,
-    }))
+    })
 }
 
-/// Two folders, and what the tests say of their cells.
-pub(crate) struct Comparison<'a> {
-    /// A.
-    pub(crate) before: &'a Folder,
-    /// B.
-    pub(crate) after: &'a Folder,
-    /// The cells with figures in both.
-    pub(crate) pairs: Vec<Pair<'a>>,
-    /// Every figure of every pair.
-    pub(crate) judged: Vec<Judged>,
-}
-
-impl<'a> Comparison<'a> {
-    fn of(before: &'a Folder, after: &'a Folder) -> Comparison<'a> {
-        let with_figures = |cell: &&CellReport| cell.summary.is_some();
-        let pairs: Vec<Pair<'a>> = before
-            .matrix
-            .cells
-            .iter()
-            .filter(with_figures)
-            .filter_map(|cell| {
-                let same = |other: &&CellReport| other.cell == cell.cell;
-                let mut others = after.matrix.cells.iter().filter(with_figures);
-                Some((cell, others.find(same)?))
-            })
-            .collect();
-        let judged = judge::judge(&before.matrix, &after.matrix, &pairs);
-        Comparison {
-            before,
-            after,
-            pairs,
-            judged,
-        }
-    }
-
-    fn as_json(&self) -> Json<'_> {
-        Json {
-            schema: SCHEMA,
-            before: &self.before.name,
-            after: &self.after.name,
-            same_machine: self.before.matrix.machine == self.after.matrix.machine,
-            cells: self.pairs.len(),
-            figures: &self.judged,
-        }
-    }
-
-    /// The largest significant increase, in percent; 0 where there is none.
-    fn worst(&self) -> f64 {
-        let changed = self.judged.iter().filter(|judged| judged.changed);
-        let increases = changed.map(|judged| (judged.ratio - 1.0) * 100.0);
-        increases.fold(0.0, f64::max)
+fn json<'a>(comparison: &'a Comparison<'_>, jobs: &'a [JudgedRow]) -> Json<'a> {
+    Json {
+        schema: SCHEMA,
+        before: &comparison.before.name,
+        after: &comparison.after.name,
+        same_machine: comparison.before.matrix.machine == comparison.after.matrix.machine,
+        cells: comparison.pairs.len(),
+        figures: &comparison.judged,
+        jobs,
     }
 }
 
@@ -157,6 +136,8 @@ struct Json<'a> {
     /// Cells with figures in both folders.
     cells: usize,
     figures: &'a [Judged],
+    #[serde(skip_serializing_if = "<[JudgedRow]>::is_empty")]
+    jobs: &'a [JudgedRow],
 }
 
 /// A percentage that is not negative.

@@ -32,6 +32,7 @@ pub(crate) use plan::{Plan, fills, for_cells, streams};
 pub(crate) use probe::{FillWay, Order, Probe, SEGMENT_FILL};
 pub(crate) use processes::ANSWER;
 use progress::Progress;
+pub(crate) use raw::map;
 
 use harness::dataset::DatasetArgs;
 use harness::exit;

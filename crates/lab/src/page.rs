@@ -7,10 +7,15 @@
 //! page`.
 
 mod claims;
+mod dots;
 mod figures;
+mod glossary;
 mod html;
+mod jobs;
 mod matrix;
 mod names;
+mod recommend;
+mod report;
 mod start_cost;
 mod table;
 mod timelines;
@@ -21,18 +26,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ::report::{Bench, Limits, Matrix, Sum, Traits};
 use anyhow::{Context, bail};
 use clap::Args;
-use report::{Limits, Matrix, Sum, Traits};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(crate) use names::job_file;
+pub(crate) use start_cost::StartCost;
 pub(crate) use timelines::Timeline;
 pub(crate) use trace::Trace;
 
+use self::report::Material;
 use figures::Figure;
 use names::{CLUSTER, FIGURES, MATRIX_PAGE, TIMELINES, TRAITS_PAGE};
-use start_cost::StartCost;
 
 use harness::exit;
 use harness::results::Results;
@@ -73,12 +80,13 @@ pub(crate) fn save_timelines(timelines: &[Timeline], results: &Results) -> anyho
 ///
 /// # Errors
 ///
-/// Where the folder holds neither a matrix nor traits, or its files cannot be read or written.
+/// Where the folder holds nothing to draw, or its files cannot be read or written.
 pub(crate) fn draw(results: &Results) -> anyhow::Result<Vec<&'static str>> {
     let folder = results.directory();
     let matrix = read::<Matrix>(folder, "matrix.json")?;
     let traits = read::<Traits<Value>>(folder, "traits.json")?;
-    if matrix.is_none() && traits.is_none() {
+    let jobs = jobs_in(folder)?;
+    if matrix.is_none() && traits.is_none() && jobs.is_empty() {
         bail!(
             "there is no matrix.json in {0}, make one with `cargo xtask matrix --out {0}`, and no \
              traits.json, make one with `coordinator traits --format json`",
@@ -94,18 +102,44 @@ pub(crate) fn draw(results: &Results) -> anyhow::Result<Vec<&'static str>> {
     }
     if let Some(matrix) = &matrix {
         known(matrix.schema, "matrix.json", folder)?;
-        draw_matrix(matrix, start_cost.as_ref(), results)?;
+    }
+    if draw_report(matrix.as_ref(), &jobs, start_cost.as_ref(), results)? {
         drawn.push(MATRIX_PAGE);
     }
     Ok(drawn)
 }
 
+/// The jobs of a folder, by name.
+///
+/// # Errors
+///
+/// Where a file of one is not what its name says.
+pub(crate) fn jobs_in(folder: &Path) -> anyhow::Result<Vec<Bench>> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(Vec::new());
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names
+        .filter(|name| name.starts_with("job-") && name.ends_with(".json"))
+        .collect();
+    names.sort();
+    let mut jobs = Vec::new();
+    for name in names {
+        let bench: Option<Bench> = read(folder, &name)?;
+        if let Some(bench) = bench {
+            known(bench.schema, &name, folder)?;
+            jobs.push(bench);
+        }
+    }
+    Ok(jobs)
+}
+
 fn known(schema: u32, name: &str, folder: &Path) -> anyhow::Result<()> {
-    if schema != report::SCHEMA {
+    if schema != ::report::SCHEMA {
         bail!(
             "{name} in {} has schema {schema}, this program knows {}",
             folder.display(),
-            report::SCHEMA
+            ::report::SCHEMA
         );
     }
     Ok(())
@@ -125,18 +159,33 @@ fn draw_traits(traits: &Traits<Value>, results: &Results) -> anyhow::Result<Opti
     Ok(figure)
 }
 
-fn draw_matrix(
-    matrix: &Matrix,
+/// Draws the report, where there is something to report.
+fn draw_report(
+    matrix: Option<&Matrix>,
+    jobs: &[Bench],
     start_cost: Option<&Figure>,
     results: &Results,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let limits = read::<Limits>(results.directory(), "limits.json")?;
     let timelines: Vec<Timeline> = read(results.directory(), TIMELINES)?.unwrap_or_default();
     let cluster: Option<Sum> = read(results.directory(), CLUSTER)?;
-    let figures = figures::all(matrix, &timelines, cluster.as_ref())?;
-    save(figures.iter(), results)?;
-    let page = matrix::page(matrix, limits.as_ref(), &figures, start_cost);
-    results.text(MATRIX_PAGE, &page)
+    let figures = matrix
+        .map(|matrix| figures::all(matrix, &timelines, cluster.as_ref()))
+        .transpose()?;
+    if let Some(figures) = &figures {
+        save(figures.iter(), results)?;
+    }
+    let page = report::page(&Material {
+        matrix,
+        jobs,
+        limits: limits.as_ref(),
+        figures: figures.as_ref(),
+        start_cost,
+    });
+    match page {
+        Some(page) => results.text(MATRIX_PAGE, &page).map(|()| true),
+        None => Ok(false),
+    }
 }
 
 fn save<'a>(

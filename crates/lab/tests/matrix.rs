@@ -113,7 +113,7 @@ fn every_cell_runs_and_everything_is_saved() {
         "machine.json",
         "timelines.json",
         "report.html",
-        "figures/total-mmap.svg",
+        "figures/phases-mmap.svg",
     ] {
         assert!(stage.0.path().join("out").join(file).exists(), "{file}");
     }

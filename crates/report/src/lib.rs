@@ -10,6 +10,7 @@
 //! | [`Traits`] | `coordinator traits --format json` |
 //! | [`Doctor`] | `coordinator doctor --format json` |
 //! | [`Matrix`], [`Limits`], [`Peers`] | `cargo xtask matrix`, `limits`, `peers` |
+//! | [`Bench`] | `cargo xtask matrix --job`, and benchmarks of one's own task |
 //! | [`Machine`] | all of them: where it was measured |
 //!
 //! ```
@@ -25,6 +26,7 @@
 //! Units are the same everywhere: seconds and bytes, unless a name ends in another unit.
 
 mod axes;
+mod bench;
 mod chaos;
 mod count;
 mod doctor;
@@ -42,6 +44,9 @@ mod sum;
 mod traits;
 
 pub use axes::{ParseAxisError, StartMethod, Transport};
+pub use bench::{
+    Bench, BenchJob, BenchKey, BenchRow, BenchRun, BenchSummary, BenchUse, HandOver, Runner,
+};
 pub use chaos::{Chaos, ChaosFailure, ChaosFault, ChaosRounds};
 pub use count::{ParseCountError, format_count, parse_count};
 pub use doctor::{Doctor, Finding, Grade, PerPages, Trial};
@@ -50,7 +55,7 @@ pub use limits::{Limit, LimitData, Limits, Pages, Touch, Unit, Width};
 pub use machine::{HugePages, Machine};
 pub use matrix::{
     Adaptive, Baseline, BaselineRound, Beside, Cell, CellReport, CellRun, CellSummary, CellTime,
-    Matrix, TwoModes,
+    Matrix, PlainReport, PlainRun, TwoModes,
 };
 pub use peers::{
     AloneLine, AloneRow, ForkedLine, ForkedRound, ForkedRow, PeerLine, PeerPair, PeerRow,

@@ -21,6 +21,12 @@ pub struct Machine {
     pub huge_pages: HugePages,
     /// Size of the file system at `/dev/shm`; null where there is none.
     pub dev_shm_bytes: Option<u64>,
+    /// Whether a hypervisor runs the system; left out where that is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_machine: Option<bool>,
+    /// How the processor's frequency is chosen; left out where the system does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governor: Option<String>,
 }
 
 /// The settings under `/sys/kernel/mm/transparent_hugepage`, each the chosen word alone

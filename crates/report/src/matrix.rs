@@ -31,6 +31,10 @@ pub struct Matrix {
     /// measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// The same sum by plain programs without worker processes: a loop, then threads. Empty in files of
+    /// versions that did not measure them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plain: Vec<PlainReport>,
     /// Every cell, in the order of the table. One that was not reached has no runs and no failure.
     pub cells: Vec<CellReport>,
 }
@@ -64,6 +68,36 @@ pub struct BaselineRound {
     pub round: u32,
     /// How long the bytes of the dataset took, the median of several times.
     pub seconds: f64,
+}
+
+/// The sum by a plain program: it maps the file and sums it with the workers' kernel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlainReport {
+    /// Its threads; 1 is a plain loop.
+    pub threads: u32,
+    /// Every measured run.
+    pub runs: Vec<PlainRun>,
+    /// Seconds from exec to exit; null while there are no runs, and where it failed or is invalid.
+    pub wall: Option<Spread>,
+    /// Why it failed.
+    pub failed: Option<String>,
+    /// Why its timings mean nothing: another sum than most cells have.
+    pub void: Option<String>,
+}
+
+/// One measured run of a plain program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlainRun {
+    /// The round in which it was made.
+    pub round: u32,
+    /// From exec to exit.
+    pub wall_seconds: f64,
+    /// The sum's bits.
+    pub sum_hex: String,
+    /// Values that were summed.
+    pub count: u64,
+    /// NaN values.
+    pub nan_count: u64,
 }
 
 /// One combination of the matrix.
@@ -192,6 +226,10 @@ pub struct CellSummary {
     /// The same with its ends and interval; left out in files of versions that did not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_spread: Option<Spread>,
+    /// The wall time as a multiple of that of threads in the same round; left out where those were not
+    /// measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_threads: Option<Spread>,
     /// Which of the cell's times that is, and which reference: `run / segment-read, 8 processes`.
     pub limit: Option<String>,
     /// `share` as a multiple of the fastest way to fill a segment, the median over runs.

@@ -67,6 +67,19 @@ fn a_long_file_is_found() {
     assert_eq!(found.as_deref(), Some("a.rs: 401 lines"));
 }
 
+/// What is a program of its own, as the laboratory is, does not belong to the development commands.
+#[test]
+fn the_development_commands_are_small() {
+    let folder = root().join("xtask/src");
+    let of_xtask = sources()
+        .into_iter()
+        .filter(|path| path.starts_with(&folder));
+    let lines: usize = of_xtask
+        .map(|path| std::fs::read_to_string(path).unwrap().lines().count())
+        .sum();
+    assert!((100..=600).contains(&lines), "xtask has {lines} lines");
+}
+
 /// A module with children is `name.rs` beside `name/`.
 #[test]
 fn no_module_is_called_mod() {

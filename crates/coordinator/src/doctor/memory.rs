@@ -3,7 +3,7 @@
 use super::finding::{Fix, bad, better, good, read, size};
 use super::trial;
 use crate::exit::Failure;
-use crate::machine::in_brackets;
+use machine::in_brackets;
 use nix::sys::statvfs::FsFlags;
 use report::{Finding, Machine, Trial};
 

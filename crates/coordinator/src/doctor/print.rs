@@ -86,7 +86,7 @@ fn of(doctor: &Doctor, grade: Grade) -> Vec<&Finding> {
 mod tests {
     use super::*;
     use crate::doctor::finding::{bad, better, good};
-    use crate::machine::machine;
+    use machine::machine;
 
     fn doctor(findings: Vec<Finding>) -> Doctor {
         Doctor {

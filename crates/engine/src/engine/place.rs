@@ -1,7 +1,7 @@
 //! Who gets which task: offers, credit by expected time, and recall for workers that are idle.
 
 use super::*;
-use crate::config::{CREDIT_NS, WORTH_WAKING_NS};
+use crate::config::{CREDIT_NS, FRUITLESS, WORTH_WAKING_NS};
 
 impl Engine {
     /// The next entry for this worker, if it has room and there is a task. The shell sends it, or
@@ -160,6 +160,8 @@ impl Engine {
         let worker = self.workers.at(index);
         let serving = matches!(worker.state, State::Serving { .. });
         let loaded = worker.capabilities.lane && worker.unclaimed > 0 && serving;
+        // Another recall would bring nothing either, and only an event from outside can change that.
+        let loaded = loaded && worker.fruitless < FRUITLESS;
         if !loaded {
             self.stalled.remove(index);
         }
@@ -184,7 +186,13 @@ impl Engine {
         } else if let Some(index) = self.heavy.any() {
             self.heavy.remove(index);
             let worker = self.workers.at(index);
-            let below = worker.tail() - u64::from(worker.unclaimed / 2);
+            // Where half has brought nothing, all may.
+            let left = if worker.fruitless == 0 {
+                worker.unclaimed / 2
+            } else {
+                0
+            };
+            let below = worker.tail() - u64::from(left);
             self.recall(index, below);
         }
     }

@@ -120,6 +120,9 @@ impl Engine {
                 back.push(task);
             }
         }
+        if back.is_empty() {
+            worker.fruitless += 1;
+        }
         self.requeue(&back, true);
         self.checked(now, id);
         self.leave_if_empty(now, id.index);

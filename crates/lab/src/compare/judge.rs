@@ -231,6 +231,43 @@ mod tests {
         }
     }
 
+    /// A session out of a recorded one of 60 rounds: these rounds of it, the rows against threads.
+    fn recorded(rounds: &[usize]) -> Matrix {
+        let text = include_str!("../../tests/results/series.json");
+        let series: BTreeMap<String, Vec<f64>> = serde_json::from_str(text).unwrap();
+        let (threads, rows): (Vec<_>, Vec<_>) =
+            series.iter().partition(|(name, _)| *name == "threads");
+        let mut matrix = sample::matrix(&WORKERS[..rows.len()]);
+        for (cell, (_, walls)) in matrix.cells.iter_mut().zip(rows) {
+            sample::add_runs(cell, &vec![1.0; rounds.len()]);
+            for ((run, number), at) in cell.runs.iter_mut().zip(1..).zip(rounds) {
+                (run.wall_seconds, run.round) = (walls[*at], Some(number));
+            }
+        }
+        let rounds = (1..).zip(rounds).map(|(round, at)| BaselineRound {
+            round,
+            seconds: threads[0].1[*at],
+        });
+        matrix.baseline = Some(Baseline {
+            name: "threads".to_owned(),
+            rounds: rounds.collect(),
+        });
+        matrix
+    }
+
+    #[test]
+    fn of_a_thousand_pairs_out_of_recorded_series_at_most_five_in_a_hundred_report_a_change() {
+        let mut random = Rng::with_seed(23);
+        let found = (0..1_000)
+            .filter(|_| {
+                let rounds = random.choose_multiple(0..60, 2 * ROUNDS);
+                let [before, after] = [&rounds[..ROUNDS], &rounds[ROUNDS..]].map(recorded);
+                !changes(&before, &after).is_empty()
+            })
+            .count();
+        assert!(found <= 50, "{found} of 1000");
+    }
+
     #[test]
     fn a_shift_of_ten_percent_is_found_and_nothing_else() {
         for drift in [0.0, 0.15] {

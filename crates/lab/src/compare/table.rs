@@ -2,8 +2,8 @@
 
 use report::{Cell, CellReport, CellRun, CellSummary, Limit, Matrix, Spread, format_count};
 
+use super::comparison::{Comparison, Folder};
 use super::judge::{Figure, Judged, LEAST, WALL, counting, has_baseline, resolution};
-use super::{Comparison, Folder};
 use crate::limits::names;
 use crate::matrix::{Status, other_seconds, two_modes};
 use crate::stats::spread;

@@ -21,6 +21,8 @@ pub(crate) enum PlanError {
 pub(crate) enum Turn {
     /// The baseline that all runs of the round are compared with.
     Baseline,
+    /// A run of the plain program with this index.
+    Plain(usize),
     /// A run of the cell with this index.
     Cell(usize),
 }

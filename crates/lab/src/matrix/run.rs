@@ -7,7 +7,7 @@ use progress::Progress;
 use report::{BaselineRound, Beside, Cell, CellRun, Limits, Matrix, Sum, Width, format_count};
 
 use super::plan::{self, Turn};
-use super::{beside, save, summary};
+use super::{beside, plain, save, summary};
 use crate::limits::{self, Order, Probe, names};
 use crate::page::{self, Timeline, Trace};
 use crate::stats::Repeat;
@@ -114,9 +114,16 @@ impl Session<'_> {
             if round > 0 && self.matrix.baseline.is_some() {
                 turns.push(Turn::Baseline);
             }
+            let plain = self.matrix.plain.iter().enumerate();
+            turns.extend(
+                plain
+                    .filter(|(_, plain)| plain.failed.is_none())
+                    .map(|(index, _)| Turn::Plain(index)),
+            );
             for turn in plan::order(turns, round, self.matrix.seed) {
                 let stopped = match turn {
                     Turn::Baseline => self.baseline(round, interrupt)?,
+                    Turn::Plain(index) => self.plain(index, round, interrupt),
                     Turn::Cell(index) => self.cell(index, round, interrupt)?,
                 };
                 if stopped.is_some() {
@@ -178,6 +185,24 @@ impl Session<'_> {
         let runs = u32::try_from(report.runs.len())?;
         self.matrix.runs = self.matrix.runs.max(runs);
         Ok(())
+    }
+
+    /// The plain program in a round; one that fails is not run again.
+    fn plain(&mut self, index: usize, round: u32, interrupt: &Interrupt) -> Option<Interrupted> {
+        let job = self.job;
+        let report = &mut self.matrix.plain[index];
+        self.progress.about(format!("{} threads", report.threads));
+        let threads = report.threads;
+        match plain::run(job.data, job.field, threads, round, job.timeout, interrupt) {
+            Ok(run) if round > 0 => report.runs.push(run),
+            Ok(_) => {}
+            Err(RunError::Interrupted(interrupted)) => return Some(interrupted),
+            Err(error) => {
+                self.progress.line(&format!("{threads} threads: {error}"));
+                report.failed = Some(error.to_string());
+            }
+        }
+        None
     }
 
     /// The baseline of a round; a round without one is compared by its times alone.

@@ -16,6 +16,8 @@ pub(crate) fn machine() -> Machine {
         page_size: 4096,
         huge_pages: HugePages::default(),
         dev_shm_bytes: None,
+        virtual_machine: None,
+        governor: None,
     }
 }
 
@@ -39,6 +41,7 @@ pub(crate) fn matrix(workers: &[u32]) -> Matrix {
         runs: 3,
         adaptive: None,
         baseline: None,
+        plain: Vec::new(),
         cells: workers.iter().map(|workers| cell(*workers)).collect(),
     }
 }

@@ -1,6 +1,11 @@
 //! From raw runs to what a table shows: medians, whose sums agree, speed-ups and multiples.
 
-use report::{CellReport, CellRun, CellSummary, Matrix, Memory, Seconds, Spread, TwoModes};
+use std::collections::BTreeMap;
+
+use report::{
+    CellReport, CellRun, CellSummary, Matrix, Memory, PlainReport, PlainRun, Seconds, Spread,
+    TwoModes,
+};
 
 use super::beside;
 use crate::stats::{float, modes, spread};
@@ -18,6 +23,14 @@ pub(crate) fn summarise(matrix: &mut Matrix) {
             _ => None,
         };
     }
+    for plain in &mut matrix.plain {
+        plain.void = agreed.as_ref().and_then(|agreed| wrong(plain, agreed));
+        plain.wall = match (&plain.failed, &plain.void) {
+            (None, None) => spread(plain.runs.iter().map(|run| run.wall_seconds)),
+            _ => None,
+        };
+    }
+    of_threads(matrix);
     let alone: Vec<_> = matrix
         .cells
         .iter()
@@ -34,6 +47,36 @@ pub(crate) fn summarise(matrix: &mut Matrix) {
                 (one.start_method, one.transport) == (cell.cell.start_method, cell.cell.transport)
             })
             .map(|(_, total)| total / summary.total.median);
+    }
+}
+
+/// What is wrong with the sums of a plain program.
+fn wrong(plain: &PlainReport, agreed: &Answer) -> Option<String> {
+    let of = |run: &PlainRun| (run.sum_hex.clone(), run.count, run.nan_count);
+    let run = plain.runs.iter().find(|run| of(run) != *agreed)?;
+    Some(format!(
+        "wrong sum: {} of {} values, where most cells have {} of {}",
+        run.sum_hex, run.count, agreed.0, agreed.1
+    ))
+}
+
+/// The walls of all cells as multiples of that of threads in the same round.
+fn of_threads(matrix: &mut Matrix) {
+    let threads = matrix.plain.iter().max_by_key(|plain| plain.threads);
+    let Some(threads) = threads.filter(|threads| threads.wall.is_some()) else {
+        return;
+    };
+    let runs = threads.runs.iter();
+    let walls: BTreeMap<u32, f64> = runs.map(|run| (run.round, run.wall_seconds)).collect();
+    for cell in &mut matrix.cells {
+        let Some(summary) = &mut cell.summary else {
+            continue;
+        };
+        let counting = cell.runs.iter().filter(|run| !run.seconds.void);
+        summary.of_threads = spread(counting.filter_map(|run| {
+            let threads = walls.get(&run.round?)?;
+            Some(run.wall_seconds / threads)
+        }));
     }
 }
 
@@ -102,6 +145,7 @@ fn medians(runs: &[CellRun]) -> Option<CellSummary> {
         other: of(&other_seconds),
         speed_up: None,
         modes: two_modes(&runs),
+        of_threads: None,
         limit_multiple: None,
         limit_spread: None,
         limit: None,

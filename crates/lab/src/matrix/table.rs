@@ -2,12 +2,14 @@
 //! each of its cells.
 
 use report::{
-    Cell, CellReport, CellSummary, Matrix, StartMethod, Transport, TwoModes, format_count,
+    Cell, CellReport, CellSummary, Matrix, PlainReport, StartMethod, Transport, TwoModes,
+    format_count,
 };
 
 use super::faster;
 use super::rank::{Place, Ranking};
 use super::status::Status;
+use crate::advice;
 use crate::stats::float;
 use harness::grid::{Grid, SPREAD_MEANS, megabytes, seconds, seconds_spread, times};
 
@@ -52,6 +54,12 @@ const SPREAD_MEANS_HEAD: &str = "From exec to exit: ";
 /// The tables for a terminal.
 pub(crate) fn terminal(matrix: &Matrix) -> String {
     let mut text = format!("\n{}\n", heading(matrix));
+    for advice in advice::of_matrix(matrix) {
+        text += &format!(
+            "- {}: {}. {}\n",
+            advice.situation, advice.choose, advice.why
+        );
+    }
     for Section { title, about, grid } in sections(matrix) {
         text += &format!("\n{title}\n{about}\n{}", grid.for_terminal());
     }
@@ -113,6 +121,18 @@ fn walls(matrix: &Matrix) -> Grid {
     let mut grid = Grid::new(&head, 1);
 
     let ranking = Ranking::of(matrix);
+    for plain in &matrix.plain {
+        let (name, threads) = match plain.threads {
+            1 => ("in-process", 1),
+            threads => ("threads", threads),
+        };
+        // The same program whatever the start method: it stands in the first column.
+        let wall = plain.wall.as_ref().map(seconds_spread);
+        let mut row = vec![name.to_owned(), threads.to_string()];
+        row.push(wall.unwrap_or_else(|| plain_status(plain).to_owned()));
+        row.resize(head.len(), String::new());
+        grid.rows.push(row);
+    }
     let mut rows: Vec<(Transport, u32)> = matrix
         .cells
         .iter()
@@ -133,6 +153,14 @@ fn walls(matrix: &Matrix) -> Grid {
         grid.rows.push(row);
     }
     grid
+}
+
+fn plain_status(plain: &PlainReport) -> &'static str {
+    match (&plain.failed, &plain.void) {
+        (Some(_), _) => "failed",
+        (None, Some(_)) => "invalid",
+        (None, None) => "not run",
+    }
 }
 
 fn wall(report: &CellReport, ranking: &Ranking) -> String {
@@ -174,6 +202,7 @@ fn phases(matrix: &Matrix) -> Grid {
         "start + run",
         "other",
         "wall",
+        "× threads",
         "speed-up",
         "of reference",
         "fill of reference",
@@ -190,6 +219,7 @@ fn phases(matrix: &Matrix) -> Grid {
                 .other
                 .map_or_else(|| "–".to_owned(), |other| seconds(other.median)),
             seconds(summary.wall.median),
+            multiple(summary.of_threads.map(|spread| spread.median)),
             multiple(summary.speed_up),
             multiple(summary.limit_multiple),
             multiple(summary.share_multiple),

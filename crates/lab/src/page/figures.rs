@@ -4,35 +4,29 @@ mod axis;
 mod canvas;
 mod cells;
 mod lanes;
-mod memory;
 mod overview;
 pub(crate) mod palette;
 mod phases;
 mod start_cost;
-mod totals;
 
 use report::{Matrix, Sum, Transport};
 
-use cells::measured;
+use cells::{best, measured};
 
 pub(crate) use canvas::Figure;
 pub(crate) use start_cost::figure as start_cost;
 
 use super::timelines::Timeline;
 
-/// All figures of a matrix, those of a transport together.
+/// All figures of a matrix.
 #[derive(Debug)]
 pub(crate) struct Figures {
     /// The best cell of each transport.
     pub(crate) overview: Option<Figure>,
-    /// Total time by number of workers, one for each transport.
-    pub(crate) totals: Vec<Figure>,
-    /// Load, share, start and run, one for each transport.
+    /// Load, fill, start and run, one for each transport.
     pub(crate) phases: Vec<Figure>,
-    /// Memory of every process, one for each transport.
-    pub(crate) memory: Vec<Figure>,
-    /// The lanes of every cell whose run is known.
-    pub(crate) lanes: Vec<(Transport, Vec<Figure>)>,
+    /// The lanes of the best cell of each transport.
+    pub(crate) lanes: Vec<Figure>,
     /// The lanes of a run over several machines.
     pub(crate) machines: Option<Figure>,
 }
@@ -40,13 +34,10 @@ pub(crate) struct Figures {
 impl Figures {
     /// Each of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Figure> {
-        let lanes = self.lanes.iter().flat_map(|(_, lanes)| lanes);
         self.overview
             .iter()
-            .chain(&self.totals)
             .chain(&self.phases)
-            .chain(&self.memory)
-            .chain(lanes)
+            .chain(&self.lanes)
             .chain(&self.machines)
     }
 }
@@ -63,9 +54,7 @@ pub(crate) fn all(
 ) -> anyhow::Result<Figures> {
     let mut figures = Figures {
         overview: overview::figure(matrix)?,
-        totals: totals::figures(matrix)?,
         phases: Vec::new(),
-        memory: Vec::new(),
         lanes: Vec::new(),
         machines: cluster.map(lanes::machines).transpose()?,
     };
@@ -75,10 +64,8 @@ pub(crate) fn all(
             continue;
         }
         figures.phases.push(phases::figure(transport, &cells)?);
-        figures.memory.push(memory::figure(transport, &cells)?);
-        let lanes = lanes::figures(&cells, timelines)?;
-        if !lanes.is_empty() {
-            figures.lanes.push((transport, lanes));
+        if let Some(best) = best(&cells) {
+            figures.lanes.extend(lanes::figure_of(best, timelines)?);
         }
     }
     Ok(figures)

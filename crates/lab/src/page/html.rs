@@ -85,7 +85,7 @@ pub(crate) fn grid<'a>(figures: impl IntoIterator<Item = &'a Figure>) -> Markup 
                 figure {
                     (PreEscaped(figure.inline()))
                     figcaption {
-                        a href=(format!("{FIGURES}/{}.svg", figure.name)) { "as a file" }
+                        a href=(format!("{FIGURES}/{}.svg", figure.name)) { "SVG" }
                     }
                 }
             }
@@ -136,6 +136,22 @@ fn facts(machine: &Machine) -> Vec<(&'static str, String)> {
             setting(&machine.huge_pages.shmem_enabled),
         ),
         ("/dev/shm", bytes(machine.dev_shm_bytes)),
+        (
+            "virtual machine",
+            match machine.virtual_machine {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "unknown",
+            }
+            .to_owned(),
+        ),
+        (
+            "frequency governor",
+            machine
+                .governor
+                .clone()
+                .unwrap_or_else(|| "unknown".to_owned()),
+        ),
     ]
 }
 

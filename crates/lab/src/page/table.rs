@@ -1,11 +1,14 @@
 //! The results as a table: every cell, its medians and spreads, or why it has none.
 
 use maud::{Markup, html};
-use report::{CellReport, CellSummary, Limit, Limits, Matrix, Pages, Spread, Touch};
+use report::{
+    CellReport, CellSummary, Limit, Limits, Matrix, Pages, PlainReport, Spread, Touch, TwoModes,
+};
 
+use super::dots::{self, Scale};
 use super::start_cost::StartCost;
 use crate::limits::names;
-use crate::matrix::Status;
+use crate::matrix::{Place, Ranking, Status};
 use harness::grid::{binary_size, megabytes, seconds, seconds_range, three_digits, times};
 
 /// A column of figures: its name, what it says, and its figure of a cell.
@@ -16,14 +19,13 @@ struct Column {
 }
 
 /// What stands in a cell of the table, and what it is sorted by.
-struct Figure {
+pub(crate) struct Figure {
     value: Option<f64>,
     text: String,
     spread: Option<String>,
 }
 
-const COLUMNS: [Column; 14] = [
-    column("wall", "from exec to exit", |s| time(&s.wall)),
+const COLUMNS: [Column; 13] = [
     column("start + run", "what a further job on a pool needs", |s| {
         time(&s.total)
     }),
@@ -69,25 +71,91 @@ const fn column(
     Column { name, says, figure }
 }
 
-/// The table.
+/// The table: plain programs first, then the cells by wall time.
 pub(crate) fn results(matrix: &Matrix) -> Markup {
+    let ranking = Ranking::of(matrix);
+    let cells = in_order(matrix);
+    let walls = cells.iter().flat_map(|cell| &cell.runs);
+    let walls = walls.map(|run| run.wall_seconds);
+    let plain = matrix.plain.iter().flat_map(|plain| &plain.runs);
+    let scale = Scale::of(walls.chain(plain.map(|run| run.wall_seconds)));
     html! {
-        table #results {
+        table.sortable #results {
             thead {
                 tr {
                     th.name scope="col" { "transport" }
                     th.name scope="col" { "start method" }
                     th scope="col" { "workers" }
+                    th.dots scope="col" {
+                        span.quiet { "wall, every run" }
+                        @if let Some(scale) = &scale { (dots::axis(scale)) }
+                    }
+                    th scope="col" title="from exec to exit" { "wall" }
+                    th scope="col" title="wall as a multiple of that of threads" { "× threads" }
                     @for column in &COLUMNS {
-                        th scope="col" title=(column.says) { (column.name) }
+                        th.more scope="col" title=(column.says) { (column.name) }
                     }
                 }
             }
             tbody {
-                @for cell in &matrix.cells { (row(cell)) }
+                @for plain in &matrix.plain { (plain_row(plain, scale.as_ref())) }
+                @for cell in cells { (row(cell, ranking.place(cell), scale.as_ref())) }
             }
         }
     }
+}
+
+/// The cells by wall time, those without figures last.
+fn in_order(matrix: &Matrix) -> Vec<&CellReport> {
+    let mut cells: Vec<&CellReport> = matrix.cells.iter().collect();
+    let wall = |cell: &CellReport| {
+        let summary = cell.summary.as_ref();
+        summary.map_or(f64::INFINITY, |summary| summary.wall.median)
+    };
+    cells.sort_by(|one, other| wall(one).total_cmp(&wall(other)));
+    cells
+}
+
+fn plain_row(plain: &PlainReport, scale: Option<&Scale>) -> Markup {
+    let runs: Vec<f64> = plain.runs.iter().map(|run| run.wall_seconds).collect();
+    html! {
+        tr.plain {
+            th scope="row" { (if plain.threads == 1 { "in-process" } else { "threads" }) }
+            th scope="row" { "–" }
+            td data-value=(plain.threads) { "×" (plain.threads) }
+            @if let (Some(wall), Some(scale)) = (&plain.wall, scale) {
+                td.dots { (dots::strip(scale, &runs, Some(wall.median), true)) }
+                (wall_of(wall, Place::Unranked))
+                td { "–" }
+                @for _ in &COLUMNS { td.more { "–" } }
+            } @else {
+                td.why colspan=(COLUMNS.len() + 3) {
+                    (plain.failed.as_deref().or(plain.void.as_deref()).unwrap_or("not run"))
+                }
+            }
+        }
+    }
+}
+
+/// A wall time with its interval, and a mark where it is the fastest or tied with it.
+pub(crate) fn wall_of(wall: &Spread, place: Place) -> Markup {
+    let mark = match place {
+        Place::Fastest => "* ",
+        Place::Tied => "= ",
+        Place::Slower | Place::Unranked => "",
+    };
+    let figure = time(wall);
+    html! {
+        td.wall data-value=[figure.value] {
+            (mark) (figure.text)
+            @if let Some(spread) = &figure.spread { small { (spread) @if let Some(n) = wall.n { ", n " (n) } } }
+        }
+    }
+}
+
+/// What stands in place of a median of two groups.
+pub(crate) fn two_modes_text(modes: &TwoModes, n: Option<u64>) -> String {
+    crate::matrix::two_modes(modes, n)
 }
 
 /// The reference measurements.
@@ -144,32 +212,36 @@ fn conditions(limit: &Limit) -> String {
     said.join(", ")
 }
 
-fn row(cell: &CellReport) -> Markup {
-    let names = html! {
-        th scope="row" { (cell.cell.transport) }
-        th scope="row" { (cell.cell.start_method) }
-        td data-value=(cell.cell.workers) { (cell.cell.workers) }
-    };
-    match &cell.summary {
-        Some(summary) => html! {
-            tr {
-                (names)
+fn row(cell: &CellReport, place: Place, scale: Option<&Scale>) -> Markup {
+    let runs: Vec<f64> = cell.runs.iter().map(|run| run.wall_seconds).collect();
+    html! {
+        tr {
+            th scope="row" { (cell.cell.transport) }
+            th scope="row" { (cell.cell.start_method) }
+            td data-value=(cell.cell.workers) { "×" (cell.cell.workers) }
+            @if let (Some(summary), Some(scale)) = (&cell.summary, scale) {
+                td.dots { (dots::strip(scale, &runs, Some(summary.wall.median), false)) }
+                @match &summary.modes {
+                    Some(modes) => td.wall data-value=(summary.wall.median) { (two_modes_text(modes, summary.wall.n)) },
+                    None => (wall_of(&summary.wall, place)),
+                }
+                (field(&multiple(summary.of_threads.map(|spread| spread.median))))
                 @for column in &COLUMNS {
                     @let figure = (column.figure)(summary);
-                    (field(&figure))
+                    td.more data-value=[figure.value] {
+                        (figure.text)
+                        @if let Some(spread) = &figure.spread { small { (spread) } }
+                    }
                 }
+            } @else {
+                td.why colspan=(COLUMNS.len() + 3) { (Status::of(cell).reason().unwrap_or_default()) }
             }
-        },
-        None => html! {
-            tr {
-                (names)
-                td.why colspan=(COLUMNS.len()) { (Status::of(cell).reason().unwrap_or_default()) }
-            }
-        },
+        }
     }
 }
 
-fn field(figure: &Figure) -> Markup {
+/// A cell of a table.
+pub(crate) fn field(figure: &Figure) -> Markup {
     html! {
         td data-value=[figure.value] {
             (figure.text)
@@ -205,7 +277,8 @@ pub(crate) fn starts(cost: &StartCost) -> Markup {
     }
 }
 
-fn time(spread: &Spread) -> Figure {
+/// A median with its interval.
+pub(crate) fn time(spread: &Spread) -> Figure {
     Figure {
         value: Some(spread.median),
         text: seconds(spread.median),
@@ -213,7 +286,8 @@ fn time(spread: &Spread) -> Figure {
     }
 }
 
-fn multiple(value: Option<f64>) -> Figure {
+/// A multiple, where it is known.
+pub(crate) fn multiple(value: Option<f64>) -> Figure {
     Figure {
         value,
         text: value.map_or_else(|| "–".to_owned(), times),

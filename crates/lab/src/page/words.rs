@@ -1,7 +1,8 @@
 //! What the figures say, in words: computed, so that it is true on every machine.
 
-use report::{CellReport, CellSummary, Matrix, Spread, StartMethod, Transport, format_count};
+use report::{CellReport, CellSummary, Matrix, Spread, StartMethod, Transport};
 
+use super::names::people;
 use crate::matrix::{Place, Ranking, Status, ranked, two_modes};
 use harness::grid::{seconds, seconds_spread, size, times};
 
@@ -71,7 +72,7 @@ fn fastest(matrix: &Matrix, best: Measured<'_>) -> String {
         "{} takes {} from exec to exit for {} records ({}).",
         name(cell),
         seconds_spread(&summary.wall),
-        format_count(matrix.dataset.records),
+        people(matrix.dataset.records),
         size(matrix.dataset.bytes),
     );
     let ranking = Ranking::of(matrix);
@@ -151,7 +152,7 @@ fn totals(measured: &[Measured<'_>]) -> Option<String> {
     let (cell, summary) = least(measured, |summary| &summary.total)?;
     let before = summary.load.median + summary.share.median;
     Some(format!(
-        "Least total: {} with {}, after {} of loading and sharing.",
+        "The smallest start + run: {} with {}, after {} to load and fill.",
         name(cell),
         seconds_spread(&summary.total),
         seconds(before),

@@ -1,15 +1,15 @@
 //! The peers as tables.
 
-use report::{ForkedRow, PeerRow, Peers, Spread, format_count};
+use report::{ForkedRow, Peers, Spread, format_count};
 
 use harness::grid::{Grid, seconds_spread, three_digits, times};
 
 /// The tables for a terminal.
 pub(crate) fn terminal(peers: &Peers) -> String {
     format!(
-        "\n{}\n\n{}\n{}\n{}\n{}{}",
+        "\n{}\n{}\n{}\n{}\n{}{}",
         heading(peers),
-        sums(peers).for_terminal(),
+        sums(peers, Grid::for_terminal),
         rates(peers).for_terminal(),
         alone(peers).for_terminal(),
         forked(peers).for_terminal(),
@@ -20,15 +20,16 @@ pub(crate) fn terminal(peers: &Peers) -> String {
 /// The tables as a Markdown page.
 pub(crate) fn markdown(peers: &Peers) -> String {
     format!(
-        "# Peers\n\n{}\n\nMedian (least – most) of interleaved pairs. A ratio above 1 says that ours \
-         is the faster.\n\n{}\n## Tiny tasks\n\nTasks a second with {} workers, ours by the pool as a \
+        "# Peers\n\n{}\n\nMedian (min – max) of interleaved pairs. A ratio above 1 says that ours \
+         is the faster. Python's peers sum with `numpy.nansum`, whose kernel is slower than ours: their ratios \
+         compare programs, not pools. `rayon-exact` and the tiny tasks have the same kernel on both sides.\n{}\n## Tiny tasks\n\nTasks a second with {} workers, ours by the pool as a \
          library, all tasks queued at once.\n\n{}\n## One task alone\n\nThere and back, nothing else \
          being under way, beside one byte through a bare socket, either pair \
          of processes held to the same processors.\n\n{}\n## `fork_map` beside threads\n\nOne sum over \
          memory of the process, by scoped threads and by `fork_map`, in turns. The ratio is that of \
          `fork_map` without an empty one, which shows what forking costs, to threads.\n\n{}{}",
         heading(peers),
-        sums(peers).for_markdown(),
+        sums(peers, Grid::for_markdown),
         peers.tiny_workers,
         rates(peers).for_markdown(),
         alone(peers).for_markdown(),
@@ -51,28 +52,44 @@ fn heading(peers: &Peers) -> String {
     )
 }
 
-fn sums(peers: &Peers) -> Grid {
-    let head = ["peer", "measure", "ours", "theirs", "ratio", "wall ratio"];
-    let mut grid = Grid::new(&head, 2);
+/// What is compared, each in a table of its own.
+const MEASURES: [(&str, &str); 3] = [
+    ("wall", "The whole command, from exec to exit"),
+    (
+        "total",
+        "Start and run: the data is in memory before the clock runs",
+    ),
+    (
+        "load + share + total",
+        "From the file to the sum, without the start of the interpreter",
+    ),
+];
+
+fn sums(peers: &Peers, draw: impl Fn(&Grid) -> String) -> String {
+    let mut text = String::new();
+    for (measure, title) in MEASURES {
+        let grid = of_measure(peers, measure);
+        if !grid.rows.is_empty() {
+            text += &format!("\n{title} ({measure}):\n\n{}", draw(&grid));
+        }
+    }
+    text
+}
+
+fn of_measure(peers: &Peers, measure: &str) -> Grid {
+    let head = ["peer", "ours", "theirs", "ratio", "wall ratio"];
+    let mut grid = Grid::new(&head, 1);
     let ratio = |ratio: Option<Spread>| ratio.map_or_else(|| "–".to_owned(), times_spread);
-    for row in &peers.rows {
+    for row in peers.rows.iter().filter(|row| row.measure == measure) {
         let seconds = |seconds: &Option<Spread>| match (seconds, &row.void) {
             (_, Some(_)) => "invalid".to_owned(),
             (Some(seconds), None) => seconds_spread(seconds),
             (None, None) => "not run".to_owned(),
         };
-        let PeerRow {
-            peer,
-            measure,
-            our_seconds,
-            their_seconds,
-            ..
-        } = row;
         grid.rows.push(vec![
-            peer.clone(),
-            measure.clone(),
-            seconds(our_seconds),
-            seconds(their_seconds),
+            row.peer.clone(),
+            seconds(&row.our_seconds),
+            seconds(&row.their_seconds),
             ratio(row.ratio),
             ratio(row.wall_ratio),
         ]);

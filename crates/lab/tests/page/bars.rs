@@ -1,4 +1,4 @@
-//! The figures with a row for each cell: bars as long as the phases, marks where the memory is.
+//! The figures with a row for each cell: bars as long as the phases.
 
 use std::fs;
 
@@ -85,50 +85,5 @@ fn bars_are_as_long_as_the_phases() {
             .find_map(|node| seconds_in(node.text()?).next())
             .unwrap();
         assert!(near(behind, middle), "{behind} is not {middle}");
-    }
-}
-
-/// `500 kB`, `1 MB`.
-fn bytes_in(text: &str) -> Option<f64> {
-    let (figure, unit) = text.split_once(' ')?;
-    let unit = match unit {
-        "kB" => 1e3,
-        "MB" => 1e6,
-        "GB" => 1e9,
-        _ => return None,
-    };
-    Some(figure.parse::<f64>().ok()? * unit)
-}
-
-#[test]
-fn marks_of_memory_stand_where_it_is() {
-    let folder = folder();
-    let figures = figures(&folder);
-    let matrix = matrix();
-    let document = Document::parse(&figures["memory-mmap"]).unwrap();
-    let scale = Scale::named(&document, "x", bytes_in);
-    for cell in of(&matrix, Transport::Mmap) {
-        let row = row(&document, cell);
-        // A filled disc for each worker's heap, below the middle of its row.
-        let discs: Vec<f64> = elements(&document, "circle")
-            .filter(|disc| disc.attribute("fill") == Some("#006BA8"))
-            .filter(|disc| (0.0..12.0).contains(&(number(*disc, "cy") - row)))
-            .map(|disc| scale.log(number(disc, "cx")))
-            .collect();
-        let heaps = cell.runs.iter().flat_map(|run| &run.memory.workers);
-        #[expect(clippy::cast_precision_loss, reason = "no memory has 2^53 bytes")]
-        let heaps: Vec<f64> = heaps
-            .map(|memory| (memory.heap_peak as f64).log10())
-            .collect();
-        assert!(!heaps.is_empty());
-        let close = |one: f64, other: f64| (one - other).abs() < 0.02;
-        for heap in &heaps {
-            let shown = discs.iter().any(|disc| close(*disc, *heap));
-            assert!(shown, "{:?}: no {heap} in {discs:?}", cell.cell);
-        }
-        for disc in &discs {
-            let true_one = heaps.iter().any(|heap| close(*disc, *heap));
-            assert!(true_one, "{:?}: {disc} is none of {heaps:?}", cell.cell);
-        }
     }
 }

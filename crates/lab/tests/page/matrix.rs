@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use report::{CellReport, CellRun, Matrix, StartMethod, Transport};
+use report::{CellReport, CellRun, Matrix, Transport};
 use roxmltree::{Document, Node};
-use scraper::Html;
+use scraper::{ElementRef, Html};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -54,11 +54,14 @@ fn figures_are_well_formed_and_each_is_on_the_page() {
     let figures = figures(&folder);
     let names: Vec<&str> = figures.keys().map(String::as_str).collect();
     let mut expected = vec!["overview".to_owned(), "timeline-cluster".to_owned()];
-    for transport in ["mmap", "shm"] {
-        expected.extend(["total", "phases", "memory"].map(|kind| format!("{kind}-{transport}")));
-        for method in ["fork", "spawn"] {
-            expected.extend([1, 2].map(|n| format!("timeline-{transport}-{method}-{n}")));
-        }
+    let matrix = matrix();
+    for transport in [Transport::Mmap, Transport::Shm] {
+        expected.push(format!("phases-{transport}"));
+        let best = best(&matrix, transport).cell;
+        expected.push(format!(
+            "timeline-{transport}-{}-{}",
+            best.start_method, best.workers
+        ));
     }
     expected.sort();
     assert_eq!(names, expected);
@@ -81,7 +84,9 @@ fn the_table_has_the_figures_of_the_json() {
         .collect();
     let rows: Vec<_> = html.select(&select("#results tbody tr")).collect();
     assert_eq!(rows.len(), matrix.cells.len());
-    for (row, cell) in rows.iter().zip(&matrix.cells) {
+    let mut cells: Vec<&CellReport> = matrix.cells.iter().collect();
+    cells.sort_by(|one, other| median(one).total_cmp(&median(other)));
+    for (row, cell) in rows.iter().zip(cells) {
         let fields: Vec<_> = row.select(&select("th, td")).collect();
         let field = |head: &str| fields[heads.iter().position(|name| name == head).unwrap()];
         let value = |head: &str| -> Option<f64> {
@@ -94,7 +99,7 @@ fn the_table_has_the_figures_of_the_json() {
         let summary = cell.summary.as_ref().unwrap();
         assert_eq!(text("transport"), cell.cell.transport.as_str());
         assert_eq!(text("start method"), cell.cell.start_method.as_str());
-        assert_eq!(text("workers"), cell.cell.workers.to_string());
+        assert_eq!(value("workers"), Some(f64::from(cell.cell.workers)));
         for (head, spread) in [
             ("wall", &summary.wall),
             ("start + run", &summary.total),
@@ -128,35 +133,52 @@ fn the_table_has_the_figures_of_the_json() {
 }
 
 #[test]
-fn marks_stand_where_the_medians_are() {
+fn every_run_is_a_dot_in_its_place() {
     let folder = drawn(&ALL, |_| ());
+    let (_, html) = page(&folder, "report.html");
     let matrix = matrix();
-    let medians: Vec<f64> = of(&matrix, StartMethod::Fork, Transport::Shm)
-        .map(|cell| cell.summary.as_ref().unwrap().total.median)
-        .collect();
-    let svg = &figures(&folder)["total-shm"];
-    let document = Document::parse(svg).unwrap();
-    // The first disc belongs to the legend, the others are fork's medians from left to right.
-    let discs = elements(&document, "circle").skip(1);
-    let heights: Vec<f64> = discs.map(|disc| number(disc, "cy")).collect();
-    assert_eq!(heights.len(), 2);
-    let scale = Scale::of(&document, "y");
-    for (height, median) in heights.iter().zip(&medians) {
-        let shown = scale.log(*height);
+    let mut cells: Vec<&CellReport> = matrix.cells.iter().collect();
+    cells.sort_by(|one, other| median(one).total_cmp(&median(other)));
+    let mut dots: Vec<(f64, f64)> = Vec::new();
+    for (row, cell) in html.select(&select("#results tbody tr")).zip(cells) {
+        let place = |dot: ElementRef<'_>| -> (f64, f64) {
+            let of = |name| dot.value().attr(name).unwrap();
+            let place = of("style")
+                .trim_start_matches("left:")
+                .trim_end_matches('%');
+            (of("data-seconds").parse().unwrap(), place.parse().unwrap())
+        };
+        let shown: Vec<(f64, f64)> = row.select(&select(".strip s")).map(place).collect();
+        let times: Vec<f64> = shown.iter().map(|(seconds, _)| *seconds).collect();
+        let walls: Vec<f64> = cell.runs.iter().map(|run| run.wall_seconds).collect();
+        assert_eq!(times, walls);
+        dots.extend(shown);
+    }
+    // All rows have one scale, which is logarithmic.
+    dots.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (first, last) = (dots[0], dots[dots.len() - 1]);
+    assert!(first.1 > 0.0 && last.1 < 100.0);
+    for (seconds, place) in &dots {
+        let part = (seconds / first.0).ln() / (last.0 / first.0).ln();
+        let expected = first.1 + part * (last.1 - first.1);
         assert!(
-            (shown - median.log10()).abs() < 0.02,
-            "{shown} is not {median}"
+            (place - expected).abs() < 0.02,
+            "{seconds} s at {place} %, not {expected}"
         );
     }
 }
 
-fn of(
-    matrix: &Matrix,
-    method: StartMethod,
-    transport: Transport,
-) -> impl Iterator<Item = &CellReport> {
+fn median(cell: &CellReport) -> f64 {
+    cell.summary.as_ref().unwrap().wall.median
+}
+
+/// The cell of a transport with the smallest wall time.
+fn best(matrix: &Matrix, transport: Transport) -> &CellReport {
     let cells = matrix.cells.iter();
-    cells.filter(move |cell| (cell.cell.start_method, cell.cell.transport) == (method, transport))
+    cells
+        .filter(|cell| cell.cell.transport == transport)
+        .min_by(|one, other| median(one).total_cmp(&median(other)))
+        .unwrap()
 }
 
 #[test]
@@ -188,9 +210,7 @@ fn bars_of_a_lane_stand_where_its_events_are() {
     let folder = drawn(&ALL, |_| ());
     let timelines: Vec<Value> = json("timelines.json");
     let matrix = matrix();
-    let cell = of(&matrix, StartMethod::Fork, Transport::Mmap)
-        .find(|cell| cell.cell.workers == 2)
-        .unwrap();
+    let cell = best(&matrix, Transport::Mmap);
     // The run that is drawn is the nearest to the median.
     let median = cell.summary.as_ref().unwrap().total.median;
     let run = cell.runs.iter().min_by(|one, other| {
@@ -203,7 +223,11 @@ fn bars_of_a_lane_stand_where_its_events_are() {
         .find(|timeline| timeline["position"] == position)
         .unwrap();
     let figures = figures(&folder);
-    let document = Document::parse(&figures["timeline-mmap-fork-2"]).unwrap();
+    let name = format!(
+        "timeline-mmap-{}-{}",
+        cell.cell.start_method, cell.cell.workers
+    );
+    let document = Document::parse(&figures[&name]).unwrap();
     let scale = Scale::of(&document, "x");
     let legend =
         elements(&document, "text").find(|node| node.text().map(str::trim) == Some("computes"));

@@ -44,7 +44,7 @@ struct Cli {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Kernel {
-    /// One addition after the other, each rounded
+    /// Eight sums side by side, each addition rounded
     Plain,
     /// As Handoff's workers do it: exactly, rounded once
     Exact,
@@ -150,15 +150,24 @@ fn exact(records: &[u8]) -> (f64, u64) {
     (partial.value(), partial.count())
 }
 
-/// What one thread does with its chunk.
+/// What one thread does with its chunk: eight sums side by side, so that no addition waits for the one before.
 fn nansum(records: &[Record]) -> (f64, u64) {
-    let (mut sum, mut count) = (0.0, 0);
-    for Record { val, .. } in records {
+    let (mut sums, mut counts) = ([0.0; 8], [0_u64; 8]);
+    let (blocks, rest) = records.as_chunks::<8>();
+    let mut add = |lane: usize, Record { val, .. }: &Record| {
         let there = !val.is_nan();
-        sum += if there { *val } else { 0.0 };
-        count += u64::from(there);
+        sums[lane] += if there { *val } else { 0.0 };
+        counts[lane] += u64::from(there);
+    };
+    for block in blocks {
+        for (lane, record) in block.iter().enumerate() {
+            add(lane, record);
+        }
     }
-    (sum, count)
+    for record in rest {
+        add(0, record);
+    }
+    (sums.iter().sum(), counts.iter().sum())
 }
 
 fn json(value: f64) -> String {

@@ -91,14 +91,6 @@ impl Axis {
         }
     }
 
-    /// Logarithmic, with exactly these counts named.
-    pub(crate) fn counts(title: &str, counts: &[u32]) -> Axis {
-        let named = counts
-            .iter()
-            .map(|count| (f64::from(*count), count.to_string()));
-        Axis::named(title, named)
-    }
-
     /// A row for each name, the first on top; row `n` is centred at [`Axis::row`].
     pub(crate) fn rows(names: &[String]) -> Axis {
         let ticks = (0..names.len())

@@ -22,7 +22,7 @@ const FONT: &str = "sans-serif";
 /// The drawing library writes text at four fifths of the requested size.
 const FONT_SIZE: u32 = 16;
 /// Generous: without font files a text's width is only known about.
-const CHARACTER: f64 = 6.5;
+const CHARACTER: f64 = 7.6;
 
 /// A drawn figure.
 #[derive(Debug, Clone)]
@@ -68,8 +68,6 @@ pub(crate) struct Key {
 pub(crate) enum Mark {
     /// A filled circle.
     Disc,
-    /// A circle.
-    Ring,
     /// A filled triangle.
     Triangle,
     /// A filled square.
@@ -199,29 +197,6 @@ impl Canvas<'_, '_> {
         Ok(())
     }
 
-    /// A dashed line through positions: dashes are pieces of it, since the drawing library knows
-    /// none.
-    pub(crate) fn dashes(
-        &mut self,
-        colour: RGBColor,
-        through: &[(f64, f64)],
-        x: &Axis,
-    ) -> anyhow::Result<()> {
-        let dash = (x.to - x.from) / 60.0;
-        for ends in through.windows(2) {
-            let (from, to) = (ends[0], ends[1]);
-            let slope = (to.1 - from.1) / (to.0 - from.0);
-            let mut begin = from.0;
-            while begin < to.0 {
-                let end = (begin + dash).min(to.0);
-                let at = |x: f64| (x, from.1 + (x - from.0) * slope);
-                self.line(colour, 2, vec![at(begin), at(end)])?;
-                begin += dash * 2.0;
-            }
-        }
-        Ok(())
-    }
-
     /// The minimum and the maximum of several figures, along a row.
     pub(crate) fn whisker(&mut self, spread: &Spread, middle: f64) -> anyhow::Result<()> {
         self.line(INK, 2, vec![(spread.min, middle), (spread.max, middle)])?;
@@ -250,6 +225,14 @@ impl Canvas<'_, '_> {
         self.0.draw_series([EmptyElement::at(at) + text])?;
         Ok(())
     }
+}
+
+/// Room for the longest of these names, in front of the vertical axis.
+pub(crate) fn room(names: &[String]) -> u32 {
+    let letters = names.iter().map(|name| name.chars().count()).max();
+    let letters = u32::try_from(letters.unwrap_or(0)).unwrap_or(u32::MAX);
+    // Letters of the widest common font: a label that is cut off is worse than a narrow plot.
+    16 + letters.saturating_mul(15) / 2
 }
 
 fn style(size: f64, colour: RGBColor) -> TextStyle<'static> {
@@ -300,7 +283,6 @@ fn element<'b, At: Clone + 'b>(
     let at = EmptyElement::at(at);
     match mark {
         Mark::Disc => (at + Circle::new((0, 0), 5, fill)).into_dyn(),
-        Mark::Ring => (at + Circle::new((0, 0), 4, line)).into_dyn(),
         Mark::Triangle => (at + Polygon::new([(0, -6), (6, 5), (-6, 5)], fill)).into_dyn(),
         Mark::Square => (at + Rectangle::new([(-5, -5), (5, 5)], fill)).into_dyn(),
         Mark::Box => (at + Rectangle::new([(-4, -4), (4, 4)], line)).into_dyn(),

@@ -14,7 +14,7 @@ const ROW: u32 = 22;
 
 const LEGEND: [(Doing, Key); 8] = [
     (Doing::Load, key(Mark::Bar, YELLOW, "load")),
-    (Doing::Share, key(Mark::Bar, PURPLE, "share")),
+    (Doing::Share, key(Mark::Bar, PURPLE, "fill")),
     (Doing::Start, key(Mark::Bar, VERMILION, "start")),
     (Doing::Run, key(Mark::Bar, GREY, "run")),
     (
@@ -40,16 +40,14 @@ const fn key(mark: Mark, colour: RGBColor, means: &'static str) -> Key {
     }
 }
 
-/// The timelines of a transport's cells, of each the run nearest to its median.
-pub(crate) fn figures(
-    cells: &[&CellReport],
+/// The timeline of a cell's run that is nearest to its median; none where it was not kept.
+pub(crate) fn figure_of(
+    cell: &CellReport,
     timelines: &[Timeline],
-) -> anyhow::Result<Vec<Figure>> {
-    cells
-        .iter()
-        .filter_map(|cell| Some((cell, typical(cell, timelines)?)))
-        .map(|(cell, (run, timeline))| figure(cell, run, timeline))
-        .collect()
+) -> anyhow::Result<Option<Figure>> {
+    typical(cell, timelines)
+        .map(|(run, timeline)| figure(cell, run, timeline))
+        .transpose()
 }
 
 fn figure(cell: &CellReport, run: &CellRun, timeline: &Timeline) -> anyhow::Result<Figure> {

@@ -4,12 +4,12 @@
 use report::{CellReport, CellSummary, Matrix, Transport};
 
 use super::axis::Axis;
-use super::canvas::{Figure, Frame, Key, Mark};
-use super::cells::measured;
+use super::canvas::{Figure, Frame, Key, Mark, room};
+use super::cells::{best as best_of, measured};
 use super::palette::{GREY, INK};
 use super::phases::{self, bar};
 use crate::matrix::ranked;
-use harness::grid::seconds;
+use harness::grid::{seconds, tick};
 
 const ROW: u32 = 30;
 
@@ -18,10 +18,8 @@ pub(crate) fn figure(matrix: &Matrix) -> anyhow::Result<Option<Figure>> {
     let mut best: Vec<(&CellReport, &CellSummary)> = Transport::ALL
         .into_iter()
         .filter_map(|transport| {
-            let cells = measured(matrix, transport).into_iter();
-            cells
-                .filter_map(|cell| Some((cell, ranked(cell)?)))
-                .min_by(|(_, one), (_, other)| one.wall.median.total_cmp(&other.wall.median))
+            let cell = best_of(&measured(matrix, transport))?;
+            Some((cell, ranked(cell)?))
         })
         .collect();
     best.sort_by(|(_, one), (_, other)| one.wall.median.total_cmp(&other.wall.median));
@@ -31,7 +29,7 @@ pub(crate) fn figure(matrix: &Matrix) -> anyhow::Result<Option<Figure>> {
     };
     let names: Vec<String> = best.iter().map(|(cell, _)| name(cell)).collect();
     // Room for the figure behind the longest bar.
-    let x = Axis::linear("from exec to exit", longest * 1.2, seconds);
+    let x = Axis::linear("from exec to exit", longest * 1.2, tick);
     let y = Axis::rows(&names);
     let limit = limit(&best);
     let mut legend: Vec<Key> = phases::PHASES.to_vec();
@@ -44,9 +42,9 @@ pub(crate) fn figure(matrix: &Matrix) -> anyhow::Result<Option<Figure>> {
     }));
     let frame = Frame {
         name: "overview".to_owned(),
-        title: "The best way of each transport".to_owned(),
+        title: "The fastest row of each transport".to_owned(),
         height: ROW * u32::try_from(best.len())?,
-        left: 140,
+        left: room(&names),
         x: &x,
         y: &y,
         legend: &legend,

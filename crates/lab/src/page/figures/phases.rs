@@ -3,11 +3,11 @@
 use report::{CellReport, CellSummary, Seconds, Transport};
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Figure, Frame, Key, Mark};
+use super::canvas::{Canvas, Figure, Frame, Key, Mark, room};
 use super::cells::row_name;
 use super::palette::{BLUE, INK, PURPLE, VERMILION, YELLOW};
 use crate::stats::spread;
-use harness::grid::seconds;
+use harness::grid::{seconds, tick};
 
 const ROW: u32 = 24;
 
@@ -44,7 +44,7 @@ pub(crate) fn figure(transport: Transport, cells: &[&CellReport]) -> anyhow::Res
         .map(|run| sum(&run.seconds))
         .fold(0.0, f64::max);
     // Room for the figure behind the longest bar.
-    let x = Axis::linear("time of the phases", most * 1.22, seconds);
+    let x = Axis::linear("time of the phases", most * 1.22, tick);
     let y = Axis::rows(&names);
     let mut legend = PHASES.to_vec();
     legend.push(ENDS);
@@ -52,7 +52,7 @@ pub(crate) fn figure(transport: Transport, cells: &[&CellReport]) -> anyhow::Res
         name: format!("phases-{transport}"),
         title: format!("{transport}: load, fill, start, run"),
         height: ROW * u32::try_from(cells.len())?,
-        left: 100,
+        left: room(&names),
         x: &x,
         y: &y,
         legend: &legend,

@@ -7,8 +7,7 @@ use super::axis::Axis;
 use super::canvas::{Canvas, Figure, Frame, Key, Mark};
 use super::palette::{BLUE, GREEN, PURPLE, VERMILION};
 use crate::page::start_cost::{Line, Start, StartCost};
-use harness::grid::binary_size;
-use harness::grid::seconds;
+use harness::grid::{binary_size, tick};
 
 /// The figure; none where no parent had any memory to speak of.
 pub(crate) fn figure(cost: &StartCost) -> anyhow::Result<Option<Figure>> {
@@ -26,7 +25,7 @@ pub(crate) fn figure(cost: &StartCost) -> anyhow::Result<Option<Figure>> {
     let (shortest, longest) = starts().fold((f64::INFINITY, 0.0_f64), |(short, long), start| {
         (short.min(start.seconds.min), long.max(start.seconds.max))
     });
-    let y = Axis::log("time to the first answer", shortest, longest, seconds);
+    let y = Axis::log("time to the first answer", shortest, longest, tick);
     let legend: Vec<Key> = cost.lines.iter().map(key).collect();
     let frame = Frame {
         name: "start-latency".to_owned(),

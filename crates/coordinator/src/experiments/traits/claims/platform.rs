@@ -1,7 +1,7 @@
 //! What this build and this kernel offer.
 
 use crate::experiments::traits::claim::{Claim, Methods, Parent, study};
-use crate::machine::machine;
+use machine::machine;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use report::TraitStatement;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,7 @@
 //! The facts of this machine that figures depend on.
+//!
+//! Whatever measures saves them beside its figures: the coordinator and the laboratory. What the facts mean
+//! for a figure is left to them.
 
 use report::{HugePages, Machine};
 use std::fs;
@@ -21,7 +24,22 @@ pub fn machine() -> Machine {
         dev_shm_bytes: nix::sys::statvfs::statvfs("/dev/shm")
             .ok()
             .map(|shm| shm.blocks() * shm.fragment_size()),
+        virtual_machine: virtual_machine(),
+        governor: line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
     }
+}
+
+/// Whether a hypervisor runs this system; unknown where the processor has no flag for it.
+fn virtual_machine() -> Option<bool> {
+    let info = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let flags = info.lines().find(|line| line.starts_with("flags"))?;
+    Some(flags.split_whitespace().any(|flag| flag == "hypervisor"))
+}
+
+/// The only line of a file, where there is one.
+fn line(path: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    Some(text.trim().to_owned()).filter(|line| !line.is_empty())
 }
 
 fn memory_bytes() -> u64 {
@@ -43,7 +61,7 @@ fn chosen(setting: &str) -> Option<String> {
 }
 
 /// The word in brackets of a setting such as `always [madvise] never`.
-pub(crate) fn in_brackets(setting: &str) -> Option<String> {
+pub fn in_brackets(setting: &str) -> Option<String> {
     let (_, rest) = setting.split_once('[')?;
     Some(rest.split_once(']')?.0.to_owned())
 }
