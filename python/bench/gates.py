@@ -1,6 +1,6 @@
 """Measures this executor beside the standard library's, in one run and in turn: python gates.py [NAME ...].
 
-Names: submit, map, result, made, behind, arguments, mapped. Each line has the medians and their ratio.
+Names: submit, map, result, peak, made, behind, arguments, mapped. Each line has the medians and their ratio.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
-import resource
 import statistics
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from concurrent.futures import ProcessPoolExecutor as Standard
 from operator import neg
+from typing import Any
 
 import numpy as np
 
@@ -146,9 +146,34 @@ def measure_mapped(directory: str) -> None:
         process.join()
 
 
+def resident(what: str) -> int:
+    """Bytes of this process: VmRSS, or VmHWM for its peak."""
+    with open("/proc/self/status") as status:
+        (line,) = (line for line in status if line.startswith(what))
+    return int(line.split()[1]) * 1024
+
+
+def measure_peak(context: Any) -> None:
+    """How far this process grows for one result, after a first one that was dropped."""
+    with Ours(1, context) as ours:
+        ours.submit(had, GIGABYTE).result()
+        before = resident("VmRSS")
+        with open("/proc/self/clear_refs", "w") as clear:
+            clear.write("5")
+        value = ours.submit(had, GIGABYTE).result()
+        assert value[0] == value[-1] == value.sum() / len(value)
+        peak = resident("VmHWM") - before
+    print(f"peak of the parent for a result of {GIGABYTE / 1e9:g} GB: {peak / GIGABYTE:.2f} x", flush=True)
+
+
 def main() -> None:
-    asked = sys.argv[1:] or ["submit", "map", "result", "made", "behind", "arguments", "mapped"]
+    everything = ["peak", "submit", "map", "result", "made", "behind", "arguments", "mapped"]
+    asked = sys.argv[1:] or everything
+    if unknown := set(asked) - set(everything):
+        raise SystemExit(f"no such measurements: {', '.join(unknown)}")
     context = multiprocessing.get_context("spawn")
+    if "peak" in asked:
+        measure_peak(context)
     with Standard(2, context) as theirs, Ours(2, context) as ours:
         if "submit" in asked:
             pairs("submit and result (a second)", lambda: submitted(ours, 50_000),
@@ -166,8 +191,6 @@ def main() -> None:
                 one = functools.partial(gigabyte, ours, task)
                 other = functools.partial(gigabyte, theirs, task)
                 pairs(title, one, other, False)
-                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                print(f"  peak of the parent so far, both executors: {peak // 1024} MB")
     if "arguments" in asked:
         data = np.zeros(RECORDS, STAMPED)
         data["val"] = np.arange(RECORDS) % 3

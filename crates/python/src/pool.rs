@@ -324,8 +324,10 @@ fn live(settings: Settings, shared: &Arc<Shared>, interrupt: OwnedFd, inbox: &Re
         .retries(settings.retries)
         .start_timeout(seconds(settings.start_timeout))
         .grace(seconds(settings.grace))
+        .cancel_grace(seconds(settings.cancel_grace))
         .output_bound(isize::MAX as usize)
         .log_level(5)
+        .capture_stdout(settings.capture_stdout)
         .interrupted_by(interrupt)
         .initializer_raw(crate::worker::SETUP, settings.setup)
         .watch(move |event| seen.watch.see(event, &seen.results));

@@ -87,6 +87,10 @@ impl Watch {
                 let name = event.name.to_owned();
                 return results.push(Item::Line(name, event.pid, (*line).to_owned()));
             }
+            What::Stdout(line) => {
+                let name = event.name.to_owned();
+                return results.push(Item::Printed(name, (*line).to_owned()));
+            }
             What::Log(record) => {
                 if let Some(kind) = record.target.strip_prefix(NOTE) {
                     let (kind, text) = (kind.to_owned(), record.message.to_owned());
