@@ -1,6 +1,6 @@
 """Measures this executor beside the standard library's, in one run and in turn: python gates.py [NAME ...].
 
-Names: submit, map, result, peak, made, behind, arguments, mapped. Each line has the medians and their ratio.
+Names: ends, submit, map, result, peak, made, behind, arguments, mapped. A line has medians and their ratio.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -166,12 +167,45 @@ def measure_peak(context: Any) -> None:
     print(f"peak of the parent for a result of {GIGABYTE / 1e9:g} GB: {peak / GIGABYTE:.2f} x", flush=True)
 
 
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def measure_ends() -> None:
+    """How long it takes until a future fails whose task is ended, and until its worker takes another."""
+    with Ours(1) as ours:
+        spent: dict[str, list[float]] = {}
+        for _ in range(ROUNDS):
+            for how in ("killed", "over its limit", "cancelled"):
+                ours.submit(neg, 1).result()
+                limit = 0.2 if how == "over its limit" else None
+                pool = ours.options(timeout=limit)
+                future = pool.submit(die) if how == "killed" else pool.submit(time.sleep, 100)
+                if how == "cancelled":
+                    while not future.running():
+                        time.sleep(0.001)
+                started = time.perf_counter()
+                if how == "cancelled":
+                    future.cancel()
+                else:
+                    assert future.exception() is not None
+                failed = time.perf_counter() - started - (limit or 0)
+                ours.submit(neg, 1).result()
+                again = time.perf_counter() - started - (limit or 0)
+                spent.setdefault(f"a task that is {how}: its future fails (ms)", []).append(failed)
+                spent.setdefault(f"a task that is {how}: the next result (ms)", []).append(again)
+        for name, seconds in spent.items():
+            print(f"{name:56} {1000 * statistics.median(seconds):8.1f}  (at most {1000 * max(seconds):.1f})")
+
+
 def main() -> None:
-    everything = ["peak", "submit", "map", "result", "made", "behind", "arguments", "mapped"]
+    everything = ["ends", "peak", "submit", "map", "result", "made", "behind", "arguments", "mapped"]
     asked = sys.argv[1:] or everything
     if unknown := set(asked) - set(everything):
         raise SystemExit(f"no such measurements: {', '.join(unknown)}")
     context = multiprocessing.get_context("spawn")
+    if "ends" in asked:
+        measure_ends()
     if "peak" in asked:
         measure_peak(context)
     with Standard(2, context) as theirs, Ours(2, context) as ours:
