@@ -7,6 +7,7 @@ mod blocks;
 mod buffer;
 mod forks;
 mod frame;
+mod life;
 mod memory;
 mod pool;
 mod results;
