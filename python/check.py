@@ -53,7 +53,7 @@ def main() -> None:
         run("stubs", PYTHON, "-m", "mypy.stubtest", "handoff_pool._native", *allowed)
     else:
         skipped.append("lint, format, types and stubs (ruff and mypy cannot be installed)")
-    for optional in ("pandas", "dask"):
+    for optional in ("pandas", "pyarrow", "dask", "tqdm", "nbclient", "ipykernel"):
         if not pip("--only-binary", ":all:", optional):
             skipped.append(f"tests with {optional} (it cannot be installed)")
     run("tests", PYTHON, "-m", "pytest", "-q", *sys.argv[1:])

@@ -1,6 +1,6 @@
 """Measures this executor beside the standard library's, in one run and in turn: python gates.py [NAME ...].
 
-Names: submit, map, result, made, behind, arguments, mapped. Each line has the medians and their ratio.
+Names: ends, submit, map, result, peak, made, behind, arguments, mapped. A line has medians and their ratio.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
-import resource
+import signal
 import statistics
 import sys
 import tempfile
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from concurrent.futures import ProcessPoolExecutor as Standard
 from operator import neg
+from typing import Any
 
 import numpy as np
 
@@ -146,9 +147,67 @@ def measure_mapped(directory: str) -> None:
         process.join()
 
 
+def resident(what: str) -> int:
+    """Bytes of this process: VmRSS, or VmHWM for its peak."""
+    with open("/proc/self/status") as status:
+        (line,) = (line for line in status if line.startswith(what))
+    return int(line.split()[1]) * 1024
+
+
+def measure_peak(context: Any) -> None:
+    """How far this process grows for one result, after a first one that was dropped."""
+    with Ours(1, context) as ours:
+        ours.submit(had, GIGABYTE).result()
+        before = resident("VmRSS")
+        with open("/proc/self/clear_refs", "w") as clear:
+            clear.write("5")
+        value = ours.submit(had, GIGABYTE).result()
+        assert value[0] == value[-1] == value.sum() / len(value)
+        peak = resident("VmHWM") - before
+    print(f"peak of the parent for a result of {GIGABYTE / 1e9:g} GB: {peak / GIGABYTE:.2f} x", flush=True)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def measure_ends() -> None:
+    """How long it takes until a future fails whose task is ended, and until its worker takes another."""
+    with Ours(1) as ours:
+        spent: dict[str, list[float]] = {}
+        for _ in range(ROUNDS):
+            for how in ("killed", "over its limit", "cancelled"):
+                ours.submit(neg, 1).result()
+                limit = 0.2 if how == "over its limit" else None
+                pool = ours.options(timeout=limit)
+                future = pool.submit(die) if how == "killed" else pool.submit(time.sleep, 100)
+                if how == "cancelled":
+                    while not future.running():
+                        time.sleep(0.001)
+                started = time.perf_counter()
+                if how == "cancelled":
+                    future.cancel()
+                else:
+                    assert future.exception() is not None
+                failed = time.perf_counter() - started - (limit or 0)
+                ours.submit(neg, 1).result()
+                again = time.perf_counter() - started - (limit or 0)
+                spent.setdefault(f"a task that is {how}: its future fails (ms)", []).append(failed)
+                spent.setdefault(f"a task that is {how}: the next result (ms)", []).append(again)
+        for name, seconds in spent.items():
+            print(f"{name:56} {1000 * statistics.median(seconds):8.1f}  (at most {1000 * max(seconds):.1f})")
+
+
 def main() -> None:
-    asked = sys.argv[1:] or ["submit", "map", "result", "made", "behind", "arguments", "mapped"]
+    everything = ["ends", "peak", "submit", "map", "result", "made", "behind", "arguments", "mapped"]
+    asked = sys.argv[1:] or everything
+    if unknown := set(asked) - set(everything):
+        raise SystemExit(f"no such measurements: {', '.join(unknown)}")
     context = multiprocessing.get_context("spawn")
+    if "ends" in asked:
+        measure_ends()
+    if "peak" in asked:
+        measure_peak(context)
     with Standard(2, context) as theirs, Ours(2, context) as ours:
         if "submit" in asked:
             pairs("submit and result (a second)", lambda: submitted(ours, 50_000),
@@ -166,8 +225,6 @@ def main() -> None:
                 one = functools.partial(gigabyte, ours, task)
                 other = functools.partial(gigabyte, theirs, task)
                 pairs(title, one, other, False)
-                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                print(f"  peak of the parent so far, both executors: {peak // 1024} MB")
     if "arguments" in asked:
         data = np.zeros(RECORDS, STAMPED)
         data["val"] = np.arange(RECORDS) % 3

@@ -55,6 +55,20 @@ def begin_and_wait(begun, path):
     return wait_for(path)
 
 
+def clean_up_after(begun, cleaned, deaf=False):
+    """Wait for long, and say so when it ends."""
+    with open(begun, "w") as file:
+        file.write(str(os.getpid()))
+    while True:
+        try:
+            time.sleep(100)
+        except handoff_pool.TaskCancelled:
+            with open(cleaned, "w"):
+                pass
+            if not deaf:
+                raise
+
+
 def say(text):
     print(text)
     return len(text)
@@ -62,6 +76,17 @@ def say(text):
 
 def log(text):
     logging.getLogger("tasks").warning("%s from a task", text)
+
+
+def run_echo(text):
+    return os.system(f"echo {text}")
+
+
+def log_at_length(text):
+    try:
+        fail("x" * 20_000)
+    except ValueError:
+        logging.getLogger("tasks").exception(text, extra={"more": "é" * 20_000})
 
 
 def report(count):
@@ -125,6 +150,12 @@ def made(count, value=3.0):
     array = handoff_pool.empty(count)
     array[...] = value
     return array
+
+
+def ones(count, value):
+    import numpy as np
+
+    return np.full(count, value)
 
 
 def made_and_kept(count):

@@ -125,6 +125,13 @@ def test_many_large_arguments_wait_at_once(pool):
     assert [future.result(60) for future in futures] == [150_000.0 * n for n in range(300)]
 
 
+@pytest.mark.parametrize("task", [tasks.made, tasks.ones])
+def test_more_results_are_kept_than_there_are_blocks(task):
+    with ProcessPoolExecutor(1) as pool:
+        kept = [pool.submit(task, 140_000, float(number)).result(60) for number in range(300)]
+        assert [float(array[-1]) for array in kept] == list(range(300))
+
+
 def test_a_retried_task_finds_its_array(method, tmp_path):
     def task(array, path):
         tasks.die_once(path)
@@ -147,3 +154,12 @@ def test_frames_of_pandas(pool):
     frame = pandas.DataFrame({"a": np.arange(400_000.0), "b": np.arange(400_000)})
     came = pool.submit(tasks.echo, frame).result(60)
     pandas.testing.assert_frame_equal(came, frame)
+
+
+def test_tables_of_pyarrow(pool):
+    pyarrow = pytest.importorskip("pyarrow")
+    table = pyarrow.table({"a": np.arange(400_000.0), "b": ["x", "y"] * 200_000})
+    assert pool.submit(tasks.echo, table).result(60).equals(table)
+    from handoff_pool import _pickle
+
+    assert len(_pickle.dumps(table, False)[0]) < 10_000, "the bytes are in the pickle"

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import threading
+import time
 import weakref
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -58,6 +59,14 @@ def test_map_gives_what_came_before_an_exception(pool):
     assert given[499] == 1
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_maps_that_follow_each_other_with_and_without_pauses(pool):
+    for round, count in enumerate([10, 100_000, 1, 300_000] * 10):
+        assert sum(pool.map(tasks.echo, range(count))) == count * (count - 1) // 2
+        time.sleep((0, 0.0005, 0.002, 0.05, 0.001)[round % 5])
+    counters = pool.stats()
+    assert counters["died"] == 0 and counters["started"] == 2
 
 
 def test_map_with_a_buffer_takes_no_more_than_it_may(pool):
@@ -144,10 +153,10 @@ def test_cancel_futures_leaves_what_runs(method, tmp_path):
     rest = [pool.submit(tasks.add, number) for number in range(50)]
     tasks.wait_for(str(tmp_path / "begun"))
     pool.shutdown(wait=False, cancel_futures=True)
+    assert not wait(rest, timeout=60).not_done
+    assert sum(future.cancelled() for future in rest) >= 48
     (tmp_path / "go").touch()
     assert first.result(60)
-    wait(rest, timeout=60)
-    assert sum(future.cancelled() for future in rest) >= 48
 
 
 def test_a_collected_executor_finishes_its_work(method):

@@ -63,6 +63,48 @@ def test_a_running_task_can_be_cancelled(pool, tmp_path):
     assert [future.result(60) for future in others] == list(range(1, 51))
 
 
+def pid_in(path):
+    tasks.wait_for(str(path))
+    while not (text := path.read_text()):
+        time.sleep(0.01)
+    return int(text)
+
+
+@pytest.mark.parametrize("how", ["cancel", "timeout"])
+def test_a_task_that_is_ended_cleans_up_and_keeps_its_worker(method, how, tmp_path):
+    begun, cleaned = tmp_path / "begun", tmp_path / "cleaned"
+    with ProcessPoolExecutor(1, start_method=method, cancel_grace=60) as pool:
+        limit = 0.3 if how == "timeout" else None
+        future = pool.options(timeout=limit).submit(tasks.clean_up_after, str(begun), str(cleaned))
+        pid = pid_in(begun)
+        if how == "cancel":
+            assert future.cancel()
+        else:
+            assert isinstance(future.exception(60), TaskTimeout)
+        assert [pool.submit(tasks.pid).result(60) for _ in range(3)] == [pid] * 3
+        assert cleaned.exists()
+        assert pool.stats()["started"] == 1 and pool.stats()["died"] == 0
+
+
+def test_a_task_that_goes_on_after_it_was_cancelled_is_ended_with_its_worker(method, tmp_path):
+    begun, cleaned = tmp_path / "begun", tmp_path / "cleaned"
+    with ProcessPoolExecutor(1, start_method=method, cancel_grace=0.05) as pool:
+        future = pool.submit(tasks.clean_up_after, str(begun), str(cleaned), deaf=True)
+        pid = pid_in(begun)
+        assert future.cancel()
+        assert pool.submit(tasks.pid).result(60) != pid
+        assert cleaned.exists()
+
+
+def test_nothing_is_raised_in_a_task_that_comes_after_a_cancelled_one(method):
+    with ProcessPoolExecutor(1, start_method=method, cancel_grace=60) as pool:
+        for number in range(200):
+            given_up = pool.submit(tasks.add, number)
+            kept = pool.submit(tasks.add, number)
+            given_up.cancel()
+            assert kept.result(60) == number + 1
+
+
 def test_a_queued_task_that_is_cancelled_never_runs(method, tmp_path):
     with ProcessPoolExecutor(1, start_method=method) as pool:
         first = pool.submit(tasks.begin_and_wait, str(tmp_path / "begun"), str(tmp_path / "go"))

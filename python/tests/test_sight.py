@@ -23,6 +23,20 @@ def test_stdout_can_be_the_descriptor(method, capfd):
         pool.submit(print, "straight out").result(60)
 
 
+def test_what_is_printed_past_python_arrives(method, capsys):
+    with ProcessPoolExecutor(1, start_method=method) as pool:
+        assert pool.submit(tasks.run_echo, "from a program").result(60) == 0
+    assert "from a program\n" in capsys.readouterr().out
+
+
+def test_a_long_record_with_a_traceback_arrives(method, caplog):
+    with ProcessPoolExecutor(1, start_method=method) as pool:
+        pool.submit(tasks.log_at_length, "ü" * 20_000).result(60)
+    (record,) = [record for record in caplog.records if record.name == "tasks"]
+    assert record.getMessage().startswith("üüü") and record.more.startswith("ééé")
+    assert "Traceback" in record.exc_text and "ValueError" in record.exc_text
+
+
 def test_log_records_arrive_at_the_parents_loggers(method, caplog):
     with caplog.at_level(logging.INFO), ProcessPoolExecutor(1, start_method=method) as pool:
         pool.submit(tasks.log, "a record").result(60)

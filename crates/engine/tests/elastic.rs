@@ -102,6 +102,37 @@ fn workers_are_started_for_tasks_that_wait_and_leave_when_idle() {
 }
 
 #[test]
+fn a_worker_that_was_ready_too_late_for_its_task_stays_for_the_next() {
+    let config = Config {
+        min: 0,
+        max: 2,
+        ..Config::default()
+    };
+    let mut engine = Engine::new(0, config);
+    submit(&mut engine, 0, TASK);
+    let first = start(&mut engine, 0)[0];
+    assert_eq!(pull(&mut engine, 0, first).len(), 1);
+    effects(&mut engine);
+    submit(&mut engine, MS, TASK);
+    let [Effect::Start(late)] = effects(&mut engine)[..] else {
+        panic!("a task waits");
+    };
+    engine.handle(2 * MS, finished(first, 0));
+    assert_eq!(pull(&mut engine, 2 * MS, first).len(), 1);
+    let capabilities = PLAIN;
+    let worker = late;
+    let ready = Event::Ready {
+        worker,
+        capabilities,
+    };
+    engine.handle(3 * MS, ready);
+    assert!(!effects(&mut engine).contains(&Effect::Leave(late)));
+    assert_eq!((engine.serving(), engine.standby()), (2, 0));
+    submit(&mut engine, 4 * MS, TASK);
+    assert_eq!(effects(&mut engine), [Effect::Offer(late)]);
+}
+
+#[test]
 fn a_long_rest_without_workers_does_not_count_as_failing_to_start() {
     let config = Config {
         min: 0,

@@ -1,6 +1,7 @@
 //! `cargo xtask peers`: what others do for the same sum on the same file, and with tasks that do
-//! nothing, ours beside theirs; and `fork_map` beside threads.
+//! nothing, ours beside theirs; `fork_map` beside threads; and process pools of Python.
 
+mod executors;
 mod forked;
 mod plan;
 mod python;
@@ -76,11 +77,13 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
     sums.retain(|peer| asked(&peer.name));
     let mut tiny = tiny::PEERS.to_vec();
     tiny.retain(|peer| asked(peer.name));
+    let mut others = vec![forked::NAME, executors::NAME];
+    others.retain(|name| asked(name));
     let names: Vec<&str> = sums
         .iter()
         .map(|peer| peer.name.as_str())
         .chain(tiny.iter().map(|peer| peer.name))
-        .chain(asked(forked::NAME).then_some(forked::NAME))
+        .chain(others.iter().copied())
         .collect();
     if names.is_empty() {
         eprintln!("error: no peer has such a name (see --list)");
@@ -91,14 +94,14 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
         return Ok(ExitCode::from(exit::DONE));
     }
 
-    measure(args, &sums, &tiny, asked(forked::NAME), interrupt)
+    measure(args, &sums, &tiny, &others, interrupt)
 }
 
 fn measure(
     args: &PeersArgs,
     sums: &[Peer],
     tiny: &[TinyPeer],
-    forked: bool,
+    others: &[&str],
     interrupt: &Interrupt,
 ) -> anyhow::Result<ExitCode> {
     let binaries = programs(args, interrupt)?;
@@ -107,7 +110,11 @@ fn measure(
     let described = args
         .dataset
         .describe(&data, &binaries, timeout, interrupt)?;
-    let python = Python::prepare(interrupt)?;
+    let mut python = Python::prepare(interrupt)?;
+    if others.contains(&executors::NAME) {
+        executors::install(&mut python);
+        interrupt.check()?;
+    }
     let date = jiff::Zoned::now();
     let results = Results::open(
         args.out.as_deref(),
@@ -140,11 +147,16 @@ fn measure(
         rates: Vec::new(),
         alone: Vec::new(),
         forked: Vec::new(),
+        executors: Vec::new(),
         skipped: Vec::new(),
     };
     let mut stopped = all(&mut peers, sums, tiny, &job, &results, interrupt)?;
-    if forked && stopped.is_none() {
+    if others.contains(&forked::NAME) && stopped.is_none() {
         stopped = beside_threads(&mut peers, &job, interrupt);
+        save(&peers, &results)?;
+    }
+    if others.contains(&executors::NAME) && stopped.is_none() {
+        stopped = executors::measure(&mut peers, &job, interrupt).err();
         save(&peers, &results)?;
     }
 
@@ -157,7 +169,8 @@ fn measure(
     let invalid = peers.rows.iter().any(|row| row.void.is_some())
         || peers.rates.iter().any(|row| row.void.is_some())
         || peers.alone.iter().any(|row| row.void.is_some())
-        || peers.forked.iter().any(|row| row.void.is_some());
+        || peers.forked.iter().any(|row| row.void.is_some())
+        || peers.executors.iter().any(|row| row.void.is_some());
     Ok(ExitCode::from(if invalid {
         exit::FAILED
     } else {

@@ -7,6 +7,7 @@ mod blocks;
 mod buffer;
 mod forks;
 mod frame;
+mod life;
 mod memory;
 mod pool;
 mod results;
@@ -25,5 +26,9 @@ mod _native {
     #[pymodule_export]
     use crate::pool::Pool;
     #[pymodule_export]
-    use crate::worker::{lease, note, serve};
+    use crate::worker::{cancelled, lease, note, serve};
+
+    /// The signal that comes with a request to end the task that runs.
+    #[pymodule_export]
+    const CANCEL_SIGNAL: i32 = runtime::CANCEL_SIGNAL;
 }

@@ -2,49 +2,26 @@
 
 use crate::blocks::Lease;
 use crate::frame::{self, Outside};
+use crate::life::{Shared, Stage, live};
 use crate::memory::{HEADER, Place};
-use crate::results::{Item, PyReply, Results};
+use crate::results::PyReply;
 use crate::settings::Settings;
 use crate::watch::{Traced, Watch};
 use crate::worker::TASK;
-use ::pool::{Background, CallBlock, Input, Pool as Workers, Shutdown, Stream};
+use ::pool::{CallBlock, Input, Shutdown, Stream};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use std::io::{PipeWriter, Write};
-use std::os::fd::OwnedFd;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Frames up to this length go with the call; longer ones are streamed.
 const WITH_CALL: usize = 256 * 1024;
 /// Buffers from this length on travel in shared memory.
 const SHARED: usize = 1 << 20;
-
-/// How far the pool is.
-enum Stage {
-    /// Its workers are being started; calls wait here.
-    Starting(Vec<(CallBlock, Arc<PyReply>)>),
-    Running(Background),
-    /// Shut down, or failed: what is submitted fails alike.
-    Ended(&'static str, String),
-}
-
-struct Shared {
-    stage: Mutex<Stage>,
-    ended: Mutex<bool>,
-    end: Condvar,
-    results: Arc<Results>,
-    watch: Watch,
-}
-
-impl Shared {
-    fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The pool.
 #[pyclass(frozen, module = "handoff_pool._native")]
@@ -164,8 +141,8 @@ impl Pool {
                     }
                 }
             }
-            // What is known to run goes on.
-            Stage::Running(_) if queued && self.shared.watch.is_running(call) => {}
+            // What is known to run goes on, and before a worker is ready, the first.
+            Stage::Running(_) if queued && self.goes_on(call) => {}
             Stage::Running(pool) if queued => pool.withdraw_raw(call),
             Stage::Running(pool) => pool.cancel_raw(call),
             Stage::Ended(..) => {}
@@ -250,6 +227,14 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// Whether a call counts as begun.
+    fn goes_on(&self, call: u64) -> bool {
+        let watch = &self.shared.watch;
+        watch.is_running(call) || (call < self.workers && !watch.has_seen_workers())
+    }
+}
+
 impl Drop for Pool {
     fn drop(&mut self) {
         if self.pid == std::process::id() {
@@ -311,80 +296,4 @@ fn framed(
     let mut out = Vec::new();
     frame::write(&mut out, pickle, &outside);
     Ok(out)
-}
-
-/// The life of the thread that starts the pool and ends it.
-fn live(settings: Settings, shared: &Arc<Shared>, interrupt: OwnedFd, inbox: &Receiver<Shutdown>) {
-    let (seen, seconds) = (Arc::clone(shared), |s| {
-        Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX)
-    });
-    let mut builder = Workers::builder(settings.method)
-        .workers_between(settings.min_workers, settings.workers)
-        .spare(settings.spare)
-        .retries(settings.retries)
-        .start_timeout(seconds(settings.start_timeout))
-        .grace(seconds(settings.grace))
-        .output_bound(isize::MAX as usize)
-        .log_level(5)
-        .interrupted_by(interrupt)
-        .initializer_raw(crate::worker::SETUP, settings.setup)
-        .watch(move |event| seen.watch.see(event, &seen.results));
-    if let Some(timeout) = settings.timeout {
-        builder = builder.task_timeout(seconds(timeout));
-    }
-    if let Some(timeout) = settings.idle_timeout {
-        builder = builder.idle_timeout(seconds(timeout));
-    }
-    if let Some(tasks) = settings.recycle_after {
-        builder = builder.recycle_after(tasks);
-    }
-    if let Some(bytes) = settings.recycle_above {
-        builder = builder.recycle_above(bytes);
-    }
-    match builder.background() {
-        Err(error) => end(shared, "pool", &error.to_string()),
-        Ok(pool) => {
-            let mut stage = shared.stage();
-            if let Stage::Starting(waiting) = &mut *stage {
-                for (call, reply) in std::mem::take(waiting) {
-                    // One that cannot be sent is resolved by being dropped.
-                    let _ = pool.submit_raw(call, reply);
-                }
-            }
-            *stage = Stage::Running(pool);
-            drop(stage);
-            shared.results.push(Item::State("ready", String::new()));
-            let how = inbox.recv().unwrap_or(Shutdown::Now);
-            let stage = std::mem::replace(
-                &mut *shared.stage(),
-                Stage::Ended("shut down", "the pool was shut down".to_owned()),
-            );
-            let Stage::Running(pool) = stage else { return };
-            match pool.shutdown(how) {
-                Ok(()) => end(shared, "shut down", "the pool was shut down"),
-                Err(error) => end(shared, "pool", &error.to_string()),
-            }
-        }
-    }
-}
-
-/// Fails what has not been answered, and says that nothing will come any more.
-fn end(shared: &Arc<Shared>, kind: &'static str, why: &str) {
-    let ended = Stage::Ended(kind, why.to_owned());
-    if let Stage::Starting(waiting) = std::mem::replace(&mut *shared.stage(), ended) {
-        for (_, reply) in waiting {
-            let future = reply
-                .future
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            if let Some(future) = future {
-                shared.results.fail(future, kind, why.to_owned());
-            }
-        }
-    }
-    shared.results.push(Item::State(kind, why.to_owned()));
-    shared.results.close();
-    *shared.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
-    shared.end.notify_all();
 }

@@ -18,6 +18,8 @@ pub(crate) enum Item {
     Result(Py<PyAny>, Outcome),
     /// Worker's name and process, and a line of its stderr.
     Line(String, u32, String),
+    /// Worker's name, and a line that it wrote to its descriptor 1.
+    Printed(String, String),
     /// Worker's name and process, task, kind, text.
     Note(String, u32, Option<u64>, String, String),
     /// Worker's name and process, and how it ended; nothing where it became ready.
@@ -155,6 +157,7 @@ impl Item {
                 (future, kind, payload, buffers).into_pyobject(py)
             }
             Item::Line(name, pid, line) => (py.None(), "line", name, (pid, line)).into_pyobject(py),
+            Item::Printed(name, line) => (py.None(), "printed", name, line).into_pyobject(py),
             Item::Note(name, pid, call, kind, text) => {
                 (py.None(), "note", name, (pid, call, kind, text)).into_pyobject(py)
             }

@@ -17,10 +17,12 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<f64>,
     pub(crate) start_timeout: f64,
     pub(crate) grace: f64,
+    pub(crate) cancel_grace: f64,
     pub(crate) recycle_after: Option<u64>,
     pub(crate) recycle_above: Option<u64>,
     pub(crate) setup: Vec<u8>,
     pub(crate) traces: bool,
+    pub(crate) capture_stdout: bool,
 }
 
 impl Settings {
@@ -57,10 +59,12 @@ impl Settings {
             timeout: item(dict, "timeout")?,
             start_timeout: item(dict, "start_timeout")?,
             grace: item(dict, "grace")?,
+            cancel_grace: item(dict, "cancel_grace")?,
             recycle_after: item(dict, "recycle_after")?,
             recycle_above: item(dict, "recycle_above")?,
             setup: item(dict, "setup")?,
             traces: item(dict, "traces")?,
+            capture_stdout: item(dict, "capture_stdout")?,
         })
     }
 }

@@ -37,6 +37,7 @@ pub(crate) type Traced = (String, u32, u64, &'static str, Option<u64>);
 #[derive(Default)]
 struct State {
     workers: Vec<Seen>,
+    seen: bool,
     traced: VecDeque<Traced>,
     dropped: u64,
 }
@@ -59,6 +60,12 @@ impl Watch {
     pub(crate) fn pids(&self) -> Vec<u32> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.workers.iter().map(|worker| worker.pid).collect()
+    }
+
+    /// Whether a worker was ever ready.
+    pub(crate) fn has_seen_workers(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.seen
     }
 
     pub(crate) fn is_running(&self, task: u64) -> bool {
@@ -87,6 +94,10 @@ impl Watch {
                 let name = event.name.to_owned();
                 return results.push(Item::Line(name, event.pid, (*line).to_owned()));
             }
+            What::Stdout(line) => {
+                let name = event.name.to_owned();
+                return results.push(Item::Printed(name, (*line).to_owned()));
+            }
             What::Log(record) => {
                 if let Some(kind) = record.target.strip_prefix(NOTE) {
                     let (kind, text) = (kind.to_owned(), record.message.to_owned());
@@ -103,11 +114,14 @@ impl Watch {
         };
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.what {
-            What::Ready => state.workers.push(Seen {
-                id: event.worker,
-                pid: event.pid,
-                given: VecDeque::new(),
-            }),
+            What::Ready => {
+                state.seen = true;
+                state.workers.push(Seen {
+                    id: event.worker,
+                    pid: event.pid,
+                    given: VecDeque::new(),
+                });
+            }
             What::Ended(_) => state.workers.retain(|worker| worker.id != event.worker),
             _ => {
                 let mut workers = state.workers.iter_mut();

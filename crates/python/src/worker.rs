@@ -67,6 +67,12 @@ pub(crate) fn note(py: Python<'_>, kind: &str, text: &str) {
     py.detach(|| log::error!(target: &target, "{text}"));
 }
 
+/// Whether the task that runs was asked to end.
+#[pyfunction]
+pub(crate) fn cancelled() -> bool {
+    runtime::cancelled()
+}
+
 /// Memory for a result that a task makes in place.
 #[pyfunction]
 pub(crate) fn lease(len: usize) -> PyResult<Buffer> {
@@ -108,6 +114,10 @@ fn run_long(args: &[u8], input: Input<'_>, output: Vec<u8>) -> Result<Vec<u8>, F
 fn run(bytes: &[u8], mut output: Vec<u8>) -> Result<Vec<u8>, Failure> {
     let no_frame = || Failure::new(FailureKind::BadArgs, "a call is no frame");
     let (kind, bytes) = bytes.split_first().ok_or_else(no_frame)?;
+    if runtime::cancelled() {
+        // The signal has come before the task, where nobody looked.
+        return Err(Failure::new(FailureKind::Error, "cancelled as it began"));
+    }
     let (run, _) = functions();
     let mut views = Vec::new();
     Python::attach(|py| {
@@ -217,14 +227,25 @@ fn copy_out(py: Python<'_>, buffers: &[PyBuffer<u8>]) -> PyResult<(Vec<Leaving>,
     if fill.is_empty() {
         return Ok((leaving, None));
     }
-    let lease = py.detach(|| -> io::Result<Lease> {
-        let lease = Lease::new(end)?;
-        for (offset, bytes) in fill {
-            lease.block().fill(offset, bytes);
+    let lease = py.detach(|| {
+        let lease = Lease::new(end).ok()?;
+        for (offset, bytes) in &fill {
+            lease.block().fill(*offset, bytes);
         }
-        Ok(lease)
-    })?;
-    Ok((leaving, Some(lease)))
+        Some(lease)
+    });
+    if lease.is_none() {
+        // The coordinator keeps so many results that no block is left: these go as bytes.
+        let mut fill = fill.into_iter();
+        for part in &mut leaving {
+            if let Leaving::Copied(..) = part
+                && let Some((_, bytes)) = fill.next()
+            {
+                *part = Leaving::Inline(bytes.into());
+            }
+        }
+    }
+    Ok((leaving, lease))
 }
 
 /// The block that these bytes were made in, and where in it.
@@ -273,10 +294,14 @@ fn write(
                     > usize::from(made.iter().any(|it| Arc::ptr_eq(it, lease)))
                 {
                     // The task has kept it: the coordinator gets a copy.
-                    let copy = py.detach(|| copied(lease, *offset, *len))?;
-                    let entry = place(&copy, HEADER, *len);
-                    copies.push(copy);
-                    entry
+                    match py.detach(|| copied(lease, *offset, *len)) {
+                        Ok(copy) => {
+                            let entry = place(&copy, HEADER, *len);
+                            copies.push(copy);
+                            entry
+                        }
+                        Err(_) => Outside::Inline(bytes_of(lease, *offset, *len)),
+                    }
                 } else {
                     if !made.iter().any(|it| Arc::ptr_eq(it, lease)) {
                         made.push(Arc::clone(lease));
@@ -298,11 +323,15 @@ fn write(
     Ok(())
 }
 
-fn copied(lease: &Lease, offset: usize, len: usize) -> io::Result<Lease> {
+/// What lies in a block that a task made its result in.
+fn bytes_of(lease: &Lease, offset: usize, len: usize) -> &[u8] {
     let map = lease.block().map();
     // SAFETY: within the mapping: checked where the offset was found.
-    let bytes = unsafe { std::slice::from_raw_parts(map.base().add(offset), len) };
+    unsafe { std::slice::from_raw_parts(map.base().add(offset), len) }
+}
+
+fn copied(lease: &Lease, offset: usize, len: usize) -> io::Result<Lease> {
     let copy = Lease::new(blocks::with_header(len))?;
-    copy.block().fill(HEADER, bytes);
+    copy.block().fill(HEADER, bytes_of(lease, offset, len));
     Ok(copy)
 }

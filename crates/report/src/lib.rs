@@ -58,8 +58,9 @@ pub use matrix::{
     Matrix, PlainReport, PlainRun, TwoModes,
 };
 pub use peers::{
-    AloneLine, AloneRow, ForkedLine, ForkedRound, ForkedRow, PeerLine, PeerPair, PeerRow,
-    PeerSeconds, Peers, PoolLine, RateLine, RateRow, SkippedPeer,
+    AloneLine, AloneRow, ExecutorFigures, ExecutorRow, ExecutorsLine, ForkedLine, ForkedRound,
+    ForkedRow, PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, PoolLine, RateLine, RateRow,
+    SkippedExecutor, SkippedPeer,
 };
 pub use process::{Coordinator, Ended, Event, Memory, What};
 pub use rank::{ClockOffset, Rank};

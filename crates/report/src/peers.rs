@@ -32,6 +32,9 @@ pub struct Peers {
     /// A sum by `fork_map` beside threads; left out in files of versions that did not measure it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forked: Vec<ForkedRow>,
+    /// Process pools of Python in turns; left out in files of versions that did not measure them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub executors: Vec<ExecutorRow>,
     /// Peers that did not run.
     pub skipped: Vec<SkippedPeer>,
 }
@@ -77,6 +80,58 @@ pub struct ForkedRound {
     pub fork_map: f64,
     /// `fork_map` of nothing.
     pub empty: f64,
+}
+
+/// One process pool of Python in one case, beside `handoff_pool` in the same rounds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutorRow {
+    /// What is measured.
+    pub case: String,
+    /// Whose pool it is.
+    pub executor: String,
+    /// Whether the figures are tasks a second; else they are seconds.
+    pub rate: bool,
+    /// Its figures; null where there is no valid round.
+    pub figures: Option<Spread>,
+    /// How many times as fast `handoff_pool` is, round by round.
+    pub ratio: Option<Spread>,
+    /// Why the timing means nothing.
+    pub void: Option<String>,
+}
+
+/// The one line of `scripts/peers/executors.py`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutorsLine {
+    /// Versions of what was measured, by package.
+    pub versions: std::collections::BTreeMap<String, String>,
+    /// One for each case and executor.
+    pub rows: Vec<ExecutorFigures>,
+    /// Executors that cannot be measured, and why.
+    pub skipped: Vec<SkippedExecutor>,
+}
+
+/// What one executor has given in one case, round by round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutorFigures {
+    /// What is measured.
+    pub case: String,
+    /// Whose pool it is.
+    pub executor: String,
+    /// Whether the figures are tasks a second; else they are seconds.
+    pub rate: bool,
+    /// One a round.
+    pub figures: Vec<f64>,
+    /// Why there are no more.
+    pub void: Option<String>,
+}
+
+/// An executor that cannot be measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SkippedExecutor {
+    /// Its name.
+    pub executor: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// The one line that a peer prints to stdout when it has summed a dataset.

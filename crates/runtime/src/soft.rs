@@ -116,6 +116,11 @@ pub(crate) fn end() -> bool {
     spoke
 }
 
+/// The call that runs has said something in another way over the socket.
+pub(crate) fn spoke() {
+    SPOKE.store(true, Ordering::Relaxed);
+}
+
 fn linked<T>(with: impl FnOnce(&Link) -> T) -> Option<T> {
     let running = RUNNING.load(Ordering::Relaxed) != 0;
     let link = LINK.read().unwrap_or_else(PoisonError::into_inner);

@@ -10,6 +10,8 @@ use thiserror::Error;
 
 /// Bytes of the length in front of every body.
 const PREFIX: usize = 4;
+/// Bytes of space, at least, behind frames that fill the buffer.
+const SPACE: usize = 4096;
 
 /// The longest body a frame may have, in bytes: a chunk of [`MAX_CHUNK`](crate::MAX_CHUNK) and
 /// its tags, or any other message.
@@ -227,8 +229,8 @@ fn check(length: usize) -> Result<(), FrameError> {
 ///
 /// The owner reads into [`space`](Self::space), says how much came with
 /// [`filled`](Self::filled), and takes bodies with [`next_body`](Self::next_body) until it
-/// gives `None`. The buffer starts small and grows only up to one frame of [`MAX_BODY`], and only
-/// once a checked length asks for it.
+/// gives `None`. Then the buffer starts small and grows only up to one frame of [`MAX_BODY`], and only
+/// once a checked length asks for it. An owner that reads on before it has taken all bodies makes it longer.
 #[derive(Debug)]
 pub struct FrameBuffer {
     bytes: Vec<u8>,
@@ -246,11 +248,14 @@ impl FrameBuffer {
         }
     }
 
-    /// Where to read the next bytes to; never empty after [`next_body`](Self::next_body) gave
-    /// `None`.
+    /// Where to read the next bytes to; never empty. A read into no space would look like the end of the
+    /// stream.
     pub fn space(&mut self) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
+        } else if self.end == self.bytes.len() {
+            // Whole frames lie here that nobody has taken.
+            self.make_room(self.end - self.start + SPACE);
         }
         &mut self.bytes[self.end..]
     }

@@ -5,7 +5,14 @@ runs, and hands large arrays over without copying them.
 """
 
 from ._arrays import empty, share
-from ._errors import DeathReport, ResultUnpicklingError, TaskTimeout, TaskUnpicklingError, WorkerDied
+from ._errors import (
+    DeathReport,
+    ResultUnpicklingError,
+    TaskCancelled,
+    TaskTimeout,
+    TaskUnpicklingError,
+    WorkerDied,
+)
 from ._executor import ProcessPoolExecutor
 from ._future import Future
 from ._sight import progress
@@ -15,6 +22,7 @@ __all__ = [
     "Future",
     "ProcessPoolExecutor",
     "ResultUnpicklingError",
+    "TaskCancelled",
     "TaskTimeout",
     "TaskUnpicklingError",
     "WorkerDied",

@@ -229,4 +229,9 @@ def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike = float) -> np.ndar
         length *= size
     if not in_worker or length < 1 << 20 or kind.hasobject:
         return np.empty(sizes, kind)
-    return np.ndarray(sizes, kind, buffer=cast(Any, _native.lease(length)))
+    try:
+        buffer = _native.lease(length)
+    except OSError:
+        # The parent keeps so many results that no block is left.
+        return np.empty(sizes, kind)
+    return np.ndarray(sizes, kind, buffer=cast(Any, buffer))

@@ -45,7 +45,15 @@ class WorkerDied(BrokenProcessPool):
 
 
 class TaskTimeout(TimeoutError):
-    """The task took longer than its limit, and its worker was ended."""
+    """The task took longer than its limit."""
+
+
+class TaskCancelled(BaseException):
+    """Raised in a task that was cancelled, or that has run for longer than it may.
+
+    As ``KeyboardInterrupt``, it is no ``Exception``, so that a task that handles its errors does not handle
+    this one. A task that goes on all the same is ended with its worker.
+    """
 
 
 class TaskUnpicklingError(BrokenProcessPool):

@@ -28,7 +28,9 @@ class ProcessPoolExecutor(Executor):
     The arguments up to ``max_tasks_per_child`` are those of ``concurrent.futures.ProcessPoolExecutor``.
 
     preload: modules that the fork server imports once, for start method forkserver.
-    timeout: seconds that a task may run before its worker is ended.
+    timeout: seconds that a task may run before it is ended as one that is cancelled.
+    cancel_grace: seconds that a task has to end after ``TaskCancelled`` was raised in it; its worker is ended
+        then, by SIGTERM, and after ``grace`` seconds by SIGKILL. With 0, nothing is raised.
     retries: how often a task is run again whose worker died.
     max_memory_per_child: resident bytes (or "2 GiB") above which a worker is replaced after a task.
     inner_max_num_threads: threads of numerical libraries in each worker.
@@ -62,6 +64,7 @@ class ProcessPoolExecutor(Executor):
         progress: _sight.Told | None = None,
         start_timeout: float = 600.0,
         grace: float = 1.0,
+        cancel_grace: float = 0.5,
         trace: bool = False,
     ) -> None:
         self._max_workers = _settings.checked_workers(max_workers)
@@ -95,9 +98,12 @@ class ProcessPoolExecutor(Executor):
             "timeout": timeout,
             "start_timeout": start_timeout,
             "grace": grace,
+            "cancel_grace": cancel_grace,
             "recycle_after": max_tasks_per_child,
             "recycle_above": _settings.bytes_of(max_memory_per_child),
             "traces": trace,
+            # What is printed past Python, by libraries and by programs that tasks start.
+            "capture_stdout": _settings.forwards(stdout),
             "running": None,
         }
         self._setup: dict[str, Any] = {

@@ -70,7 +70,10 @@ class Future(_Future[T]):
         return self._progress
 
     def cancel(self) -> bool:
-        """Give the task up, also if it runs: its worker is ended then, and replaced."""
+        """Give the task up, also if it runs: ``TaskCancelled`` is raised in it then.
+
+        Where the task goes on all the same, its worker is ended and replaced.
+        """
         if self._strict and self.running():
             return False
         if not self._claim(CANCELLED) and self._outcome != CANCELLED:

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 #: Characters in one note.
 _LONGEST = 3500
+#: Bytes in one note.
+_MOST = 16_000
 #: Seconds between two notes of one progress.
 _EVERY = 0.1
 
@@ -62,13 +64,34 @@ class ForwardingHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             kept = dict(record.__dict__)
-            kept["msg"], kept["args"] = record.getMessage()[:_LONGEST], None
+            kept["msg"], kept["args"] = record.getMessage(), None
             if record.exc_info:
-                kept["exc_text"] = "".join(traceback.format_exception(*record.exc_info))[-_LONGEST:]
+                kept["exc_text"] = "".join(traceback.format_exception(*record.exc_info))
             kept["exc_info"] = None
-            _native.note("log", json.dumps(kept, default=str))
+            _native.note("log", _shortened(kept))
         except Exception:
             self.handleError(record)
+
+
+def _shortened(kept: dict[str, Any]) -> str:
+    """A record as text that fits into a note: long fields lose their middle."""
+    longest = _LONGEST
+    while True:
+        # What is no text in UTF-8 becomes an escape, which JSON has as well.
+        data = json.dumps(kept, default=str, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        if len(data) <= _MOST or longest < 20:
+            return data.decode()
+        kept = {name: _cut(value, longest) for name, value in kept.items()}
+        longest //= 2
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    text = value if isinstance(value, str) else str(value)
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest // 2]} … {text[-longest // 2 :]}"
 
 
 def forward_logs(level: int) -> None:

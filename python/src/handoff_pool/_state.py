@@ -27,6 +27,9 @@ _live: weakref.WeakSet[State] = weakref.WeakSet()
 _exiting = False
 
 _ABRUPTLY = "A process in the process pool was terminated abruptly while the future was running or pending."
+#: Seconds without news after which memory goes back that is kept for the next arrays. New memory is several
+#: times as slow to fill as memory that was used before.
+_KEPT_SECONDS = 30.0
 #: Lines of each worker's stderr that are kept for a report of its death.
 _KEPT_LINES = 60
 
@@ -112,9 +115,9 @@ class State:
         assert self.native is not None
         take = self.native.take
         pending = self.pending
-        while (batch := take(1.0 if self.sent_buffers else 3600.0)) is not None:
+        while (batch := take(_KEPT_SECONDS if self.sent_buffers else 3600.0)) is not None:
             if not batch and not pending:
-                # Nothing has happened for a second: memory that is kept for later goes back.
+                # Nothing has happened for a while: memory that is kept for later goes back.
                 self.sent_buffers = False
                 _native.clear_blocks()
             for future, kind, payload, buffers in batch:
@@ -177,6 +180,8 @@ class State:
             pid, line = rest
             self.lines.setdefault(pid, deque(maxlen=_KEPT_LINES)).append(line)
             _sight.print_line(line)
+        elif kind == "printed":
+            _sight.print_out(rest + "\n")
         elif kind == "note":
             pid, call, about, text = rest
             if about == "out":

@@ -20,10 +20,14 @@ _by_name = False
 #: What a forked worker finds in its memory: it need not be pickled.
 _inherited: dict[str, Any] | None = None
 _flush: list[Any] = []
+#: The task that runs was told to end.
+_told = False
 
 
 def run(data: bytes, buffers: list[Any] | None) -> Any:
     """Run a call; give kind, pickle and buffers of its result, as the native module takes them."""
+    global _told
+    _told = False
     try:
         try:
             function, args, kwargs = _loads(data) if buffers is None else _loads(data, buffers=buffers)
@@ -49,6 +53,16 @@ def _raised(error: BaseException) -> tuple[int, bytes]:
     except BaseException as failed:
         shown = RuntimeError(f"{error!r} was raised, and cannot be pickled: {failed!r}")
         return 1, pickle.dumps(_ExceptionWithTraceback(shown, cast(Any, error.__traceback__)), 5)
+
+
+def _end_task(*_: Any) -> None:
+    """On the signal that comes with a request to end the task that runs, which may have ended since."""
+    global _told
+    if not _told and _native.cancelled():
+        _told = True
+        from ._errors import TaskCancelled
+
+        raise TaskCancelled("the task was cancelled, or has run for longer than it may")
 
 
 class Stopped:
@@ -92,6 +106,7 @@ def set_up(data: bytes, name: str) -> None:
     settings = _settings(data, name)
     _by_name = settings["by_name"]
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(_native.CANCEL_SIGNAL, _end_task)
     process.current_process().name = name
     process.current_process()._config = dict(process.current_process()._config, daemon=False)  # type: ignore[attr-defined]
     if settings["prepare"] is not None:

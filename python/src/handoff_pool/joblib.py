@@ -16,6 +16,7 @@ from typing import Any
 
 from joblib import register_parallel_backend
 from joblib._parallel_backends import AutoBatchingMixin, ParallelBackendBase
+from joblib.parallel import BACKENDS
 
 from ._executor import ProcessPoolExecutor
 from ._start import THREADS
@@ -79,7 +80,7 @@ class HandoffBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None) -> Any:
         """Submit a batch."""
-        future = self._executor.submit(func)
+        future = self._executor.submit(_run, func)
         if callback is not None:
             future.add_done_callback(callback)
         return future
@@ -96,6 +97,13 @@ class HandoffBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mi
     def terminate(self) -> None:
         """The executor is kept for the next call."""
         self.reset_batch_stats()
+
+
+def _run(batch: Callable[[], Any]) -> Any:
+    """In a worker: what the batch calls may name this backend, too."""
+    if "handoff" not in BACKENDS:
+        register()
+    return batch()
 
 
 def _bounds() -> list[str | None]:

@@ -1,28 +1,44 @@
-import asyncio, logging, multiprocessing, sys
-from handoff_pool import ProcessPoolExecutor
-from time import sleep
-import separate
+"""Where the log records of workers go: logger.py METHOD [own] [init].
 
-logger = logging.getLogger(__name__)
-print(f"{multiprocessing.current_process().name} - {__name__} - Print[MODULE SCOPE]", flush=True)
+With "own", the task is in a module of its own. With "init", each worker installs a handler first.
+"""
 
-def call_logger(count):
-    sleep(count / 5)
-    logger.debug(f"Logger(id: {id(logger)}): function executed.")
+import asyncio
+import logging
+import multiprocessing
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
 
-def init_logger():
-    root = logging.getLogger()
-    root.setLevel(logging.DEBUG)
+import own_logger
+
+LOGGER = logging.getLogger(__name__)
+print(f"{multiprocessing.current_process().name}|{__name__}|imported", flush=True)
+
+
+def install_handler():
     handler = logging.StreamHandler(sys.stdout)
-    handler.setLevel(logging.DEBUG)
-    handler.setFormatter(logging.Formatter('%(processName)s - %(name)s:   %(message)s'))
-    root.addHandler(handler)
+    handler.setFormatter(logging.Formatter("{processName}|{name}|{message}", style="{"))
+    logging.basicConfig(level=logging.DEBUG, handlers=[handler])
+    if handler not in logging.root.handlers:
+        # A forked worker has the parent's handler already, and gets a second one.
+        logging.root.addHandler(handler)
 
-async def main(method, own, init):
+
+def work(number):
+    time.sleep(0.3 * number)
+    LOGGER.debug("%d worked", id(LOGGER))
+
+
+async def main(method, options):
+    LOGGER.debug("%d started", id(LOGGER))
+    task = own_logger.work if "own" in options else work
+    initializer = install_handler if "init" in options else None
     context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(max_workers=2, mp_context=context, initializer=init_logger if init else None) as executor:
-        executor.map(separate.call_logger if own else call_logger, range(1, 3))
+    with ProcessPoolExecutor(max_workers=2, mp_context=context, initializer=initializer) as executor:
+        executor.map(task, [1, 2])
+
 
 if __name__ == "__main__":
-    init_logger()
-    asyncio.run(main(sys.argv[1], 'own' in sys.argv, 'init' in sys.argv))
+    install_handler()
+    asyncio.run(main(sys.argv[1], sys.argv[2:]))

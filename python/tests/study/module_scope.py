@@ -1,21 +1,37 @@
-import asyncio, multiprocessing, os, sys
-from handoff_pool import ProcessPoolExecutor
-from time import sleep
+"""What workers see of a list at module scope that the parent has changed: module_scope.py METHOD."""
 
-MODULE_SCOPE_LIST = ["Initial value"]
-print(f"[MODULE SCOPE] {multiprocessing.current_process().name} {id(MODULE_SCOPE_LIST)} {MODULE_SCOPE_LIST}", flush=True)
+import asyncio
+import multiprocessing
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
 
-def append_to_shared_list(count):
-    sleep(count / 5)
-    print(f"[FUNC SCOPE] {multiprocessing.current_process().name} {id(MODULE_SCOPE_LIST)} {MODULE_SCOPE_LIST}", flush=True)
-    MODULE_SCOPE_LIST.append(f"Child process {count} update")
+VISITORS = ["import"]
+
+
+def show(where):
+    process = multiprocessing.current_process().name
+    print(f"{process} {where} {id(VISITORS)} {','.join(VISITORS)}", flush=True)
+
+
+show("module")
+
+
+def visit(number):
+    # The second call must not go to the first worker.
+    time.sleep(0.3 * number)
+    show("before")
+    VISITORS.append(f"worker {number}")
+    show("after")
+
 
 async def main(method):
-    MODULE_SCOPE_LIST.append("Parent process update")
+    VISITORS.append("parent")
     context = multiprocessing.get_context(method)
     with ProcessPoolExecutor(max_workers=2, mp_context=context) as executor:
-        executor.map(append_to_shared_list, range(1, 3))
-    print(f"finally {id(MODULE_SCOPE_LIST)} {MODULE_SCOPE_LIST}", flush=True)
+        executor.map(visit, [1, 2])
+    show("end")
+
 
 if __name__ == "__main__":
     asyncio.run(main(sys.argv[1]))

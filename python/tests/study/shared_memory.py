@@ -1,33 +1,46 @@
-import asyncio, multiprocessing, sys, time
-from handoff_pool import ProcessPoolExecutor
+"""Workers sum ranges of an array in a named shared segment: shared_memory.py METHOD WORKERS FILE."""
+
+import asyncio
+import multiprocessing
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.managers import SharedMemoryManager
 from multiprocessing.shared_memory import SharedMemory
+
 import numpy as np
 
-def process(name, shape, dtype, offset, size):
-    shm = SharedMemory(name)
-    data = np.ndarray(shape=shape, dtype=dtype, buffer=shm.buf)
-    try:
-        return float(np.nansum(data[offset:offset + size]['val']))
-    finally:
-        del data
-        shm.close()
 
-async def main(data, name, method, workers):
+def add_up(name, count, dtype, first, last):
+    print(f"{multiprocessing.current_process().name} received {last - first}", flush=True)
+    segment = SharedMemory(name)
+    records = np.ndarray(count, dtype, segment.buf)
+    total = float(np.nansum(records["val"][first:last]))
+    del records
+    segment.close()
+    return total
+
+
+async def main(name, records, method, workers):
     loop = asyncio.get_running_loop()
-    start = time.time()
+    count, dtype = len(records), records.dtype
+    size = -(-count // workers)
     context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(max_workers=workers, mp_context=context) as ppe:
-        size = len(data) // workers
-        batches = [loop.run_in_executor(ppe, process, name, data.shape, data.dtype, i, size) for i in range(0, len(data), size)]
-        done, pending = await asyncio.wait(batches)
-    print(f"total_time_s={time.time() - start:.3f} total_sum={sum(b.result() for b in done)}")
+    started = time.perf_counter()
+    with ProcessPoolExecutor(workers, mp_context=context) as executor:
+        calls = [
+            loop.run_in_executor(executor, add_up, name, count, dtype, first, min(first + size, count))
+            for first in range(0, count, size)
+        ]
+        totals = await asyncio.gather(*calls)
+    print(f"total {sum(totals)} in {time.perf_counter() - started:.2f} s")
+
 
 if __name__ == "__main__":
-    data = np.load(sys.argv[3])
-    with SharedMemoryManager() as smm:
-        shm = smm.SharedMemory(data.nbytes)
-        shared = np.ndarray(shape=data.shape, dtype=data.dtype, buffer=shm.buf)
-        np.copyto(shared, data)
-        asyncio.run(main(shared, shm.name, sys.argv[1], int(sys.argv[2])))
+    loaded = np.load(sys.argv[3])
+    with SharedMemoryManager() as manager:
+        segment = manager.SharedMemory(loaded.nbytes)
+        shared = np.ndarray(loaded.shape, loaded.dtype, segment.buf)
+        shared[:] = loaded
+        asyncio.run(main(segment.name, shared, sys.argv[1], int(sys.argv[2])))
         del shared

@@ -46,7 +46,14 @@ impl Engine {
             let Some(&index) = self.standby.last() else {
                 break;
             };
-            self.leave(now, index);
+            if self.stage == Stage::Open && self.starts.serving < self.starts.max {
+                // Its task was done by another meanwhile. What its start has cost is spent, and the next
+                // tasks would start another one.
+                self.standby.remove(&index);
+                self.promote(now, index);
+            } else {
+                self.leave(now, index);
+            }
         }
         self.start_missing(now);
     }

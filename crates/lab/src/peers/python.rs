@@ -93,30 +93,37 @@ impl Python {
         // Package by package, so that one that cannot be installed leaves the others.
         for requirement in requirements.lines() {
             let package = requirement.split("==").next().unwrap_or_default().trim();
-            let pip = [
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ];
-            let installed = output(Command::new(&self.interpreter).args(pip).arg(requirement));
-            let version = format!("import importlib.metadata as m; print(m.version('{package}'))");
-            let version = output(Command::new(&self.interpreter).args(["-c", &version]));
-            match (installed, version) {
-                (Ok(_), Ok(version)) => {
-                    self.installed
-                        .insert(package.to_owned(), version.trim().to_owned());
-                }
-                // A line for another Python: pip passes over it, and the package is not there.
-                (Ok(_), Err(_)) => {}
-                (Err(reason), _) => {
-                    let reason = format!("pip install {requirement}: {reason}");
-                    self.missing.insert(package.to_owned(), reason);
-                }
-            }
+            self.add(package, &[requirement]);
         }
         Ok(())
+    }
+
+    /// Installs one package by these arguments of pip.
+    pub(crate) fn add(&mut self, package: &str, arguments: &[&str]) {
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ];
+        let mut command = Command::new(&self.interpreter);
+        command.args(pip).args(arguments);
+        let installed = output(command.current_dir(workspace::root()));
+        let version = format!("import importlib.metadata as m; print(m.version('{package}'))");
+        let version = output(Command::new(&self.interpreter).args(["-c", &version]));
+        match (installed, version) {
+            (Ok(_), Ok(version)) => {
+                self.installed
+                    .insert(package.to_owned(), version.trim().to_owned());
+            }
+            // A line for another Python: pip passes over it, and the package is not there.
+            (Ok(_), Err(_)) => {}
+            (Err(reason), _) => {
+                let reason = format!("pip install {}: {reason}", arguments.join(" "));
+                self.missing.insert(package.to_owned(), reason);
+            }
+        }
     }
 }
 

@@ -7,12 +7,13 @@ use harness::grid::{Grid, seconds_spread, three_digits, times};
 /// The tables for a terminal.
 pub(crate) fn terminal(peers: &Peers) -> String {
     format!(
-        "\n{}\n{}\n{}\n{}\n{}{}",
+        "\n{}\n{}\n{}\n{}\n{}\n{}{}",
         heading(peers),
         sums(peers, Grid::for_terminal),
         rates(peers).for_terminal(),
         alone(peers).for_terminal(),
         forked(peers).for_terminal(),
+        executors(peers).for_terminal(),
         troubles(peers),
     )
 }
@@ -27,13 +28,17 @@ pub(crate) fn markdown(peers: &Peers) -> String {
          being under way, beside one byte through a bare socket, either pair \
          of processes held to the same processors.\n\n{}\n## `fork_map` beside threads\n\nOne sum over \
          memory of the process, by scoped threads and by `fork_map`, in turns. The ratio is that of \
-         `fork_map` without an empty one, which shows what forking costs, to threads.\n\n{}{}",
+         `fork_map` without an empty one, which shows what forking costs, to threads.\n\n{}\n## Process \
+         pools of Python\n\n{} workers, all pools in one program, in turns. The ratio says how many times \
+         as fast `handoff_pool` is.\n\n{}{}",
         heading(peers),
         sums(peers, Grid::for_markdown),
         peers.tiny_workers,
         rates(peers).for_markdown(),
         alone(peers).for_markdown(),
         forked(peers).for_markdown(),
+        peers.tiny_workers,
+        executors(peers).for_markdown(),
         troubles(peers),
     )
 }
@@ -163,6 +168,27 @@ fn forked(peers: &Peers) -> Grid {
     grid
 }
 
+fn executors(peers: &Peers) -> Grid {
+    let head = ["process pools of Python", "pool", "figure", "ratio"];
+    let mut grid = Grid::new(&head, 2);
+    for row in &peers.executors {
+        let write = |spread: Spread| {
+            if row.rate {
+                format!("{:.0}/s", spread.median)
+            } else {
+                seconds_spread(&spread)
+            }
+        };
+        grid.rows.push(vec![
+            row.case.clone(),
+            row.executor.clone(),
+            figure(row.figures, row.void.as_deref(), write),
+            figure(row.ratio, None, times_spread),
+        ]);
+    }
+    grid
+}
+
 fn pages(row: &ForkedRow) -> &'static str {
     if row.huge_pages { "huge" } else { "small" }
 }
@@ -201,10 +227,13 @@ fn troubles(peers: &Peers) -> String {
     });
     let forked = peers.forked.iter();
     let forked = forked.map(|row| (format!("fork_map, {} pages", pages(row)), &row.void));
+    let executors = peers.executors.iter();
+    let executors = executors.map(|row| (format!("{}, {}", row.case, row.executor), &row.void));
     let invalid = sums
         .chain(rates)
         .chain(alone)
         .chain(forked)
+        .chain(executors)
         .filter_map(|(name, why)| Some(format!("- {name} invalid: {}\n", why.as_ref()?)));
     let skipped = peers
         .skipped

@@ -65,6 +65,8 @@ pub(super) fn send(level: u8, target: &str, message: &str) {
         call: RUNNING.load(Ordering::Relaxed).checked_sub(1),
         at_ns: crate::now_ns(),
     };
+    // It comes before the result of its call.
+    crate::soft::spoke();
     // A record that cannot be sent has nowhere else to go: the coordinator is gone.
     let _ = outbox
         .push(&FromWorker::Log(record))

@@ -107,3 +107,26 @@ fn trailing_bytes_are_an_error() {
         Err(DecodeError::Trailing(1))
     ));
 }
+
+#[test]
+fn there_is_space_also_where_whole_frames_fill_the_buffer() {
+    for taken in [0, 1] {
+        let mut stream = Vec::new();
+        for body in [[0; 12], [1; 12], [2; 12]] {
+            write_frame(&mut stream, &body).unwrap();
+        }
+        let mut buffer = FrameBuffer::with_capacity(32);
+        buffer.space().copy_from_slice(&stream[..32]);
+        buffer.filled(32);
+        for expected in 0..taken {
+            assert_eq!(buffer.next_body().unwrap().unwrap(), [expected; 12]);
+        }
+        let space = buffer.space();
+        assert!(space.len() >= 16, "{taken}");
+        space[..16].copy_from_slice(&stream[32..]);
+        buffer.filled(16);
+        for expected in taken..3 {
+            assert_eq!(buffer.next_body().unwrap().unwrap(), [expected; 12]);
+        }
+    }
+}
