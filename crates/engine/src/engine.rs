@@ -94,7 +94,7 @@ pub struct Assignment {
 /// How many entries a worker is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deal {
-    /// As much as it is expected to run within its credit, and no more than this number.
+    /// What it will probably run within its credit, up to this number.
     ByTime(usize),
     /// As many as this, whatever time they are expected to take: for workers with lanes, before the
     /// caller goes away.

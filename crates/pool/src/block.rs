@@ -6,7 +6,7 @@
 //! given back.
 
 use crate::args::Args;
-use crate::call::Extras;
+use crate::extras::Extras;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};

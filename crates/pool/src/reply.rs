@@ -7,7 +7,7 @@ use task::arrays;
 
 /// Takes results of tasks, whatever their types. Called exactly once for each call, from inside
 /// the pool's own calls (of a [`Background`](crate::Background) pool: on its thread). One reply may be
-/// that of many calls, which it tells apart by the tags that they were given.
+/// that of many calls, each of which has a tag.
 pub trait Reply: Send + Sync {
     /// Takes the encoded output, or why there is none. Must not call the pool.
     fn resolve(&self, tag: u64, result: Result<&[u8], TaskFailure>);

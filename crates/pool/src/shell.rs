@@ -81,7 +81,7 @@ struct Crew {
     full: bool,
     /// A lane has come into use, and its worker was not asked to wake us.
     unarmed: bool,
-    /// The caller will drive the pool soon: whoever has little to do is woken then.
+    /// The caller will drive the pool soon: workers with little to do are woken then.
     lazy: bool,
     /// Calls submitted since calls were last given to workers.
     waiting: u32,

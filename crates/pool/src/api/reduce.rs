@@ -1,7 +1,8 @@
 //! One merged result over many inputs.
 
 use crate::api::pool::Pool;
-use crate::call::{Call, Extras};
+use crate::call::Call;
+use crate::extras::Extras;
 use crate::failure::{SubmitError, TaskFailure};
 use crate::ids::TaskId;
 use crate::input::Input;

@@ -2,7 +2,8 @@
 
 use crate::api::handle::{Handle, Slot};
 use crate::api::pool::Pool;
-use crate::call::{Call, Extras};
+use crate::call::Call;
+use crate::extras::Extras;
 use crate::failure::{PoolError, SubmitError};
 use crate::ids::TaskId;
 use crate::input::Input;
