@@ -107,7 +107,10 @@ fn latency(name: &str, pool: &mut Pool) -> Result<(), handoff::Error> {
         assert_eq!(pool.run(add_one(n))?, n + 1);
         times.push(began.elapsed().as_secs_f64() * 1e6);
     }
-    println!("one task there and back, {name}: {:.1} µs", median(&mut times));
+    println!(
+        "one task there and back, {name}: {:.1} µs",
+        median(&mut times)
+    );
     Ok(())
 }
 

@@ -32,6 +32,8 @@ mod fork;
 mod hold;
 mod make;
 mod parts;
+#[doc(hidden)]
+pub mod raw;
 mod room;
 mod table;
 #[cfg(test)]

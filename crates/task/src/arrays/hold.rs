@@ -72,6 +72,21 @@ pub(crate) struct Hold {
     /// `None` only while it is being taken apart.
     span: Option<Span>,
     shared: Option<(&'static dyn Keeper, Place)>,
+    /// Whose bytes these are, of a mapped file.
+    file: Option<Box<FileOrigin>>,
+}
+
+/// A file whose bytes are mapped: which, in what state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileOrigin {
+    /// Its absolute path.
+    pub path: std::path::PathBuf,
+    /// Its bytes.
+    pub size: u64,
+    /// When it was last written, nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Its number on its device.
+    pub inode: u64,
 }
 
 impl Hold {
@@ -79,13 +94,27 @@ impl Hold {
         Hold {
             span: Some(span),
             shared: None,
+            file: None,
         }
+    }
+
+    /// All of a mapped file.
+    pub(crate) fn of_file(span: Span, file: FileOrigin) -> Hold {
+        let mut hold = Hold::private(span);
+        hold.file = Some(Box::new(file));
+        hold
+    }
+
+    /// Which file it is, if it is one.
+    pub(crate) fn file(&self) -> Option<&FileOrigin> {
+        self.file.as_deref()
     }
 
     pub(crate) fn shared(span: Span, keeper: &'static dyn Keeper, place: Place) -> Hold {
         Hold {
             span: Some(span),
             shared: Some((keeper, place)),
+            file: None,
         }
     }
 
