@@ -14,6 +14,7 @@ use mpi::topology::{Communicator, SimpleCommunicator};
 use mpi::traits::{CommunicatorCollectives, Equivalence};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::io;
 use std::thread;
 use std::time::Duration;
@@ -23,16 +24,19 @@ const SHORTEST_NAP: Duration = Duration::from_micros(20);
 /// And the longest: what an answer may be late, and seldom enough to cost nothing.
 const LONGEST_NAP: Duration = Duration::from_millis(1);
 
+/// Messages from this size on are received into buffers that are used again.
+const LARGE: usize = 256 << 10;
+
 /// What a message is about. Messages of one kind between two ranks keep their order.
 #[derive(Debug, Clone, Copy)]
 #[repr(i32)]
 pub(crate) enum Tag {
     /// A value on its way up or down.
     Tree = 1,
-    /// What a rank has done so far.
-    Progress = 2,
     /// What time it is.
     Clock = 3,
+    /// Calls and their results.
+    Pool = 4,
 }
 
 /// All ranks of the job, and this one among them.
@@ -41,9 +45,9 @@ pub(crate) struct Comm {
     rank: u32,
     size: u32,
     host: String,
-    signals: Signals,
-    /// Dropped last: MPI ends with it.
-    _universe: Universe,
+    signals: Option<Signals>,
+    /// MPI ends with it.
+    universe: Cell<Option<Universe>>,
 }
 
 /// The job ends here on all ranks, with this exit code; why has been said.
@@ -62,11 +66,10 @@ struct Trouble {
 }
 
 impl Comm {
-    /// Initialises MPI.
-    pub(crate) fn join() -> io::Result<Comm> {
-        let signals = Signals::note()?;
-        // Only this thread ever calls MPI; those that help to fill a segment do not.
-        let (universe, _) = mpi::initialize_with_threading(Threading::Funneled)
+    /// Initialises MPI. Without `signals`, those that end a process end this one.
+    pub(crate) fn join(signals: Option<Signals>) -> io::Result<Comm> {
+        // One thread at a time calls MPI; those that help to fill a segment do not.
+        let (universe, _) = mpi::initialize_with_threading(Threading::Serialized)
             .ok_or_else(|| io::Error::other("MPI is initialised already"))?;
         let world = universe.world();
         Ok(Comm {
@@ -75,8 +78,18 @@ impl Comm {
             host: host()?,
             world,
             signals,
-            _universe: universe,
+            universe: Cell::new(Some(universe)),
         })
+    }
+
+    /// Leaves the job; all ranks do, and nothing is sent any more.
+    pub(crate) fn leave(&self) {
+        drop(self.universe.take());
+    }
+
+    /// Leaves MPI unfinished, since not all ranks are there to leave it.
+    pub(crate) fn abandon(&self) {
+        std::mem::forget(self.universe.take());
     }
 
     /// This rank's number.
@@ -95,8 +108,11 @@ impl Comm {
     }
 
     /// The signals that end the job.
+    ///
+    /// # Panics
+    /// Where MPI was joined without.
     pub(crate) fn signals(&self) -> &Signals {
-        &self.signals
+        self.signals.as_ref().expect("joined with signals")
     }
 
     /// Merges the values of all ranks on rank 0, which is given the result. Values of later ranks
@@ -250,19 +266,19 @@ impl Comm {
         self.receive(from, tag, &mut || {})
     }
 
-    /// A value from any rank, if one is there.
-    pub(crate) fn receive_if_there<T: DeserializeOwned>(&self, tag: Tag) -> Option<(u32, T)> {
-        let probed = self
-            .world
-            .any_process()
-            .immediate_matched_probe_with_tag(tag as i32)?;
-        let from = probed.1.source_rank() as u32;
-        Some((from, self.take(from, probed)))
-    }
-
-    /// As [`Comm::receive_if_there`], and waits for it.
-    pub(crate) fn receive_any<T: DeserializeOwned>(&self, tag: Tag) -> (u32, T) {
-        self.wait(|| self.receive_if_there(tag), &mut || {})
+    /// The bytes of a message from any rank, if one is there, in a buffer that `spare` gives where they are many.
+    pub(crate) fn bytes_if_there(
+        &self,
+        tag: Tag,
+        spare: impl FnOnce() -> Vec<u8>,
+    ) -> Option<(u32, Vec<u8>)> {
+        let any = self.world.any_process();
+        let (message, status) = any.immediate_matched_probe_with_tag(tag as i32)?;
+        let len = status.count(u8::equivalent_datatype()) as usize;
+        let mut bytes = if len >= LARGE { spare() } else { Vec::new() };
+        bytes.resize(len, 0);
+        message.matched_receive_into(&mut bytes[..]);
+        Some((status.source_rank() as u32, bytes))
     }
 
     fn take<T: DeserializeOwned>(
@@ -280,6 +296,13 @@ impl Comm {
         })
     }
 
+    /// Ends the job where a signal has come that ends it.
+    pub(crate) fn heed_signals(&self) {
+        if let Some(signal) = self.signals.as_ref().and_then(Signals::came) {
+            self.world.abort(i32::from(SIGNAL) + signal);
+        }
+    }
+
     /// Sleeps between looking, ever longer; a signal ends the job.
     fn wait<T>(&self, mut look: impl FnMut() -> Option<T>, meanwhile: &mut dyn FnMut()) -> T {
         let mut nap = SHORTEST_NAP;
@@ -287,9 +310,7 @@ impl Comm {
             if let Some(found) = look() {
                 return found;
             }
-            if let Some(signal) = self.signals.came() {
-                self.world.abort(i32::from(SIGNAL) + signal);
-            }
+            self.heed_signals();
             meanwhile();
             thread::sleep(nap);
             nap = (2 * nap).min(LONGEST_NAP);

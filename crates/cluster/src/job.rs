@@ -9,9 +9,9 @@ use crate::clock::{self, Ahead};
 use crate::comm::{Comm, Stopped};
 use crate::place::{Facts, Place, bound_too_tight, places};
 use crate::progress::Progress;
-use crate::rank::{Plan, Told, Work, lock};
-use crate::shards::{Shard, Shards};
-use crate::spread::{Part, spread};
+use crate::rank::{Crew, Plan, Told, Work, lock};
+use crate::shards::{Part, Shards};
+use crate::steps;
 use crate::summary::{Gathered, summary};
 use anyhow::Context;
 use coordinator::exit::Failure;
@@ -20,16 +20,19 @@ use coordinator::{sum, trace};
 use pool::MAX_WORKERS;
 use report::{Seconds, StartMethod, Transport, format_count};
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use task::Task;
 use worker::Nansum;
+use worker::sum::Partial;
 
-/// What rank 0 orders a rank to do.
-#[derive(Serialize, Deserialize)]
+/// What rank 0 orders all ranks to do.
+#[derive(Clone, Serialize, Deserialize)]
 struct Orders {
     field: Option<String>,
-    parts: Vec<Part<Shard>>,
+    /// How many steps there are.
+    steps: u64,
     /// The number of this start of the job.
     start: u64,
     /// Records of the job, and those of them that are done already.
@@ -38,7 +41,7 @@ struct Orders {
 }
 
 /// Runs the job and prints its result on rank 0.
-pub(crate) fn run(args: SumArgs, clock: Clock, comm: &Comm) -> Result<(), Stopped> {
+pub(crate) fn run(args: SumArgs, clock: Clock, comm: &Rc<Comm>) -> Result<(), Stopped> {
     comm.agree(check(&args))?;
     let (place, places, ahead, clock) = settle(clock, comm, &args);
     let timeline = Timeline::new(clock, args.quiet).of_rank(comm.rank());
@@ -47,9 +50,9 @@ pub(crate) fn run(args: SumArgs, clock: Clock, comm: &Comm) -> Result<(), Stoppe
     let began = Instant::now();
     let resolved = comm.agree(on_rank_0(comm, || resolve(&args, comm.size())))?;
     let (job, orders) = resolved.unzip();
-    let orders: Orders = comm.scatter(orders);
+    let orders: Orders = comm.broadcast(orders);
     let question = question(&orders.field);
-    let ready = Plan::resolve(&args, place.cores, orders.field, orders.parts).and_then(|plan| {
+    let ready = Plan::resolve(&args, place.cores, orders.field.clone()).and_then(|plan| {
         let keeper = args.checkpoint.as_ref();
         let keeper = keeper.map(|dir| Keeper::new(dir, orders.start, comm.rank(), question));
         Ok((plan, keeper.transpose()?))
@@ -60,8 +63,11 @@ pub(crate) fn run(args: SumArgs, clock: Clock, comm: &Comm) -> Result<(), Stoppe
         signals: comm.signals(),
         timeline: Arc::clone(&timeline),
         keeper,
-        progress: Progress::new(comm, Arc::clone(&timeline), orders.records, orders.done),
+        opened: None,
         seconds: seconds(began.elapsed().as_secs_f64()),
+        records: 0,
+        batches: 0,
+        sum: Partial::default(),
     };
     if comm.rank() == 0 {
         let line = announcement(comm.size(), orders.records, orders.done);
@@ -70,18 +76,19 @@ pub(crate) fn run(args: SumArgs, clock: Clock, comm: &Comm) -> Result<(), Stoppe
 
     comm.barrier();
     let began = Instant::now();
-    let (partial, crew) = work.run().unwrap_or_else(|failure| comm.abort(&failure));
+    let done = do_steps(comm, &mut work, job.as_ref(), &orders);
+    let crew = done.unwrap_or_else(|failure| comm.abort(&failure));
     let busy = began.elapsed().as_secs_f64();
     work.say_done();
     work.seconds.total = work.seconds.start + work.seconds.run;
     // The slowest rank's time comes with the sums, for what is left is the gathering.
     let merged = comm.up(
-        (partial, busy),
+        (work.sum.clone(), busy),
         |(sum, slowest), (partial, busy)| {
             sum.merge(&partial);
             *slowest = slowest.max(busy);
         },
-        &mut || work.progress.hear(),
+        &mut || {},
     );
     let wall = began.elapsed().as_secs_f64();
 
@@ -100,8 +107,6 @@ pub(crate) fn run(args: SumArgs, clock: Clock, comm: &Comm) -> Result<(), Stoppe
             .map(|told| serde_json::from_slice(told))
             .collect::<Result<_, _>>()
             .context("cannot read a rank's report")?;
-        work.progress
-            .hear_all(told.iter().skip(1).map(|told| told.messages).sum());
         let (mut sum, slowest) = merged.expect("rank 0 has the sum");
         let job = job.expect("rank 0 has resolved it");
         sum.merge(&job.done.partial);
@@ -111,6 +116,27 @@ pub(crate) fn run(args: SumArgs, clock: Clock, comm: &Comm) -> Result<(), Stoppe
         sum::finish(&report, args.format, args.trace.as_deref())
     });
     comm.agree(printed).map(|_| ())
+}
+
+/// Does this rank's share of the steps; rank 0 dispatches them.
+fn do_steps(
+    comm: &Rc<Comm>,
+    work: &mut Work<'_>,
+    job: Option<&Job>,
+    orders: &Orders,
+) -> Result<Crew, Failure> {
+    let mut crew = work.start(orders.steps * work.plan.batches)?;
+    match job {
+        Some(job) => {
+            let timeline = Arc::clone(&work.timeline);
+            let mut progress = Progress::new(timeline, orders.records, orders.done);
+            let shards = &job.shards.shards;
+            let steps = &job.steps;
+            steps::dispatch(comm, shards, steps, (work, &mut crew), &mut progress)?;
+        }
+        None => steps::serve(comm, work, &mut crew)?,
+    }
+    Ok(crew)
 }
 
 /// The first line of the timeline.
@@ -129,6 +155,7 @@ fn announcement(ranks: u32, records: u64, done: u64) -> String {
 struct Job {
     shards: Shards,
     done: Done,
+    steps: Vec<Part<usize>>,
 }
 
 /// What every rank can check by the command line alone.
@@ -170,7 +197,7 @@ fn settle(clock: Clock, comm: &Comm, args: &SumArgs) -> (Place, Vec<Place>, Ahea
 }
 
 /// What is to be done, and by whom.
-fn resolve(args: &SumArgs, ranks: u32) -> Result<(Job, Vec<Orders>), Failure> {
+fn resolve(args: &SumArgs, ranks: u32) -> Result<(Job, Orders), Failure> {
     if let Some(path) = &args.trace {
         trace::check_writable(path)?;
     }
@@ -180,17 +207,20 @@ fn resolve(args: &SumArgs, ranks: u32) -> Result<(Job, Vec<Orders>), Failure> {
         None => Done::default(),
     };
     let start = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos() as u64;
-    let orders = spread(&shards.shards, &done, ranks)
-        .into_iter()
-        .map(|parts| Orders {
-            field: shards.field.clone(),
-            parts,
-            start,
-            records: shards.records(),
-            done: done.records(),
-        })
-        .collect();
-    Ok((Job { shards, done }, orders))
+    let steps = steps::steps(&shards.shards, &done, args.step, ranks);
+    let orders = Orders {
+        field: shards.field.clone(),
+        steps: steps.len() as u64,
+        start,
+        records: shards.records(),
+        done: done.records(),
+    };
+    let job = Job {
+        shards,
+        done,
+        steps,
+    };
+    Ok((job, orders))
 }
 
 fn question(field: &Option<String>) -> Question {

@@ -8,26 +8,61 @@
 //! Workers are started by exec (`spawn`, or a `forkserver` that is started by exec), never forked
 //! from a process that has initialised MPI. Nor is the guardian, which is there before.
 
+mod builder;
 mod checkpoint;
+mod checkpointed;
 mod cli;
 mod clock;
 mod comm;
+mod counters;
+mod feed;
+mod fold;
 mod job;
+mod link;
+mod memory;
 mod place;
+mod pool;
 mod progress;
+mod protocol;
 mod rank;
+mod reduce;
+mod regions;
+mod root;
+mod schedule;
+mod serve;
+mod session;
 mod shards;
-mod spread;
+mod start;
+mod steps;
 mod summary;
 mod tree;
 
+pub use self::pool::Pool;
+pub use builder::Builder;
 use clap::Parser;
 use cli::{Cli, Command};
 use comm::{Comm, Stopped};
 use coordinator::exit;
+use coordinator::signals::Signals;
 use coordinator::timeline::Clock;
+pub use counters::Rank;
 use guardian::Guardian;
 use std::process::ExitCode;
+use std::rc::Rc;
+
+/// First in `main`: what [`handoff::init`] does; and where a launcher has started this process as another rank than
+/// 0, it serves here and never returns.
+///
+/// A program that calls [`handoff::init`] instead serves when it makes its [`Pool`].
+///
+/// # Panics
+/// Where the job cannot be joined, or two tasks have the same name.
+pub fn init() {
+    handoff::init();
+    if let Err(error) = session::join() {
+        panic!("cannot join the job: {error}");
+    }
+}
 
 /// The whole of `main`: initialises MPI, runs the subcommand, and gives the exit code.
 pub fn run() -> ExitCode {
@@ -35,7 +70,8 @@ pub fn run() -> ExitCode {
     // Started by forking, which no process may that has memory registered with a network card. The
     // pool finds it here.
     let guarded = Guardian::join().map_err(anyhow::Error::from);
-    let joined = guarded.and_then(|guardian| Ok((guardian, Comm::join()?)));
+    let joined =
+        guarded.and_then(|guardian| Ok((guardian, Rc::new(Comm::join(Some(Signals::note()?))?))));
     let (_guardian, comm) = match joined {
         Ok(joined) => joined,
         Err(error) => {

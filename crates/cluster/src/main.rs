@@ -6,5 +6,5 @@ use std::process::ExitCode;
 static ALLOCATOR: shmem::CountingAllocator = shmem::CountingAllocator;
 
 fn main() -> ExitCode {
-    cluster::run()
+    handoff_cluster::run()
 }

@@ -9,6 +9,7 @@ use dataset::{Column, Dataset, Layout, OpenError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// One dataset of a job.
@@ -34,6 +35,15 @@ pub(crate) struct State {
     pub(crate) mtime_ns: i128,
     /// Its inode.
     pub(crate) inode: u64,
+}
+
+/// Records of one shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Part<S> {
+    /// Which shard.
+    pub(crate) shard: S,
+    /// Which of its records.
+    pub(crate) records: Range<u64>,
 }
 
 /// All datasets of a job, and what they have in common.

@@ -165,6 +165,15 @@ impl<R> Call<R> {
         self.failed.map_or(Ok(Copies(self.raw)), Err)
     }
 
+    /// Gives what it refers to, piece by piece.
+    pub(crate) fn read(&self, each: &mut dyn FnMut(&[u8])) {
+        each(self.task.name.as_bytes());
+        each(&self.raw.args);
+        if let Some(more) = &self.raw.more {
+            more.arrays.read(each);
+        }
+    }
+
     /// Whether arrays are among the arguments.
     pub(crate) fn has_arrays(&self) -> bool {
         let more = self.raw.more.as_ref();

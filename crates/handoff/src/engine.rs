@@ -1,10 +1,11 @@
-//! The two things that can run a pool's tasks: worker processes, and threads of this one.
+//! What can run a pool's tasks: worker processes, threads of this one, or a crate that knows other machines.
 
-use crate::Error;
 use crate::counters::Counters;
+use crate::distant::{Elsewhere, Tagged};
 use crate::shutdown::Shutdown;
 use crate::threads::{Threads, fixed_threads};
 use crate::workers::Workers;
+use crate::{Error, ErrorKind};
 use pool::{CallBlock, Reply};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -19,11 +20,13 @@ pub(crate) enum Engine {
         /// Tasks whose end has been noticed.
         seen: u64,
     },
+    Elsewhere(Box<dyn Elsewhere>),
 }
 
 impl Engine {
     /// Takes a call in, driving the pool while it is full.
     pub(crate) fn submit(&mut self, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error> {
+        let call_tag = call.tag;
         match self {
             Engine::Processes(pool) => Ok(pool.submit_raw(call, reply)?),
             Engine::Threads {
@@ -36,6 +39,7 @@ impl Engine {
                 }
                 Ok(threads.submit(call, reply))
             }
+            Engine::Elsewhere(pool) => pool.submit(call.into(), Tagged::of(call_tag, reply)),
         }
     }
 
@@ -48,7 +52,7 @@ impl Engine {
     ) -> Result<u64, Error> {
         match self {
             Engine::Processes(pool) => Ok(pool.submit_raw_later(call, reply)?),
-            Engine::Threads { .. } => self.submit(call, reply),
+            Engine::Threads { .. } | Engine::Elsewhere(_) => self.submit(call, reply),
         }
     }
 
@@ -67,6 +71,7 @@ impl Engine {
                 threads.wait_for_end(seen, timeout);
                 Ok(())
             }
+            Engine::Elsewhere(pool) => pool.drive(timeout),
         }
     }
 
@@ -74,6 +79,7 @@ impl Engine {
         match self {
             Engine::Processes(pool) => pool.cancel_raw(id),
             Engine::Threads { threads, .. } => threads.withdraw(id),
+            Engine::Elsewhere(pool) => pool.cancel(id),
         }
     }
 
@@ -86,6 +92,7 @@ impl Engine {
                     threads.withdraw(id);
                 }
             }
+            Engine::Elsewhere(pool) => pool.withdraw(&mut ids.into_iter()),
         }
     }
 
@@ -94,6 +101,7 @@ impl Engine {
         match self {
             Engine::Processes(pool) => Ok(pool.resize(workers.min, workers.max)?),
             Engine::Threads { .. } => Err(fixed_threads()),
+            Engine::Elsewhere(_) => Err(elsewhere()),
         }
     }
 
@@ -105,6 +113,7 @@ impl Engine {
         match self {
             Engine::Processes(pool) => Ok(pool.broadcast_raw(make)?),
             Engine::Threads { .. } => Err(fixed_threads()),
+            Engine::Elsewhere(_) => Err(elsewhere()),
         }
     }
 
@@ -112,6 +121,7 @@ impl Engine {
         match self {
             Engine::Processes(pool) => pool.counters().into(),
             Engine::Threads { threads, .. } => threads.counters(),
+            Engine::Elsewhere(pool) => pool.counters(),
         }
     }
 
@@ -122,8 +132,14 @@ impl Engine {
                 threads.shutdown(how == Shutdown::Drain);
                 Ok(())
             }
+            Engine::Elsewhere(pool) => pool.shutdown(how),
         }
     }
+}
+
+fn elsewhere() -> Error {
+    let text = "a pool over several machines has a fixed number of workers and no broadcast";
+    Error::new(ErrorKind::Unsupported, text)
 }
 
 impl AsFd for Engine {
@@ -131,6 +147,7 @@ impl AsFd for Engine {
         match self {
             Engine::Processes(pool) => pool.as_fd(),
             Engine::Threads { threads, .. } => threads.as_fd(),
+            Engine::Elsewhere(pool) => pool.as_fd(),
         }
     }
 }

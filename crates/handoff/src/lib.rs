@@ -280,6 +280,9 @@ mod background;
 mod builder;
 mod call;
 mod counters;
+mod distant;
+#[doc(hidden)]
+pub mod elsewhere;
 mod encoding;
 mod engine;
 mod error;

@@ -6,6 +6,7 @@
 
 mod arrivals;
 
+use crate::engine::Engine;
 use crate::pool::Pool;
 use crate::{Call, Error};
 use arrivals::{Arrival, Arrived, Open, OpenCall, Results};
@@ -16,6 +17,8 @@ use std::sync::{Arc, Mutex};
 
 /// Calls ahead for each worker: enough for workers to have tiny tasks in reserve.
 const AHEAD_PER_WORKER: usize = 512;
+/// The same for workers elsewhere: enough that other workers go on while a result is on its way.
+const AHEAD_ELSEWHERE: usize = 16 * 1024;
 /// Calls ahead for each worker, whatever their size: one to run, one in reserve.
 const AHEAD_AT_LEAST: usize = 2;
 /// Bytes of arguments and results that are held beyond that.
@@ -112,7 +115,11 @@ where
     }
 
     fn bound(&self) -> usize {
-        let ahead = self.pool.workers() * AHEAD_PER_WORKER;
+        let each = match self.pool.engine {
+            Engine::Elsewhere(_) => AHEAD_ELSEWHERE,
+            _ => AHEAD_PER_WORKER,
+        };
+        let ahead = self.pool.workers() * each;
         self.pool.queue_bound().min(ahead)
     }
 

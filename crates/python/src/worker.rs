@@ -235,7 +235,7 @@ fn copy_out(py: Python<'_>, buffers: &[PyBuffer<u8>]) -> PyResult<(Vec<Leaving>,
         Some(lease)
     });
     if lease.is_none() {
-        // The coordinator keeps so many results that no block is left: these go as bytes.
+        // The coordinator keeps results in all blocks: these go as bytes.
         let mut fill = fill.into_iter();
         for part in &mut leaving {
             if let Leaving::Copied(..) = part

@@ -35,6 +35,8 @@ mod make;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod parts;
+#[doc(hidden)]
+pub mod raw;
 mod room;
 mod table;
 #[cfg(test)]

@@ -232,6 +232,6 @@ def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike = float) -> np.ndar
     try:
         buffer = _native.lease(length)
     except OSError:
-        # The parent keeps so many results that no block is left.
+        # The parent keeps results in all blocks.
         return np.empty(sizes, kind)
     return np.ndarray(sizes, kind, buffer=cast(Any, buffer))

@@ -20,7 +20,7 @@ _by_name = False
 #: What a forked worker finds in its memory: it need not be pickled.
 _inherited: dict[str, Any] | None = None
 _flush: list[Any] = []
-#: The task that runs was told to end.
+#: The task that runs was asked to end.
 _told = False
 
 

@@ -21,7 +21,7 @@ pub(super) fn checks() -> anyhow::Result<Vec<(&'static str, Command)>> {
         }
     }
     let mut fmt = cluster(&["fmt", "--check"]);
-    fmt.args(["--package", "cluster"]);
+    fmt.args(["--package", "handoff-cluster"]);
     let mut clippy = cluster(&["clippy", "--all-targets", "--locked"]);
     clippy.args(["--", "-D", "warnings"]);
     // Its tests run them, and look for them beside their own program.

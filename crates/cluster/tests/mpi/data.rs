@@ -58,6 +58,12 @@ pub(crate) fn write_as(path: &Path, dtype: &str, records: usize, fill: impl FnOn
     fs::write(path, bytes).unwrap();
 }
 
+/// Writes `count` numbers without a header.
+pub(crate) fn write_u64(path: &Path, count: u64) {
+    let bytes: Vec<u8> = (0..count).flat_map(u64::to_ne_bytes).collect();
+    fs::write(path, bytes).unwrap();
+}
+
 /// A dataset as one file and as shards.
 pub(crate) struct Joined {
     pub(crate) dir: tempfile::TempDir,

@@ -30,7 +30,7 @@ fn on_hosts(before: Option<(u32, &str)>, args: &[&str]) -> Command {
 }
 
 /// Whether there could be no hosts; says why, also where the harness shows no output.
-fn cannot(output: &Output) -> bool {
+pub(crate) fn cannot(output: &Output) -> bool {
     let cannot = output.status.code() == Some(CANNOT);
     if cannot {
         let why = String::from_utf8_lossy(&output.stderr);

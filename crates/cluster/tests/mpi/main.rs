@@ -9,5 +9,7 @@ mod data;
 mod endings;
 mod hosts;
 mod kept;
+mod kills;
+mod own;
 mod run;
 mod seen;

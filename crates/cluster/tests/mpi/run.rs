@@ -11,11 +11,17 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// `mpirun -n RANKS cluster sum`, to be given arguments.
 pub(crate) fn cluster(ranks: u32) -> Command {
+    let mut command = mpirun(ranks, "cluster");
+    command.arg("sum");
+    command
+}
+
+/// `mpirun -n RANKS PROGRAM`, to be given arguments.
+pub(crate) fn mpirun(ranks: u32, program: &str) -> Command {
     let mut command = Command::new("mpirun");
     command
         .args(["-n", &ranks.to_string(), "--bind-to", "none"])
-        .arg(env!("CARGO_BIN_EXE_cluster"))
-        .arg("sum")
+        .arg(beside(program))
         // What Open MPI requires before it runs as root, and with more ranks than cores.
         .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
         .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
@@ -24,12 +30,20 @@ pub(crate) fn cluster(ranks: u32) -> Command {
     command
 }
 
+/// The program on four hosts, one rank each.
+pub(crate) fn on_hosts(program: &str, args: &[&str]) -> Command {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/cluster/run");
+    let mut command = Command::new(script);
+    command.args(["4", "4"]).arg(beside(program)).args(args);
+    command
+}
+
 /// The program of this name beside `cluster`.
-fn beside(name: &str) -> PathBuf {
+pub(crate) fn beside(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_cluster")).with_file_name(name);
     assert!(
         path.exists(),
-        "{} is missing: cargo build -p coordinator -p worker --bins",
+        "{} is missing: cargo build -p coordinator -p worker --bins; (cd crates/cluster && cargo build --examples)",
         path.display()
     );
     path
@@ -71,6 +85,11 @@ pub(crate) fn words(output: &Output) -> String {
     format!("{}\n{stderr}", output.status)
 }
 
+/// What a run printed on stdout.
+pub(crate) fn finish_text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// The lines that the program itself has printed about what went wrong.
 pub(crate) fn complaints(output: &Output) -> Vec<String> {
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -110,10 +129,22 @@ impl Running {
 
     /// The pids of the ranks that are there, lowest first.
     pub(crate) fn ranks(&self) -> Vec<i32> {
-        children(self.0.id() as i32)
-            .into_iter()
-            .filter(|pid| name(*pid) == "cluster")
-            .collect()
+        self.programs("cluster")
+    }
+
+    /// The pids of the ranks of a program of that name, lowest first.
+    pub(crate) fn programs(&self, program: &str) -> Vec<i32> {
+        let mut children = children(self.0.id() as i32);
+        children.retain(|pid| name(*pid) == program);
+        children
+    }
+
+    /// The pids of the workers of all ranks of a program that is its own worker.
+    pub(crate) fn workers_named(&self, program: &str) -> Vec<i32> {
+        let ranks = self.programs(program).into_iter();
+        let mut workers: Vec<i32> = ranks.flat_map(children).collect();
+        workers.retain(|pid| name(*pid) == program);
+        workers
     }
 
     /// The pids of the workers of all ranks.
@@ -165,6 +196,13 @@ pub(crate) fn programs(program: &str, word: &str) -> Vec<i32> {
         .filter(|pid| name(*pid) == program)
         .filter(|pid| String::from_utf8_lossy(&command_line(*pid)).contains(word))
         .collect()
+}
+
+/// The pids of living programs of this name that have `word` on their command line, lowest first.
+pub(crate) fn all_named(program: &str, word: &str) -> Vec<i32> {
+    let mut all = programs(program, word);
+    all.retain(|pid| lives(*pid));
+    all
 }
 
 /// The pids of the workers of a rank.

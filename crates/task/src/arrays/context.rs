@@ -140,6 +140,11 @@ pub fn with_incoming<R>(table: Table, run: impl FnOnce() -> R) -> (R, Table) {
     (result, outgoing.unwrap_or_default())
 }
 
+/// Takes the table of the value that was to be decoded next.
+pub(super) fn take_incoming_table() -> Table {
+    stored(|context| context.incoming.take()).unwrap_or_default()
+}
+
 /// Bytes of the arrays that the value to be decoded next refers to.
 pub fn incoming_bytes() -> u64 {
     stored(|context| context.incoming.as_ref().map(Table::bytes)).unwrap_or_default()

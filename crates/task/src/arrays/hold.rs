@@ -75,6 +75,21 @@ pub(crate) struct Hold {
     shared: Option<(&'static dyn Keeper, Place)>,
     /// Whether it came as bytes: where it was a part of something, it no longer lies beside the others.
     copied: bool,
+    /// Whose bytes these are, of a mapped file.
+    file: Option<Box<FileOrigin>>,
+}
+
+/// A file whose bytes are mapped: which, in what state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileOrigin {
+    /// Its absolute path.
+    pub path: std::path::PathBuf,
+    /// Its bytes.
+    pub size: u64,
+    /// When it was last written, nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Its number on its device.
+    pub inode: u64,
 }
 
 impl Hold {
@@ -83,7 +98,20 @@ impl Hold {
             span: Some(span),
             shared: None,
             copied: false,
+            file: None,
         }
+    }
+
+    /// All of a mapped file.
+    pub(crate) fn of_file(span: Span, file: FileOrigin) -> Hold {
+        let mut hold = Hold::private(span);
+        hold.file = Some(Box::new(file));
+        hold
+    }
+
+    /// Which file it is, if it is one.
+    pub(crate) fn file(&self) -> Option<&FileOrigin> {
+        self.file.as_deref()
     }
 
     pub(crate) fn shared(span: Span, keeper: &'static dyn Keeper, place: Place) -> Hold {
@@ -91,6 +119,7 @@ impl Hold {
             span: Some(span),
             shared: Some((keeper, place)),
             copied: false,
+            file: None,
         }
     }
 

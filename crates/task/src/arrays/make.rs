@@ -1,10 +1,10 @@
 //! How arrays are made: from values, from slices, from files, from received bytes.
 
 use super::error::ArrayError;
-use super::hold::{Fresh, Hold, Kind, allocate};
+use super::hold::{FileOrigin, Fresh, Hold, Kind, allocate};
 use super::view::{Array, ArrayMut};
 use bytemuck::Pod;
-use shmem::{Mapping, SPAN_ALIGN, Span};
+use shmem::{Identity, Mapping, SPAN_ALIGN, Span};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -97,10 +97,18 @@ impl<T: Pod> Array<T> {
     /// [`ArrayError`]: the file, or a length that is not whole elements.
     pub unsafe fn map_file(path: impl AsRef<Path>) -> Result<Array<T>, ArrayError> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(|source| ArrayError::File {
+        let failed = |source| ArrayError::File {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        let file = File::open(path).map_err(failed)?;
+        let identity = Identity::of(&file).map_err(failed)?;
+        let origin = FileOrigin {
+            path: std::path::absolute(path).map_err(failed)?,
+            size: identity.size,
+            mtime_ns: identity.mtime_ns,
+            inode: identity.inode,
+        };
         let mapping = Mapping::map_file(&file).map_err(|source| ArrayError::Map {
             path: path.to_owned(),
             source,
@@ -108,7 +116,7 @@ impl<T: Pod> Array<T> {
         bytes_of::<T>(elements_in::<T>(path, mapping.len())?)?;
         // SAFETY: the caller answers for the file.
         let span = unsafe { Span::of_mapping(mapping) };
-        Ok(Array::over(Arc::new(Hold::private(span)), 0, None))
+        Ok(Array::over(Arc::new(Hold::of_file(span, origin)), 0, None))
     }
 }
 

@@ -1,0 +1,192 @@
+//! What ends early: calls that are cancelled or that nobody wants, ranks that are lost, the pool itself.
+
+use super::Root;
+use crate::fold::Fold;
+use crate::protocol::{Down, Trouble};
+use crate::tree;
+use handoff::elsewhere;
+use handoff::{Error, Shutdown};
+use pool::TaskFailure;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How often a call is run again after its rank was lost, where its terms do not say.
+const RETRIES: u32 = 2;
+/// How often it is looked for ranks that are silent, at most.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long other ranks may take to end their pools.
+const STOPPING: Duration = Duration::from_secs(30);
+
+impl Root {
+    /// Fails a call; `false` where it has its result.
+    pub(crate) fn cancel(&mut self, id: u64) -> bool {
+        if !self.schedule.is_open(id) {
+            return false;
+        }
+        match self.schedule.rank_of(id) {
+            Some(0) => {
+                let number = self.held(id).and_then(|held| held.number);
+                return number.is_some_and(|number| elsewhere::cancel(&mut self.pool, number));
+            }
+            Some(rank) => {
+                self.send(rank, &Down::Cancel(id));
+                self.unuse(rank, id);
+            }
+            None => {}
+        }
+        self.schedule.close(id);
+        if let Some(held) = self.close(id) {
+            self.failed += 1;
+            held.reply.resolve(Err(TaskFailure::Cancelled));
+        }
+        self.link.borrow_mut().pump();
+        true
+    }
+
+    /// Gives up calls whose results nobody wants.
+    pub(crate) fn withdraw(&mut self, ids: &mut dyn Iterator<Item = u64>) {
+        let mut own = Vec::new();
+        let mut others: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        for id in ids {
+            match self.schedule.rank_of(id) {
+                Some(0) => {
+                    let number = self.held(id).and_then(|held| held.number);
+                    own.extend(number);
+                }
+                Some(rank) => {
+                    self.unuse(rank, id);
+                    others.entry(rank).or_default().push(id);
+                }
+                None => {}
+            }
+            if self.schedule.rank_of(id) != Some(0) {
+                self.schedule.close(id);
+                drop(self.close(id));
+            }
+        }
+        // Their ends are heard of as those of all others.
+        elsewhere::withdraw(&mut self.pool, own);
+        for (rank, ids) in others {
+            self.send(rank, &Down::Withdraw(ids));
+        }
+        self.link.borrow_mut().pump();
+    }
+
+    /// Ranks that have been silent for too long are lost. All that has come has been heard.
+    pub(super) fn look_for_silent(&mut self) {
+        let (now, before) = (Instant::now(), self.looked);
+        if now.duration_since(before) < LOOK {
+            return;
+        }
+        self.looked = now;
+        if now.duration_since(before) > self.rank_timeout / 4 {
+            // This rank was away itself, as all may have been.
+            self.ranks.iter_mut().for_each(|rank| rank.heard = now);
+        }
+        let silent = |rank: &usize| now.duration_since(self.ranks[*rank].heard) > self.rank_timeout;
+        let silent: Vec<usize> = self.others().filter(silent).collect();
+        for rank in silent {
+            self.lost(rank);
+        }
+    }
+
+    /// A rank is gone, and the job goes on: what it had is run elsewhere, or fails with its name.
+    pub(super) fn lost(&mut self, rank: usize) {
+        if !std::mem::replace(&mut self.ranks[rank].lives, false) {
+            return;
+        }
+        let place = self.ranks[rank].place.clone();
+        eprintln!("error: {place} is gone");
+        for id in self.schedule.lost(rank) {
+            let Some(held) = self.held(id) else { continue };
+            held.uses.clear();
+            held.losses += 1;
+            let losses = held.losses;
+            let owns = held.parts.iter().any(|part| part.mutable);
+            let terms = held.call.as_ref().and_then(|call| call.retries);
+            let retries = terms.unwrap_or(if owns { 0 } else { RETRIES });
+            if losses <= retries {
+                self.schedule.requeue(id);
+            } else {
+                let failure = Trouble::lost(&place, losses).into_failure();
+                self.schedule.close(id);
+                if let Some(held) = self.close(id) {
+                    self.failed += 1;
+                    held.reply.resolve(Err(failure));
+                }
+            }
+        }
+        self.regions.lost(rank);
+        self.link.borrow_mut().forget(rank);
+        if self.fold.is_some() {
+            // What it had merged is gone with it.
+            let failure = Trouble::lost(&place, 1).into_failure();
+            self.fold = None;
+            self.merged = Some(Err(failure));
+        }
+    }
+
+    /// From now on results stay where they are, and are merged by that task.
+    pub(crate) fn fold_by(&mut self, merge: &'static str) {
+        let merge = self.task_number(merge);
+        let from = self.schedule.next();
+        for rank in self.others() {
+            self.send(rank, &Down::Fold { merge, from });
+        }
+        let ranks = self.ranks.len() as u32;
+        self.fold = Some(Fold::new(merge, from, tree::children(0, ranks).count()));
+    }
+
+    /// All results, merged along the tree of ranks; none where there were none.
+    pub(crate) fn gather(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        self.round += 1;
+        let round = self.round;
+        for rank in self.others() {
+            self.send(rank, &Down::Gather { round });
+        }
+        if let Some(fold) = &mut self.fold {
+            fold.gather(round);
+        }
+        loop {
+            if let Some(merged) = self.merged.take() {
+                return Ok(merged?);
+            }
+            self.drive(None)?;
+        }
+    }
+
+    /// Ends the pools of all ranks.
+    pub(crate) fn stop(mut self, how: Shutdown) -> Result<(), Error> {
+        let drain = how == Shutdown::Drain;
+        let mut result = Ok(());
+        while drain && self.schedule.open() > 0 && result.is_ok() {
+            result = self.drive(None);
+        }
+        self.stop_others(drain);
+        self.pool.shutdown(how)?;
+        result
+    }
+
+    /// Ends the pools of the other ranks, and waits until they have ended.
+    pub(crate) fn stop_others(&mut self, drain: bool) {
+        let others: Vec<usize> = self.others().collect();
+        for &rank in &others {
+            self.send(rank, &Down::Stop { drain });
+        }
+        let until = Instant::now() + STOPPING;
+        while self.stopped < others.len() && Instant::now() < until {
+            self.look_for_silent();
+            let living = self.others().count();
+            if self.stopped >= living {
+                break;
+            }
+            self.link.borrow_mut().pump();
+            let received = self.link.borrow_mut().receive();
+            match received {
+                Some((from, message)) => self.handle(from, &message),
+                None => std::thread::sleep(Duration::from_micros(100)),
+            }
+        }
+        self.stopped = others.len();
+    }
+}

@@ -1,0 +1,28 @@
+//! Where a rank's own pool puts the results of its calls.
+
+use handoff::elsewhere::Reply;
+use pool::TaskFailure;
+use std::sync::{Arc, Mutex, PoisonError};
+use task::arrays::raw::{self, Part};
+
+/// What a task gave: its encoded value and its arrays, or why there is nothing.
+pub(super) type Given = Result<(Vec<u8>, Vec<Part>), TaskFailure>;
+/// What all calls gave, by their numbers.
+pub(super) type All = Arc<Mutex<Vec<(u64, Given)>>>;
+
+/// Where the pool puts the result of a call.
+pub(super) struct Slot {
+    pub(super) id: u64,
+    pub(super) given: All,
+}
+
+impl Reply for Slot {
+    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
+        let given = result.and_then(|output| match raw::take_incoming(output) {
+            Ok((value, parts)) => Ok((value.to_vec(), parts)),
+            Err(why) => Err(TaskFailure::Undecodable(why)),
+        });
+        let mut all = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push((self.id, given));
+    }
+}
