@@ -185,7 +185,7 @@ impl Timeline {
                     &format!("Died of batch {number}, which is run again."),
                 );
             }
-            What::Stderr(line) => self.line(event.name, at, line),
+            What::Stdout(line) | What::Stderr(line) => self.line(event.name, at, line),
             What::Log(record) => self.line(event.name, at, record.message),
             // No task of ours says these.
             What::Progress { .. } | What::Note { .. } => {}
