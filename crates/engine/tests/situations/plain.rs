@@ -1,81 +1,11 @@
-//! Named situations, each of them one that pools get wrong.
+//! Situations of pools with a fixed number of workers.
 
 use engine::{
-    Assignment, Capabilities, Config, Death, Effect, Engine, Event, KillReason, Outcome,
-    PoolFailure, Shutdown, TaskId, TaskSpec, WorkerId,
+    Capabilities, Config, Death, Effect, Engine, Event, KillReason, Outcome, PoolFailure, Shutdown,
+    TaskId, TaskSpec, WorkerId,
 };
 
-const MS: u64 = 1_000_000;
-const PLAIN: Capabilities = Capabilities {
-    signal: true,
-    lane: false,
-    replace: true,
-    ask: false,
-};
-const LANE: Capabilities = Capabilities {
-    lane: true,
-    ..PLAIN
-};
-const TASK: TaskSpec = TaskSpec {
-    retries: 2,
-    ..TaskSpec::new()
-};
-const ONCE: TaskSpec = TaskSpec { retries: 0, ..TASK };
-
-/// A pool whose workers are ready, and their ids.
-fn ready(workers: u32, capabilities: Capabilities) -> (Engine, Vec<WorkerId>) {
-    let config = Config {
-        min: workers,
-        max: workers,
-        ..Config::default()
-    };
-    let mut engine = Engine::new(0, config);
-    let ids: Vec<WorkerId> = effects(&mut engine)
-        .into_iter()
-        .map(|effect| match effect {
-            Effect::Start(id) => id,
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    for &worker in &ids {
-        engine.handle(
-            0,
-            Event::Ready {
-                worker,
-                capabilities,
-            },
-        );
-    }
-    (engine, ids)
-}
-
-fn effects(engine: &mut Engine) -> Vec<Effect> {
-    std::iter::from_fn(|| engine.pop_effect()).collect()
-}
-
-fn submit(engine: &mut Engine, now: u64, spec: TaskSpec) -> TaskId {
-    engine.submit(now, spec).expect("the pool takes tasks")
-}
-
-fn pull(engine: &mut Engine, now: u64, worker: WorkerId) -> Vec<Assignment> {
-    std::iter::from_fn(|| engine.next(now, worker)).collect()
-}
-
-/// A worker runs one task of the class of `TASK` in `ns`, so that the class is known.
-fn teach(engine: &mut Engine, worker: WorkerId, ns: u64) {
-    submit(engine, 0, TASK);
-    let entry = pull(engine, 0, worker)[0].entry;
-    engine.handle(
-        0,
-        Event::Finished {
-            worker,
-            entries: entry..entry + 1,
-            ran_ns: ns,
-            rss: 0,
-        },
-    );
-    effects(engine);
-}
+use crate::fixtures::{LANE, MS, ONCE, PLAIN, TASK, effects, pull, ready, submit, teach};
 
 fn died(worker: WorkerId, death: Death) -> Event {
     Event::Died {

@@ -2,11 +2,12 @@
 //! tasks that run again.
 
 use engine::{
-    Assignment, Capabilities, Config, Death, Effect, Engine, Event, KillReason, Outcome, PATIENCE,
-    Priority, Shutdown, SubmitError, TaskId, TaskSpec, WorkerId,
+    Capabilities, Config, Death, Effect, Engine, Event, KillReason, Outcome, PATIENCE, Priority,
+    Shutdown, SubmitError, TaskSpec, WorkerId,
 };
 
-const MS: u64 = 1_000_000;
+use crate::fixtures::{MS, effects, pull, submit};
+
 const PLAIN: Capabilities = Capabilities {
     signal: true,
     lane: false,
@@ -14,18 +15,6 @@ const PLAIN: Capabilities = Capabilities {
     ask: true,
 };
 const TASK: TaskSpec = TaskSpec::new();
-
-fn effects(engine: &mut Engine) -> Vec<Effect> {
-    std::iter::from_fn(|| engine.pop_effect()).collect()
-}
-
-fn submit(engine: &mut Engine, now: u64, spec: TaskSpec) -> TaskId {
-    engine.submit(now, spec).expect("the pool takes tasks")
-}
-
-fn pull(engine: &mut Engine, now: u64, worker: WorkerId) -> Vec<Assignment> {
-    std::iter::from_fn(|| engine.next(now, worker)).collect()
-}
 
 /// The workers that are to be started, which get ready at once.
 fn start(engine: &mut Engine, now: u64) -> Vec<WorkerId> {

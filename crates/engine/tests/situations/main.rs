@@ -1,0 +1,6 @@
+//! Named situations, each of them one that pools get wrong.
+
+mod elastic;
+mod fixtures;
+mod plain;
+mod recalls;
