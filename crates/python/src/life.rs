@@ -99,14 +99,7 @@ fn end(shared: &Arc<Shared>, kind: &'static str, why: &str) {
     let ended = Stage::Ended(kind, why.to_owned());
     if let Stage::Starting(waiting) = std::mem::replace(&mut *shared.stage(), ended) {
         for (_, reply) in waiting {
-            let future = reply
-                .future
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            if let Some(future) = future {
-                shared.results.fail(future, kind, why.to_owned());
-            }
+            reply.fail(kind, why.to_owned());
         }
     }
     shared.results.push(Item::State(kind, why.to_owned()));

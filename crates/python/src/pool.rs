@@ -109,14 +109,7 @@ impl Pool {
                 .submit_raw(call, reply)
                 .map_err(|error| PyRuntimeError::new_err(error.to_string())),
             Stage::Ended(kind, why) => {
-                let future = reply
-                    .future
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .take();
-                if let Some(future) = future {
-                    self.shared.results.fail(future, kind, why.clone());
-                }
+                reply.fail(kind, why.clone());
                 Ok(u64::MAX)
             }
         }
@@ -131,14 +124,7 @@ impl Pool {
             Stage::Starting(waiting) => {
                 // Its number stays taken.
                 if let Some((_, reply)) = waiting.get(call as usize) {
-                    let future = reply
-                        .future
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .take();
-                    if let Some(future) = future {
-                        self.shared.results.fail(future, "cancelled", String::new());
-                    }
+                    reply.fail("cancelled", String::new());
                 }
             }
             // What is known to run goes on, and before a worker is ready, the first.

@@ -272,14 +272,23 @@ pub(crate) struct PyReply {
     pub(crate) results: Arc<Results>,
 }
 
+impl PyReply {
+    /// Fails the future, unless it has its outcome.
+    pub(crate) fn fail(&self, kind: &'static str, why: String) {
+        if let Some(future) = self.take() {
+            self.results.fail(future, kind, why);
+        }
+    }
+
+    fn take(&self) -> Option<Py<PyAny>> {
+        let mut future = self.future.lock().unwrap_or_else(PoisonError::into_inner);
+        future.take()
+    }
+}
+
 impl Reply for PyReply {
     fn resolve(&self, _: u64, result: Result<&[u8], TaskFailure>) {
-        let future = self
-            .future
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(future) = future else { return };
+        let Some(future) = self.take() else { return };
         self.held
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
