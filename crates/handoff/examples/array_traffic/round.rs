@@ -52,6 +52,8 @@ impl<'a> Round<'a> {
         let ready = Arc::new(Mutex::new(BTreeSet::new()));
         let seen = Arc::clone(&ready);
         let mut builder = Pool::builder().start_method(method).workers(workers);
+        // A task may return several of the longest arrays.
+        builder = builder.output_bound(8 << 30);
         if random.one_in(3) {
             // Little enough to be full now and then.
             builder = builder.arena_bytes(max_bytes.max(1 << 20));
