@@ -40,7 +40,7 @@ pub struct Holds {
     regions: BTreeMap<RegionId, Region>,
     /// The regions that the coordinator allocates in.
     ours: Vec<RegionId>,
-    workers: BTreeMap<Worker, kinds::Seat>,
+    workers: BTreeMap<Worker, kinds::Membership>,
     calls: BTreeMap<CallId, Call>,
     /// Pieces that workers retain, by worker.
     retained: BTreeSet<(Worker, RegionId, u64)>,

@@ -8,12 +8,12 @@ mod dealing;
 mod deaths;
 mod drive;
 mod effects;
-mod guests;
+mod externals;
 mod hooks;
 mod inputs;
 mod jobs;
 mod lanes;
-mod lobby;
+mod listening;
 mod messages;
 mod numbers;
 mod reactor;
@@ -36,7 +36,7 @@ pub(crate) use construct::Parts;
 use engine::{Assignment, Engine};
 pub(crate) use hooks::Hooks;
 use jobs::Jobs;
-use lobby::Lobby;
+use listening::Listening;
 use reactor::Reactor;
 use shmem::Board;
 use std::collections::{BTreeMap, HashMap};
@@ -56,7 +56,7 @@ pub(crate) struct Shell {
     hooks: Hooks,
     starter: Starter,
     /// Where external workers connect, if they do.
-    lobby: Option<Lobby>,
+    listening: Option<Listening>,
     counters: Counters,
     health: Health,
 }

@@ -1,20 +1,20 @@
 //! Start methods: how a worker is started. One method, one file.
 
+mod ends;
 mod error;
 mod fork;
 mod forkserver;
 mod listen;
 mod method;
-mod seat;
 mod spawn;
 mod surroundings;
 
+pub(crate) use ends::{WorkerEnds, connected_ends};
 pub use error::StartError;
 pub(crate) use forkserver::{Server, ServerSaid};
 pub use listen::ListenError;
-pub(crate) use listen::{Door, External};
+pub(crate) use listen::{External, Listener};
 pub use method::{Program, StartMethod};
-pub(crate) use seat::{Seat, wire_up};
 pub use surroundings::FIRST_INHERITED;
 
 use crate::process::Process;
@@ -41,21 +41,21 @@ pub(crate) enum Started {
 }
 
 impl Starter {
-    /// Starts a worker on `seat`. `request` names it to a forkserver.
-    pub(crate) fn start(&mut self, seat: Seat, request: u64) -> Result<Started, StartError> {
+    /// Starts a worker on `ends`. `request` names it to a forkserver.
+    pub(crate) fn start(&mut self, ends: WorkerEnds, request: u64) -> Result<Started, StartError> {
         let group = self.guardian.group()?;
         match &self.method {
             StartMethod::Fork => {
                 let parts = (&self.registry, &self.inherited);
-                fork::start(seat, group, parts, self.threads_allowed).map(Started::Now)
+                fork::start(ends, group, parts, self.threads_allowed).map(Started::Now)
             }
-            StartMethod::Spawn(program) => spawn::start(program, seat, group).map(Started::Now),
+            StartMethod::Spawn(program) => spawn::start(program, ends, group).map(Started::Now),
             StartMethod::ForkServer(program) => {
                 let server = match &mut self.server {
                     Some(server) => server,
                     none => none.insert(Server::start(program, self.guardian.group()?)?),
                 };
-                server.ask(seat, request)?;
+                server.ask(ends, request)?;
                 Ok(Started::Soon(group))
             }
             StartMethod::Listen(_) => unreachable!("listen pools start no workers"),

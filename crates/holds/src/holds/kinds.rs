@@ -87,7 +87,7 @@ pub struct Start {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Seat {
+pub(super) struct Membership {
     pub(super) writable: bool,
     /// The number of its fork.
     pub(super) fork: Option<u64>,

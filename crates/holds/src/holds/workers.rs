@@ -7,7 +7,7 @@ use crate::error::{List, Reason, UseError, Violation};
 use crate::range::{Range, RegionId, Worker};
 
 use super::Holds;
-use super::kinds::{Access, Effect, Seat, Start};
+use super::kinds::{Access, Effect, Membership, Start};
 use super::region::{Owner, State as PieceState};
 
 impl Holds {
@@ -19,7 +19,7 @@ impl Holds {
         }
         let fork = start.forked.then_some(self.births);
         self.forks.extend(fork.map(|fork| (fork, worker)));
-        let state = Seat {
+        let state = Membership {
             writable: start.writable,
             fork,
             arena: None,

@@ -11,7 +11,7 @@ use crate::start::{StartError, StartMethod};
 use engine::Assignment;
 use std::io;
 use std::sync::Arc;
-use task::arrays::coordinator::{Attachment, Opened, Seat, recall, receive};
+use task::arrays::coordinator::{Attachment, Member, Opened, recall, receive};
 use task::arrays::{ArrayError, Table};
 use wire::{CallArrays, EncodeError, ResultArrays, ToWorker};
 
@@ -28,14 +28,14 @@ fn unsent(error: ArrayError) -> Unsent {
 impl Shell {
     /// Gives a worker that is about to be started its place in the books, and its arena. Where it will be
     /// forked, nothing is allocated in between.
-    pub(super) fn seat(&self, worker: &mut Worker) -> Result<(), StartError> {
+    pub(super) fn give_arena(&self, worker: &mut Worker) -> Result<(), StartError> {
         let Some(bytes) = self.settings.arena_bytes else {
             return Ok(());
         };
         let failed = |error: ArrayError| StartError::Resources(io::Error::other(error));
         let forked = matches!(self.starter.method, StartMethod::Fork);
-        let seat = Seat::new(forked, bytes).map_err(failed)?;
-        worker.seat = Some(seat);
+        let member = Member::new(forked, bytes).map_err(failed)?;
+        worker.member = Some(member);
         Ok(())
     }
 
@@ -53,7 +53,7 @@ impl Shell {
         let due_ns = task::arrays::coordinator::give_back();
         let given = due_ns.map(|due_ns| now.saturating_add(due_ns));
         self.reactor.news_ns = match self.reactor.news_ns {
-            _ if !Seat::is_news() => None,
+            _ if !Member::is_news() => None,
             Some(at_ns) if at_ns <= now => {
                 self.send_news();
                 None
@@ -68,12 +68,12 @@ impl Shell {
     fn send_news(&mut self) {
         let mut told = Vec::new();
         for (&id, worker) in &mut self.crew.workers {
-            let seat = worker.seat.as_ref().filter(|_| worker.ready);
-            if let Some(news) = seat.and_then(Seat::news) {
+            let member = worker.member.as_ref().filter(|_| worker.ready);
+            if let Some(news) = member.and_then(Member::news) {
                 let message = ToWorker::ArrayNews(&news.to_bytes());
                 if worker.connection.outbox.push(&message).is_err() {
                     // Too much for one message, and no more important than a call.
-                    seat.inspect(|seat| seat.say_again(news));
+                    member.inspect(|member| member.say_again(news));
                 }
                 told.push(id);
             }
@@ -85,11 +85,11 @@ impl Shell {
 
     /// Sends a worker its arena, behind its set-up.
     pub(super) fn send_arena(worker: &mut Worker) -> Result<(), StartError> {
-        let Some(seat) = &worker.seat else {
+        let Some(member) = &worker.member else {
             return Ok(());
         };
         let failed = |error: ArrayError| StartError::Resources(io::Error::other(error));
-        if let Some(arena) = seat.own_arena().map_err(failed)? {
+        if let Some(arena) = member.own_arena().map_err(failed)? {
             let sent = send_arena(&mut worker.connection, arena);
             sent.map_err(|error| StartError::Resources(io::Error::other(error)))?;
         }
@@ -129,8 +129,8 @@ impl Shell {
             return Ok(Table::default());
         }
         let said = ResultArrays::from_bytes(said).map_err(|error| error.to_string())?;
-        match &worker.seat {
-            Some(seat) => seat
+        match &worker.member {
+            Some(member) => member
                 .finished(book, &said)
                 .map_err(|error| error.to_string()),
             // It shares no memory with us.
@@ -156,7 +156,7 @@ fn beside_call(
     entry: u64,
 ) -> Result<Vec<u8>, Unsent> {
     let entries = opened.map_or(&[][..], Opened::entries);
-    let Some(seat) = &worker.seat else {
+    let Some(member) = &worker.member else {
         let beside = CallArrays {
             entries: entries.to_vec(),
             ..CallArrays::default()
@@ -165,12 +165,12 @@ fn beside_call(
     };
     let mut book = None;
     if let Some(opened) = opened {
-        for arena in opened.missing(seat).map_err(unsent)? {
+        for arena in opened.missing(member).map_err(unsent)? {
             send_arena(&mut worker.connection, arena).map_err(Unsent::lasting)?;
         }
-        book = opened.send(seat).map_err(unsent)?;
+        book = opened.send(member).map_err(unsent)?;
     }
-    let mut beside = seat.beside_call(entries);
+    let mut beside = member.beside_call(entries);
     if beside.is_empty() {
         return Ok(Vec::new());
     }
@@ -189,8 +189,8 @@ pub(super) fn take_back(worker: &mut Worker, entry: u64) {
     if let Some(book) = book {
         recall(book);
     }
-    if let Some(seat) = worker.seat.as_ref().filter(|_| !news.is_empty()) {
-        seat.say_again(news);
+    if let Some(member) = worker.member.as_ref().filter(|_| !news.is_empty()) {
+        member.say_again(news);
     }
 }
 

@@ -66,7 +66,7 @@ impl Shell {
             reactor: Reactor::new().map_err(wait)?,
             hooks: parts.hooks,
             starter,
-            lobby: None,
+            listening: None,
             counters: Counters::default(),
             health: Health {
                 oom_kills: oom_kills(),
@@ -107,7 +107,7 @@ impl Shell {
         while self.engine.serving() < limits.min {
             self.drive(Some(round))?;
             self.report_panic();
-            if self.engine.serving() > 0 && self.lobby.is_none() && self.now() >= patience_ns {
+            if self.engine.serving() > 0 && self.listening.is_none() && self.now() >= patience_ns {
                 break;
             }
         }

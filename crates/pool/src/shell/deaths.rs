@@ -74,7 +74,7 @@ impl Shell {
             return;
         };
         // Its death is confirmed: what it could write is free for others.
-        drop(worker.seat.take());
+        drop(worker.member.take());
         self.forget_worker(&worker);
         self.crew.laned.retain(|&laned| laned != id);
         let Some(key) = worker.key else {

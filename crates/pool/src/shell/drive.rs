@@ -103,7 +103,7 @@ impl Shell {
             Token::ServerStderr => self.read_server_stderr(),
             Token::Interrupt => self.health.interrupted = true,
             Token::Pause => self.pause(),
-            Token::Door => self.let_in(),
+            Token::Listener => self.admit(),
             Token::Timer => self.reactor.expired(),
             Token::Bell => {
                 if let Some(bell) = &self.reactor.bell {
@@ -299,7 +299,7 @@ impl Shell {
     /// over.
     pub(crate) fn shutdown(&mut self, how: Shutdown) -> Result<(), PoolError> {
         let now = self.now();
-        self.close_door();
+        self.stop_listening();
         self.engine.shutdown(now, how);
         let mut drained = Ok(());
         while !self.engine.is_closed() {

@@ -182,7 +182,7 @@ impl Shell {
     fn fail(&mut self, failure: PoolFailure) {
         let last = self.health.why.take();
         let error = match (failure, last) {
-            (PoolFailure::NoWorker(_), _) if self.lobby.is_some() => {
+            (PoolFailure::NoWorker(_), _) if self.listening.is_some() => {
                 PoolError::NotReady(self.nobody_came())
             }
             (_, Some(error)) => error,
@@ -199,7 +199,7 @@ impl Shell {
         self.crew.workers.clear();
         self.starter.server = None;
         // A peer that waits to be accepted sees the end of its connection.
-        self.lobby = None;
+        self.listening = None;
         let error = self.health.broken.clone();
         for job in self.jobs.drain() {
             let error = error.clone();

@@ -23,7 +23,7 @@ pub(super) enum Token {
     Interrupt,
     Bell,
     Pause,
-    Door,
+    Listener,
     Timer,
 }
 
@@ -33,7 +33,7 @@ const ALONE: [Token; 7] = [
     Token::Interrupt,
     Token::Bell,
     Token::Pause,
-    Token::Door,
+    Token::Listener,
     Token::Timer,
 ];
 

@@ -12,7 +12,7 @@ use crate::input::Input;
 use engine::{Assignment, Deal, Event};
 use runtime::now_ns;
 use std::sync::atomic::Ordering;
-use task::arrays::coordinator::Seat;
+use task::arrays::coordinator::Member;
 use wire::{Call, CallInput, LaneEntry, ToWorker};
 
 /// A worker's word on the status page from when a call is sent until it begins.
@@ -140,7 +140,7 @@ impl Shell {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return 0;
         };
-        let news = worker.seat.as_ref().is_some_and(Seat::has_news);
+        let news = worker.member.as_ref().is_some_and(Member::has_news);
         let Some(lane) = worker.lane.as_deref_mut().filter(|_| !news) else {
             return 0;
         };

@@ -10,7 +10,7 @@ use crate::lines::Lines;
 use crate::process::Process;
 use crate::settings::Carrier;
 use crate::start::StartMethod;
-use crate::start::{StartError, Started, wire_up};
+use crate::start::{StartError, Started, connected_ends};
 use engine::{Capabilities, Event};
 use lane::Layout;
 use runtime::now_ns;
@@ -39,17 +39,17 @@ impl Shell {
 
     /// Starts one worker and sends it all it needs to get ready, without waiting for it.
     fn try_start(&mut self, key: engine::WorkerId) -> Result<(), StartError> {
-        let (wiring, seat) = wire_up(self.settings.stdout)?;
+        let (ours, ends) = connected_ends(self.settings.stdout)?;
         let id = self.crew.next;
         let name = format!("{}Process-{id}", self.starter.method.stem());
-        let mut worker = Worker::new(id, name, wiring.socket);
+        let mut worker = Worker::new(id, name, ours.socket);
         worker.key = Some(key);
         let slot = self.crew.free_slots.pop();
         let taken = slot.ok_or_else(|| io::Error::other("more workers than places for them"))?;
         worker.slot = slot;
-        worker.stderr = Some(Lines::new(wiring.stderr));
-        worker.stdout = wiring.stdout.map(Lines::new);
-        let started = self.launch(&mut worker, seat, taken);
+        worker.stderr = Some(Lines::new(ours.stderr));
+        worker.stdout = ours.stdout.map(Lines::new);
+        let started = self.launch(&mut worker, ends, taken);
         if let Err(error) = started {
             self.crew.free_slots.push(taken);
             self.forget_worker(&worker);
@@ -73,7 +73,7 @@ impl Shell {
     fn launch(
         &mut self,
         worker: &mut Worker,
-        seat: crate::start::Seat,
+        ends: crate::start::WorkerEnds,
         slot: u32,
     ) -> Result<(), StartError> {
         let id = worker.id;
@@ -92,7 +92,7 @@ impl Shell {
             self.set_up(worker)?;
         }
         let had_server = self.starter.server.is_some();
-        let started = self.starter.start(seat, u64::from(id))?;
+        let started = self.starter.start(ends, u64::from(id))?;
         if let (Some(server), false) = (&self.starter.server, had_server) {
             self.reactor.watch(server, Token::Server)?;
             self.reactor.watch(server.stderr(), Token::ServerStderr)?;
@@ -112,7 +112,7 @@ impl Shell {
 
     /// Greets a worker and sends its set-up.
     pub(super) fn set_up(&mut self, worker: &mut Worker) -> Result<(), StartError> {
-        self.seat(worker)?;
+        self.give_arena(worker)?;
         let lane = self.offer_lane(worker);
         let settings = &self.settings;
         let initializer = settings.initializer.as_ref();

@@ -9,7 +9,7 @@ use guardian::GuardedGroup;
 use nix::sys::socket::{Shutdown, shutdown};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use task::arrays::coordinator::Seat;
+use task::arrays::coordinator::Member;
 use wire::{CallArrays, Memory};
 
 /// What was said of arrays beside a call.
@@ -73,7 +73,7 @@ pub(super) struct Worker {
     /// What it has said of arrays beside a body that came by its socket.
     pub said: Vec<u8>,
     /// Its place in the books, where it shares memory. Dropped last: by then its process has ended.
-    pub seat: Option<Seat>,
+    pub member: Option<Member>,
 }
 
 /// The call that a worker without a lane has.
@@ -114,7 +114,7 @@ impl Worker {
             watches_room: false,
             besides: BTreeMap::new(),
             said: Vec::new(),
-            seat: None,
+            member: None,
         }
     }
 

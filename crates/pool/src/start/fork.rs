@@ -1,7 +1,7 @@
 //! `fork`: the worker is this process again and serves the same registry.
 
+use super::ends::WorkerEnds;
 use super::error::StartError;
-use super::seat::Seat;
 use crate::process::Process;
 use guardian::GuardedGroup;
 use runtime::Inherited;
@@ -12,25 +12,25 @@ use task::Registry;
 
 /// Forks a worker. Unless `threads_allowed`, only from a single-threaded process.
 pub(super) fn start(
-    seat: Seat,
+    ends: WorkerEnds,
     group: GuardedGroup,
     (registry, inherited): (&Registry, &Inherited),
     threads_allowed: bool,
 ) -> Result<Process, StartError> {
     let parent = std::process::id();
     let forked = runtime::fork(threads_allowed, move || {
-        live(seat, registry, inherited, parent)
+        live(ends, registry, inherited, parent)
     })?;
     Ok(Process::forked(forked.pid, forked.pidfd, group))
 }
 
 /// The whole life of the worker; gives its exit code.
-fn live(seat: Seat, registry: &Registry, inherited: &Inherited, parent: u32) -> i32 {
-    let Seat {
+fn live(ends: WorkerEnds, registry: &Registry, inherited: &Inherited, parent: u32) -> i32 {
+    let WorkerEnds {
         socket,
         stderr,
         stdout,
-    } = seat;
+    } = ends;
     let ran = rewire(&socket, stderr, stdout)
         .and_then(|()| runtime::isolate(parent))
         .and_then(|()| {

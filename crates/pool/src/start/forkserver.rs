@@ -1,9 +1,9 @@
 //! `forkserver`: a small process, started by exec once, forks the workers. Nothing here waits for it:
 //! requests that its socket does not take are kept.
 
+use super::ends::{WorkerEnds, output_pipe};
 use super::error::StartError;
 use super::method::Program;
-use super::seat::{Seat, output_pipe};
 use super::spawn;
 use crate::lines::Lines;
 use crate::process::{Ending, Process};
@@ -37,7 +37,7 @@ struct Request {
     bytes: Vec<u8>,
     sent: usize,
     /// The ends of a worker, which go with the first byte.
-    seat: Option<Seat>,
+    ends: Option<WorkerEnds>,
 }
 
 /// What a forkserver says.
@@ -83,7 +83,7 @@ impl Server {
             requests: VecDeque::from([Request {
                 bytes: hello,
                 sent: 0,
-                seat: None,
+                ends: None,
             }]),
             watches_room: false,
         })
@@ -107,20 +107,20 @@ impl Server {
             None,
             SockFlag::SOCK_CLOEXEC,
         )?;
-        let seat = Seat {
+        let ends = WorkerEnds {
             socket: theirs,
             stderr,
             stdout: None,
         };
-        let process = spawn::exec(program, "--forkserver", seat, group)?;
+        let process = spawn::exec(program, "--forkserver", ends, group)?;
         Ok((process, ours))
     }
 
-    /// Asks for a worker on `seat`; [`pump`](Self::pump) sends it. Where the forkserver is gone, the end
+    /// Asks for a worker on `ends`; [`pump`](Self::pump) sends it. Where the forkserver is gone, the end
     /// of its socket will tell, and of what.
-    pub(super) fn ask(&mut self, seat: Seat, request: u64) -> Result<(), StartError> {
+    pub(super) fn ask(&mut self, ends: WorkerEnds, request: u64) -> Result<(), StartError> {
         let mut bytes = Vec::new();
-        let message = match seat.stdout {
+        let message = match ends.stdout {
             None => ToServer::Fork { request },
             Some(_) => ToServer::ForkPiped { request },
         };
@@ -128,7 +128,7 @@ impl Server {
         self.requests.push_back(Request {
             bytes,
             sent: 0,
-            seat: Some(seat),
+            ends: Some(ends),
         });
         Ok(())
     }
@@ -137,8 +137,8 @@ impl Server {
     pub(crate) fn pump(&mut self) -> Option<bool> {
         let mut full = false;
         while let Some(request) = self.requests.front_mut() {
-            let ends = request.seat.iter().flat_map(|seat| {
-                let all = [Some(&seat.socket), Some(&seat.stderr), seat.stdout.as_ref()];
+            let ends = request.ends.iter().flat_map(|ends| {
+                let all = [Some(&ends.socket), Some(&ends.stderr), ends.stdout.as_ref()];
                 all.into_iter().flatten()
             });
             let descriptors: Vec<RawFd> = ends.map(AsRawFd::as_raw_fd).collect();
@@ -153,7 +153,7 @@ impl Server {
                     break;
                 }
                 Ok(count) => {
-                    request.seat = None;
+                    request.ends = None;
                     request.sent += count;
                     if request.sent == request.bytes.len() {
                         self.requests.pop_front();

@@ -68,7 +68,7 @@ pub enum ListenError {
 
 /// A socket that workers connect to; its path goes when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Listener {
     socket: OwnedFd,
     path: PathBuf,
     /// The directory, where it was made for the socket.
@@ -88,10 +88,10 @@ pub(crate) struct External {
     pub pidfd: Option<OwnedFd>,
 }
 
-impl Door {
+impl Listener {
     /// Opens a socket at `path`, in a directory of our own, which is made if it is not there. What
     /// a dead coordinator has left is replaced, a live one's never.
-    pub(crate) fn open(path: &Path) -> Result<Door, ListenError> {
+    pub(crate) fn open(path: &Path) -> Result<Listener, ListenError> {
         let bad = |why| ListenError::Path {
             path: path.to_owned(),
             why,
@@ -126,7 +126,7 @@ impl Door {
         bind(socket.as_raw_fd(), &address).map_err(refused)?;
         listen(&socket, Backlog::MAXCONN).map_err(refused)?;
         let found = fs::symlink_metadata(path).map_err(|source| refused_at(path, source))?;
-        Ok(Door {
+        Ok(Listener {
             socket,
             path: path.to_owned(),
             made,
@@ -158,7 +158,7 @@ impl Door {
             return Ok(Some(Err(Unauthorized)));
         }
         // The kernel grants as much of it as its own limit allows.
-        let _ = setsockopt(&socket, sockopt::SndBuf, &super::seat::SEND_BUFFER);
+        let _ = setsockopt(&socket, sockopt::SndBuf, &super::ends::SEND_BUFFER);
         let external = External {
             pid: u32::try_from(peer.pid()).unwrap_or(0),
             pidfd: peer_pidfd(socket.as_fd()),
@@ -171,13 +171,13 @@ impl Door {
 #[derive(Debug)]
 pub(crate) struct Unauthorized;
 
-impl AsFd for Door {
+impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
-impl Drop for Door {
+impl Drop for Listener {
     fn drop(&mut self) {
         let ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|found| (found.dev(), found.ino()) == self.place);
@@ -290,14 +290,14 @@ mod tests {
         let above = private();
         let directory = above.path().join("made");
         let path = directory.join("socket");
-        let door = Door::open(&path).unwrap();
+        let listener = Listener::open(&path).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o7777;
         assert_eq!((mode(&directory), mode(&path)), (0o700, 0o600));
-        assert!(door.admit().unwrap().is_none());
+        assert!(listener.admit().unwrap().is_none());
         let _peer = UnixStream::connect(&path).unwrap();
-        let (_, external) = door.admit().unwrap().unwrap().unwrap();
+        let (_, external) = listener.admit().unwrap().unwrap().unwrap();
         assert_eq!(external.pid, std::process::id());
-        drop(door);
+        drop(listener);
         assert!(!directory.exists());
     }
 
@@ -306,7 +306,7 @@ mod tests {
         let directory = private();
         for mode in [0o750, 0o701, 0o1777] {
             fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
-            let error = Door::open(&directory.path().join("socket")).unwrap_err();
+            let error = Listener::open(&directory.path().join("socket")).unwrap_err();
             assert!(matches!(error, ListenError::NotPrivate { .. }), "{error}");
             assert!(error.to_string().contains("chmod 700"), "{error}");
         }
@@ -317,15 +317,15 @@ mod tests {
         let directory = private();
         let path = directory.path().join("socket");
         let dead = UnixListener::bind(&path).unwrap();
-        assert!(matches!(Door::open(&path), Err(ListenError::InUse(_))));
+        assert!(matches!(Listener::open(&path), Err(ListenError::InUse(_))));
         drop(dead);
         assert!(path.exists(), "a dead one leaves its socket");
-        let door = Door::open(&path).unwrap();
-        assert!(matches!(Door::open(&path), Err(ListenError::InUse(_))));
+        let listener = Listener::open(&path).unwrap();
+        assert!(matches!(Listener::open(&path), Err(ListenError::InUse(_))));
         // What another has put in its place is not removed.
         fs::remove_file(&path).unwrap();
-        let other = Door::open(&path).unwrap();
-        drop(door);
+        let other = Listener::open(&path).unwrap();
+        drop(listener);
         assert!(path.exists());
         drop(other);
         assert!(!path.exists() && directory.path().exists());
@@ -336,9 +336,15 @@ mod tests {
         let directory = private();
         let path = directory.path().join("file");
         fs::write(&path, "precious").unwrap();
-        assert!(matches!(Door::open(&path), Err(ListenError::Occupied(_))));
+        assert!(matches!(
+            Listener::open(&path),
+            Err(ListenError::Occupied(_))
+        ));
         assert_eq!(fs::read(&path).unwrap(), b"precious");
         let long = directory.path().join("x".repeat(120));
-        assert!(matches!(Door::open(&long), Err(ListenError::Path { .. })));
+        assert!(matches!(
+            Listener::open(&long),
+            Err(ListenError::Path { .. })
+        ));
     }
 }

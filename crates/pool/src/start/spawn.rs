@@ -1,9 +1,9 @@
 //! `spawn`: a program started through posix_spawn, which does not copy page tables: its
 //! cost does not depend on what the coordinator holds.
 
+use super::ends::WorkerEnds;
 use super::error::StartError;
 use super::method::Program;
-use super::seat::Seat;
 use crate::process::Process;
 use guardian::GuardedGroup;
 use nix::errno::Errno;
@@ -20,10 +20,10 @@ const WORKER_FD: RawFd = 3;
 /// Starts a worker; `--fd` names its socket.
 pub(super) fn start(
     program: &Program,
-    seat: Seat,
+    ends: WorkerEnds,
     group: GuardedGroup,
 ) -> Result<Process, StartError> {
-    exec(program, "--fd", seat, group).map_err(|source| StartError::Program {
+    exec(program, "--fd", ends, group).map_err(|source| StartError::Program {
         path: program.path().to_owned(),
         source,
     })
@@ -35,7 +35,7 @@ pub(super) fn start(
 pub(super) fn exec(
     program: &Program,
     flag: &str,
-    seat: Seat,
+    ends: WorkerEnds,
     group: GuardedGroup,
 ) -> io::Result<Process> {
     let image = c_string(program.image().as_os_str())?;
@@ -62,9 +62,9 @@ pub(super) fn exec(
         entries.map(|entry| entry.as_ptr().cast_mut()).collect();
     environment.push(std::ptr::null_mut());
 
-    let socket = program.surroundings.apart(seat.socket)?;
-    let stderr = program.surroundings.apart(seat.stderr)?;
-    let stdout = seat.stdout.map(|stdout| program.surroundings.apart(stdout));
+    let socket = program.surroundings.apart(ends.socket)?;
+    let stderr = program.surroundings.apart(ends.stderr)?;
+    let stdout = ends.stdout.map(|stdout| program.surroundings.apart(stdout));
     let stdout = stdout.transpose()?;
     let given = program.surroundings.copies()?;
     let mut actions = FileActions::new()?;

@@ -5,7 +5,7 @@
 //! joined with mappings, and what it wants done is done or laid out for the workers' next calls.
 
 mod calls;
-mod seats;
+mod members;
 mod state;
 
 use super::error::ArrayError;
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use calls::{Opened, open, recall, receive};
-pub use seats::{Attachment, Seat};
+pub use members::{Attachment, Member};
 pub use state::Violated;
 
 /// The books of this process.

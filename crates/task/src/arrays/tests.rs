@@ -13,7 +13,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 /// A worker that shares memory with this process, which is its coordinator.
 struct Pair {
-    seat: Option<coordinator::Seat>,
+    member: Option<coordinator::Member>,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -23,12 +23,12 @@ const LONG: usize = SHARED_BYTES / 8;
 impl Pair {
     fn new(arena_bytes: u64) -> Pair {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let seat = coordinator::Seat::new(false, arena_bytes).unwrap();
-        let own = seat.own_arena().unwrap().unwrap();
+        let member = coordinator::Member::new(false, arena_bytes).unwrap();
+        let own = member.own_arena().unwrap().unwrap();
         worker::install(own.region, own.size, own.fd);
         coordinator::install();
         Pair {
-            seat: Some(seat),
+            member: Some(member),
             _alone: alone,
         }
     }
@@ -42,9 +42,9 @@ impl Pair {
         let (blob, opened, beside) = self.send(args)?;
         let (blob, said) = run::<A, R>(&blob, &beside, task);
         let number = opened.1;
-        let seat = self.seat.as_ref().unwrap();
+        let member = self.member.as_ref().unwrap();
         let said = ResultArrays::from_bytes(&said).unwrap();
-        let table = seat
+        let table = member
             .finished(number, &said)
             .map_err(|error| error.to_string())?;
         drop(opened);
@@ -57,32 +57,32 @@ impl Pair {
         &self,
         args: A,
     ) -> Result<(Vec<u8>, (coordinator::Opened, Option<u64>), Vec<u8>), String> {
-        let seat = self.seat.as_ref().unwrap();
+        let member = self.member.as_ref().unwrap();
         let (blob, table) = encode(|| postcard::to_stdvec(&args).unwrap());
         let mut blob = blob;
         drop(args);
         let opened =
             coordinator::open(table, true, &mut blob).map_err(|error| error.to_string())?;
-        for arena in opened.missing(seat).unwrap() {
+        for arena in opened.missing(member).unwrap() {
             worker::attach(arena.region, arena.size, arena.fd);
         }
-        let number = opened.send(seat).unwrap();
-        let beside = seat.beside_call(opened.entries());
+        let number = opened.send(member).unwrap();
+        let beside = member.beside_call(opened.entries());
         Ok((blob, (opened, number), beside.to_bytes()))
     }
 
     fn dies(&mut self) {
-        self.seat = None;
+        self.member = None;
     }
 
     /// The worker has died, and another takes its place.
     fn replace(&mut self) {
-        self.seat = None;
-        let seat = coordinator::Seat::new(false, 128 << 20).unwrap();
-        let own = seat.own_arena().unwrap().unwrap();
+        self.member = None;
+        let member = coordinator::Member::new(false, 128 << 20).unwrap();
+        let own = member.own_arena().unwrap().unwrap();
         worker::install(own.region, own.size, own.fd);
         coordinator::install();
-        self.seat = Some(seat);
+        self.member = Some(member);
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::error::ArrayError;
 use super::super::hold::{Hold, Keeper, Place, Side};
 use super::super::table::{Entry, Item, Table};
 use super::COORDINATOR;
-use super::seats::{Attachment, Seat, attachment, gone};
+use super::members::{Attachment, Member, attachment, gone};
 use super::state::{State, Violated, books};
 use holds::{CallId, Range, RegionId};
 use shmem::Arena;
@@ -91,12 +91,12 @@ impl Opened {
     ///
     /// # Errors
     /// Descriptors have run out.
-    pub fn missing(&self, seat: &Seat) -> Result<Vec<Attachment>, ArrayError> {
+    pub fn missing(&self, member: &Member) -> Result<Vec<Attachment>, ArrayError> {
         let Some(call) = self.call else {
             return Ok(Vec::new());
         };
         let missing = |state: &mut State| {
-            let missing = state.holds.missing(call, seat.worker).map_err(books)?;
+            let missing = state.holds.missing(call, member.worker).map_err(books)?;
             let missing = missing.into_iter();
             missing
                 .map(|(region, access)| attachment(state, region, access, false))
@@ -110,19 +110,19 @@ impl Opened {
     ///
     /// # Errors
     /// The call is at another worker.
-    pub fn send(&self, seat: &Seat) -> Result<Option<u64>, ArrayError> {
+    pub fn send(&self, member: &Member) -> Result<Option<u64>, ArrayError> {
         let Some(call) = self.call else {
             return Ok(None);
         };
         let send = |state: &mut State| {
-            for (region, access) in state.holds.missing(call, seat.worker).map_err(books)? {
+            for (region, access) in state.holds.missing(call, member.worker).map_err(books)? {
                 state
                     .holds
-                    .attach(seat.worker, region, access)
+                    .attach(member.worker, region, access)
                     .map_err(books)?;
-                state.was_sent(region, seat.worker);
+                state.was_sent(region, member.worker);
             }
-            state.holds.send(call, seat.worker).map_err(books)?;
+            state.holds.send(call, member.worker).map_err(books)?;
             Ok(Some(call.0))
         };
         COORDINATOR.with(send).unwrap_or_else(gone)
@@ -143,7 +143,7 @@ impl Drop for Opened {
     }
 }
 
-impl Seat {
+impl Member {
     /// What was to be said beside a call that its worker never saw is said beside the next.
     pub fn say_again(&self, unsaid: CallArrays) {
         COORDINATOR.with(|state| state.say_again(self.worker, unsaid));

@@ -72,8 +72,8 @@ fn a_table_that_cannot_be_is_refused_by_both_sides() {
             entries: entries.clone(),
             ..ResultArrays::default()
         };
-        let seat = pair.seat.as_ref().unwrap();
-        assert!(seat.finished(None, &said).is_err(), "{entries:?}");
+        let member = pair.member.as_ref().unwrap();
+        assert!(member.finished(None, &said).is_err(), "{entries:?}");
         let beside = CallArrays {
             entries,
             ..CallArrays::default()

@@ -1,7 +1,7 @@
 //! External workers: let in, joined when ready, never waited for beyond a deadline.
 
 use super::Shell;
-use super::lobby::Lobby;
+use super::listening::Listening;
 use super::reactor::Token;
 use super::worker::Worker;
 use crate::event::What;
@@ -9,7 +9,7 @@ use crate::failure::PoolError;
 use crate::ids::WorkerId;
 use crate::process::Ending;
 use crate::settings::{MAX_WORKERS, nanoseconds};
-use crate::start::{Door, External, StartError};
+use crate::start::{External, Listener, StartError};
 use engine::Capabilities;
 use runtime::now_ns;
 use std::os::fd::OwnedFd;
@@ -34,11 +34,11 @@ impl Shell {
     /// Opens the socket for external workers.
     pub(super) fn open_door(&mut self, path: &Path) -> Result<(), PoolError> {
         let start = |error: StartError| PoolError::Start(Arc::new(error));
-        let door = Door::open(path).map_err(|error| start(error.into()))?;
-        let watched = self.reactor.watch(&door, Token::Door);
+        let listener = Listener::open(path).map_err(|error| start(error.into()))?;
+        let watched = self.reactor.watch(&listener, Token::Listener);
         watched.map_err(|error| start(error.into()))?;
-        self.lobby = Some(Lobby {
-            door,
+        self.listening = Some(Listening {
+            listener,
             unready: Vec::new(),
             wanted: self.settings.limits.workers,
             turned_away: None,
@@ -47,9 +47,9 @@ impl Shell {
     }
 
     /// Accepts the authorized peers that wait. One that cannot be accepted for want of descriptors waits on.
-    pub(super) fn let_in(&mut self) {
-        while let Some(lobby) = &self.lobby {
-            match lobby.door.admit() {
+    pub(super) fn admit(&mut self) {
+        while let Some(listening) = &self.listening {
+            match listening.listener.admit() {
                 Ok(None) => return,
                 Ok(Some(Err(_unauthorized))) => self.counters.refused += 1,
                 Ok(Some(Ok((socket, external)))) => {
@@ -58,8 +58,8 @@ impl Shell {
                     }
                 }
                 Err(error) => {
-                    if let Some(lobby) = &mut self.lobby {
-                        lobby.turned_away = Some(error.to_string());
+                    if let Some(listening) = &mut self.listening {
+                        listening.turned_away = Some(error.to_string());
                     }
                     return;
                 }
@@ -69,14 +69,14 @@ impl Shell {
 
     /// A peer that may come is a worker that has yet to greet.
     fn receive(&mut self, socket: OwnedFd, external: External) -> Result<(), StartError> {
-        let Some(lobby) = &self.lobby else {
+        let Some(listening) = &self.listening else {
             return Ok(());
         };
         let silent = |id: &&WorkerId| {
             let worker = self.crew.workers.get(id);
             worker.is_some_and(|worker| !worker.greeted)
         };
-        let mut waiting = lobby.unready.iter().filter(silent);
+        let mut waiting = listening.unready.iter().filter(silent);
         let oldest = waiting.next().copied();
         if let (Some(oldest), true) = (oldest, waiting.count() + 1 >= MAX_SILENT) {
             self.finish(oldest, Ending::Left);
@@ -98,8 +98,8 @@ impl Shell {
         let patience = GREETING.min(self.settings.limits.start_timeout);
         worker.deadline_ns = Some(self.now().saturating_add(nanoseconds(patience)));
         self.crew.workers.insert(id, Box::new(worker));
-        if let Some(lobby) = &mut self.lobby {
-            lobby.unready.push(id);
+        if let Some(listening) = &mut self.listening {
+            listening.unready.push(id);
         }
         self.pump(id);
         Ok(())
@@ -125,10 +125,10 @@ impl Shell {
         let Some(key) = self.engine.join(now, EXTERNAL) else {
             return;
         };
-        if let Some(lobby) = &mut self.lobby {
-            lobby.unready.retain(|&unready| unready != id);
-            if self.engine.serving() >= lobby.wanted {
-                lobby.wanted = 1;
+        if let Some(listening) = &mut self.listening {
+            listening.unready.retain(|&unready| unready != id);
+            if self.engine.serving() >= listening.wanted {
+                listening.wanted = 1;
             }
         }
         if self.crew.names.len() <= key.index() {
@@ -146,17 +146,17 @@ impl Shell {
         if worker.greeted {
             self.tell_of(worker, What::Ended(Ending::Left));
         }
-        if let Some(lobby) = &mut self.lobby {
-            lobby.unready.retain(|&id| id != worker.id);
+        if let Some(listening) = &mut self.listening {
+            listening.unready.retain(|&id| id != worker.id);
             if let Some(reason) = &worker.reason {
-                lobby.turned_away = Some(format!("process {}: {reason}", worker.pid()));
+                listening.turned_away = Some(format!("process {}: {reason}", worker.pid()));
             }
         }
     }
 
     /// The earliest time by which an external worker has to be ready.
     pub(super) fn external_deadline(&self) -> Option<u64> {
-        let unready = &self.lobby.as_ref()?.unready;
+        let unready = &self.listening.as_ref()?.unready;
         let deadline = |id: &WorkerId| self.crew.workers.get(id)?.deadline_ns;
         unready.iter().filter_map(deadline).min()
     }
@@ -167,7 +167,7 @@ impl Shell {
             return;
         }
         let unready = self
-            .lobby
+            .listening
             .as_ref()
             .map_or(Vec::new(), |it| it.unready.clone());
         for id in unready {
@@ -184,28 +184,28 @@ impl Shell {
 
     /// Why a pool of external workers cannot go on.
     pub(super) fn nobody_came(&self) -> String {
-        let Some(lobby) = &self.lobby else {
+        let Some(listening) = &self.listening else {
             return String::new();
         };
-        let path = lobby.door.path().display();
+        let path = listening.listener.path().display();
         let mut why = format!(
             "{} of {} workers are connected to {path} after {:?}; start them with `worker \
              --connect {path}`",
             self.engine.serving(),
-            lobby.wanted,
+            listening.wanted,
             self.settings.limits.start_timeout
         );
-        if let Some(last) = &lobby.turned_away {
+        if let Some(last) = &listening.turned_away {
             why += &format!("; the last that was turned away: {last}");
         }
         why
     }
 
     /// Nobody is let in any more, and who is not ready has to go.
-    pub(super) fn close_door(&mut self) {
-        if let Some(lobby) = self.lobby.take() {
-            self.reactor.forget(&lobby.door);
-            for id in lobby.unready {
+    pub(super) fn stop_listening(&mut self) {
+        if let Some(listening) = self.listening.take() {
+            self.reactor.forget(&listening.listener);
+            for id in listening.unready {
                 if let Some(worker) = self.crew.workers.remove(&id) {
                     self.forget_worker(&worker);
                 }

@@ -1,11 +1,11 @@
 //! Where external workers connect, and who of them is not ready yet.
 
 use crate::ids::WorkerId;
-use crate::start::Door;
+use crate::start::Listener;
 
 /// Where external workers connect, and who of them is not ready yet.
-pub(super) struct Lobby {
-    pub door: Door,
+pub(super) struct Listening {
+    pub listener: Listener,
     pub unready: Vec<WorkerId>,
     /// How many are wanted before the pool starts; one from then on.
     pub wanted: usize,

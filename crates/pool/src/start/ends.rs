@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 pub(super) const SEND_BUFFER: usize = 4 * 1024 * 1024;
 
 /// A worker's end of what joins it with its coordinator.
-pub(crate) struct Seat {
+pub(crate) struct WorkerEnds {
     pub socket: OwnedFd,
     pub stderr: OwnedFd,
     /// Without, it has this process's stdout.
@@ -17,7 +17,7 @@ pub(crate) struct Seat {
 }
 
 /// The coordinator's end of the same.
-pub(crate) struct Wiring {
+pub(crate) struct CoordinatorEnds {
     pub socket: OwnedFd,
     pub stderr: OwnedFd,
     pub stdout: Option<OwnedFd>,
@@ -25,7 +25,7 @@ pub(crate) struct Wiring {
 
 /// Makes a connected pair: a stream socket, a pipe for the worker's stderr, and one for its stdout where
 /// that is wanted. The coordinator's ends do not block; all are close-on-exec.
-pub(crate) fn wire_up(stdout: bool) -> io::Result<(Wiring, Seat)> {
+pub(crate) fn connected_ends(stdout: bool) -> io::Result<(CoordinatorEnds, WorkerEnds)> {
     let (ours, theirs) = socketpair(
         AddressFamily::Unix,
         SockType::Stream,
@@ -41,12 +41,12 @@ pub(crate) fn wire_up(stdout: bool) -> io::Result<(Wiring, Seat)> {
         false => (None, None),
     };
     Ok((
-        Wiring {
+        CoordinatorEnds {
             socket: ours,
             stderr: reader,
             stdout: stdout_reader,
         },
-        Seat {
+        WorkerEnds {
             socket: theirs,
             stderr: writer,
             stdout: stdout_writer,

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 /// A worker that shares memory with this process. To be dropped when its death is confirmed: then its
 /// memory may be used again.
 #[derive(Debug)]
-pub struct Seat {
+pub struct Member {
     pub(super) worker: Worker,
     arena: Option<RegionId>,
 }
@@ -28,13 +28,13 @@ pub struct Attachment {
     pub own: bool,
 }
 
-impl Seat {
+impl Member {
     /// For a worker that is about to be started, with an arena of its own of `arena_bytes`. Where it will be
     /// `forked`, nothing may be allocated before it is.
     ///
     /// # Errors
     /// The arena cannot be created.
-    pub fn new(forked: bool, arena_bytes: u64) -> Result<Seat, ArrayError> {
+    pub fn new(forked: bool, arena_bytes: u64) -> Result<Member, ArrayError> {
         let arena = Arena::create(arena_bytes)?;
         super::install();
         COORDINATOR
@@ -54,7 +54,7 @@ impl Seat {
                     }
                 }
             })
-            .map(|(worker, arena)| Seat {
+            .map(|(worker, arena)| Member {
                 worker,
                 arena: Some(arena),
             })
@@ -80,7 +80,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Member {
     fn drop(&mut self) {
         COORDINATOR.with(|state| {
             let died = state.holds.died(self.worker);
