@@ -83,7 +83,7 @@ struct Crew {
     unarmed: bool,
     /// The caller will drive the pool soon: workers with little to do are woken then.
     lazy: bool,
-    /// Calls submitted since calls were last given to workers.
+    /// Calls submitted since results were last looked for, and effects executed.
     waiting: u32,
     /// Calls submitted since results were last looked for.
     passed: u32,

@@ -57,14 +57,13 @@ impl Engine {
         self.workers.get(worker).is_some_and(worth)
     }
 
-    /// Whether a task of this class may wait a little for others before it is given to a worker: all workers
-    /// are busy, and what waits is too little to be worth more. `waiting` are those that wait so, this one
-    /// included.
+    /// Whether all workers are busy, and `tasks` of this class are so little that nothing has to be looked at
+    /// for them but room in lanes.
     #[must_use]
-    pub fn may_wait(&self, class: u32, waiting: u32) -> bool {
+    pub fn is_small(&self, class: u32, tasks: u32) -> bool {
         let busy = self.idle.is_empty() && self.offers == 0 && self.effects.is_empty();
         let expected_ns = self.classes.expected_ns(class).unwrap_or(WORTH_WAKING_NS);
-        busy && expected_ns.saturating_mul(waiting.into()) < WORTH_WAKING_NS
+        busy && expected_ns.saturating_mul(tasks.into()) < WORTH_WAKING_NS
     }
 
     /// Workers that exist and take tasks.

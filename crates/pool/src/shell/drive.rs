@@ -193,7 +193,11 @@ impl Shell {
         let class = self.jobs.class(call.task());
         let taken = self.take_in(number, call);
         self.crew.waiting += 1;
-        if taken.is_err() || !self.engine.may_wait(class, self.crew.waiting) {
+        if taken.is_ok() && self.engine.is_small(class, self.crew.waiting) {
+            let now = self.now_or_before();
+            self.fill_lanes(now);
+            self.arm_if_sooner();
+        } else {
             self.start_queued();
         }
         taken
