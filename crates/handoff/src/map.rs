@@ -15,8 +15,11 @@ use serde::de::DeserializeOwned;
 use std::iter::Fuse;
 use std::sync::{Arc, Mutex};
 
-/// Calls ahead for each worker: enough for workers to have tiny tasks in reserve.
-const AHEAD_PER_WORKER: usize = 512;
+/// Calls ahead: enough for a few workers to have tiny tasks in reserve, and few workers do as many of those as
+/// can be submitted.
+const AHEAD: usize = 2048;
+/// Calls ahead for each worker, where that is more.
+const AHEAD_PER_WORKER: usize = 4;
 /// The same for workers elsewhere: enough that other workers go on while a result is on its way.
 const AHEAD_ELSEWHERE: usize = 16 * 1024;
 /// Calls ahead for each worker, whatever their size: one to run, one in reserve.
@@ -115,11 +118,11 @@ where
     }
 
     fn bound(&self) -> usize {
-        let each = match self.pool.engine {
-            Engine::Elsewhere(_) => AHEAD_ELSEWHERE,
-            _ => AHEAD_PER_WORKER,
+        let workers = self.pool.workers();
+        let ahead = match self.pool.engine {
+            Engine::Elsewhere(_) => workers * AHEAD_ELSEWHERE,
+            _ => AHEAD.max(workers * AHEAD_PER_WORKER),
         };
-        let ahead = self.pool.workers() * each;
         self.pool.queue_bound().min(ahead)
     }
 

@@ -142,15 +142,30 @@ impl Engine {
         }
     }
 
-    /// Offers what is queued to idle workers, one for each task.
+    /// Offers what is queued to idle workers: one for each task, or fewer where several tasks together are worth
+    /// waking one.
     pub(super) fn offer_idle(&mut self) {
-        for _ in 0..self.queue.len() {
-            let Some(index) = self.idle.first().copied() else {
-                return;
-            };
-            self.idle.remove(&index);
+        if self.idle.is_empty() || self.queue.len() == 0 {
+            return;
+        }
+        let most = self.queue.len().div_ceil(self.worth_waking());
+        while (self.offers as usize) < most
+            && let Some(index) = self.idle.pop_first()
+        {
             self.offer(index);
         }
+    }
+
+    /// How many tasks such as the next one are worth waking a worker; at least one.
+    #[must_use]
+    pub fn worth_waking(&mut self) -> usize {
+        let (flaws, tasks) = (self.flaws(), &self.tasks);
+        let next = self.queue.front(flaws, |task| tasks.get(task).is_some());
+        let class = next
+            .and_then(|task| self.tasks.get(task))
+            .map(|task| task.spec.class);
+        let expected_ns = class.and_then(|class| self.classes.expected_ns(class));
+        expected_ns.map_or(1, |ns| (WORTH_WAKING_NS / ns).max(1) as usize)
     }
 
     /// Keeps a worker's deadline and its membership in the sets of those to recall from.

@@ -10,11 +10,20 @@ use runtime::now_ns;
 
 /// The most entries that a lane is given in a row while others wait for their share.
 const SHARE: usize = 64;
+/// How many workers are looked at for one that has little ahead.
+const FIRST: usize = 16;
+
 impl Shell {
-    /// Deals what is queued to lanes, evenly, before the caller goes away: it runs meanwhile.
+    /// Deals what is queued to lanes before the caller goes away: it runs meanwhile. First a worker that has
+    /// little ahead gets enough to be worth waking, so that few of many are in use for tiny tasks; then all get
+    /// their share.
     pub(super) fn fill_lanes(&mut self, now: u64) {
         while self.engine.queued() > 0 && !self.crew.full {
             let workers = self.crew.laned.len();
+            let worth = self.engine.worth_waking();
+            if worth > 1 && (0..workers.min(FIRST)).any(|at| self.top_up(now, at, worth)) {
+                continue;
+            }
             let share = self.engine.queued() / workers.max(1);
             let most = share.clamp(1, SHARE);
             let given = (0..workers).any(|_| {
@@ -25,6 +34,14 @@ impl Shell {
             });
             self.crew.full = !given;
         }
+    }
+
+    /// Gives the worker at this place of `laned` entries where it has little ahead. Whether it got any.
+    fn top_up(&mut self, now: u64, at: usize, entries: usize) -> bool {
+        let id = self.crew.laned[at];
+        let key = self.crew.workers.get(&id).and_then(|worker| worker.key);
+        let key = key.filter(|&key| !self.engine.is_worth_waking(key));
+        key.is_some_and(|key| self.feed_lane(now, (id, key), Some(entries)))
     }
 
     /// Claims entries for the engine, then reports what the worker did meanwhile.
