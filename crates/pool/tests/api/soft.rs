@@ -1,6 +1,9 @@
 //! Interrupting a task that is asked to end, as hosts of other languages do.
 
 use crate::tasks::registry;
+use nix::poll::ppoll;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::time::TimeSpec;
 use pool::{Pool, StartMethod, TaskFailure};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,10 +29,14 @@ impl Task for WaitInterrupted {
     fn run(marker: PathBuf, _: Input<'_>) -> Result<(), TaskError> {
         // SAFETY: the hook only changes an atomic number.
         unsafe { runtime::set_cancel_hook(hook) };
-        std::fs::write(marker, "begun")?;
         let before = CALLED.load(Ordering::SeqCst);
-        // SAFETY: waits for no descriptor.
-        unsafe { libc::poll(std::ptr::null_mut(), 0, LONG.as_millis() as i32) };
+        // The signal may come as soon as the marker is there, and has to find the task waiting.
+        let mut held = SigSet::empty();
+        held.add(Signal::try_from(runtime::CANCEL_SIGNAL)?);
+        let unheld = held.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+        std::fs::write(marker, "begun")?;
+        let _ = ppoll(&mut [], Some(TimeSpec::from_duration(LONG)), Some(unheld));
+        unheld.thread_set_mask()?;
         let called = CALLED.load(Ordering::SeqCst) - before;
         assert!(
             called > 0 && runtime::cancelled(),
