@@ -97,7 +97,7 @@ impl Received {
 }
 
 fn hostile_worker(input: &[u8]) {
-    let Ok(seat) = coordinator::Seat::new(false, ARENA) else {
+    let Ok(member) = coordinator::Member::new(false, ARENA) else {
         return;
     };
     coordinator::install();
@@ -108,8 +108,8 @@ fn hostile_worker(input: &[u8]) {
     let mut args = args.expect("arrays can be encoded");
     drop(handed);
     let opened = coordinator::open(table, true, &mut args).expect("nobody else holds it");
-    let mut call = opened.send(&seat).expect("the worker lives");
-    let own = seat.own_arena().ok().flatten();
+    let mut call = opened.send(&member).expect("the worker lives");
+    let own = member.own_arena().ok().flatten();
     let mut regions: Vec<u32> = own.iter().map(|arena| arena.region).collect();
     regions.extend(opened.entries().iter().filter_map(|entry| match entry {
         ArrayEntry::Shared(range) => Some(range.region),
@@ -121,7 +121,7 @@ fn hostile_worker(input: &[u8]) {
             continue;
         };
         name_regions(&mut said, &regions);
-        match seat.finished(call, &said) {
+        match member.finished(call, &said) {
             Ok(table) => {
                 call = None;
                 received.take(&said.entries, table);
@@ -140,7 +140,7 @@ fn hostile_worker(input: &[u8]) {
         );
     }
     received.check();
-    drop((opened, seat));
+    drop((opened, member));
     received.check();
     drop((received, given, mine));
     assert_eq!(coordinator::held_bytes(), 0, "something is still held");
