@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::io;
+use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 
@@ -333,13 +334,15 @@ impl Comm {
             message,
             ..
         } = trouble;
-        match message {
-            Some(message) if self.size > 1 => {
-                eprintln!("error: rank {rank} on {host}: {message}")
-            }
-            Some(message) => eprintln!("error: {message}"),
-            None => {}
-        }
+        let Some(message) = message else {
+            return;
+        };
+        let line = match self.size {
+            1 => format!("error: {message}\n"),
+            _ => format!("error: rank {rank} on {host}: {message}\n"),
+        };
+        // At once: what other ranks print must not come in between.
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
 
