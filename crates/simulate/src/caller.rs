@@ -187,6 +187,8 @@ impl World {
         self.note(|| format!("the caller gives up task {number}, withdraw: {withdraw}"));
         let id = self.tasks[number].id;
         self.tasks[number].given_up = true;
+        // There was a task until now, whether that was looked at or not.
+        self.watched.quiet_since_ns = None;
         if withdraw {
             self.engine.withdraw(self.now, id);
         } else {

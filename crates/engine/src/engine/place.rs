@@ -142,16 +142,12 @@ impl Engine {
         }
     }
 
-    /// Offers what is queued to idle workers: one for each task, or fewer where several tasks together are worth
-    /// waking one.
+    /// Offers what is queued to idle workers, one for each task.
     pub(super) fn offer_idle(&mut self) {
-        if self.idle.is_empty() || self.queue.len() == 0 {
-            return;
-        }
-        let most = self.queue.len().div_ceil(self.worth_waking());
-        while (self.offers as usize) < most
-            && let Some(index) = self.idle.pop_first()
-        {
+        for _ in 0..self.queue.len() {
+            let Some(index) = self.idle.pop_first() else {
+                return;
+            };
             self.offer(index);
         }
     }
