@@ -1,7 +1,7 @@
 //! A job, run by a loop, by threads and by worker processes that get their data in several ways: a row each,
 //! measured round by round, its results compared, everything saved after every round.
 //!
-//! Each run is a process of its own ([`row`]), so that no row finds the memory that another one left, and so
+//! Each run is a process of its own (`row`), so that no row finds the memory that another one left, and so
 //! that what forks has one thread.
 
 mod choice;
