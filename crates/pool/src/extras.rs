@@ -78,9 +78,13 @@ impl Again {
 }
 
 impl Extras {
+    /// Whether a call with these is one without any, so far.
     pub(crate) fn is_none(&self) -> bool {
-        let plain = self.timeout.is_none() && self.retries.is_none() && self.opened.is_none();
-        plain && matches!(self.input, Input::None)
+        let limits = self.timeout.is_some() || self.deadline.is_some();
+        let again = self.retries.is_some() || self.again.is_some();
+        let arrays = self.opened.is_some() || !self.arrays.is_empty();
+        let other = limits || again || arrays || self.priority != Priority::Normal;
+        !other && matches!(self.input, Input::None)
     }
 
     pub(crate) fn stream_long_input(&mut self) {

@@ -102,19 +102,15 @@ impl fmt::Display for Beyond {
 
 /// What workers may have beside their sockets.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Extras {
+pub(crate) struct Needs {
     pub(crate) arenas: bool,
     pub(crate) stdout: bool,
 }
 
 /// Holds what `workers` workers take against the limits of this process, user and control group.
-pub(crate) fn check(
-    workers: usize,
-    method: &StartMethod,
-    extras: Extras,
-) -> Result<(), ShortError> {
+pub(crate) fn check(workers: usize, method: &StartMethod, needs: Needs) -> Result<(), ShortError> {
     let workers = workers as u64;
-    descriptors(workers, extras)?;
+    descriptors(workers, needs)?;
     let helpers = match method {
         StartMethod::Fork | StartMethod::Spawn(_) => PROCESSES_BESIDE - 1,
         StartMethod::ForkServer(_) => PROCESSES_BESIDE,
@@ -125,14 +121,14 @@ pub(crate) fn check(
     tasks(workers, workers + helpers)
 }
 
-fn descriptors(workers: u64, extras: Extras) -> Result<(), ShortError> {
+fn descriptors(workers: u64, needs: Needs) -> Result<(), ShortError> {
     // What cannot be read is not checked: the kernel will say.
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return Ok(());
     };
     let each = DESCRIPTORS_EACH
-        + u64::from(extras.arenas) * DESCRIPTORS_OF_ARENA
-        + u64::from(extras.stdout) * DESCRIPTORS_OF_STDOUT;
+        + u64::from(needs.arenas) * DESCRIPTORS_OF_ARENA
+        + u64::from(needs.stdout) * DESCRIPTORS_OF_STDOUT;
     let wanted = workers * each + DESCRIPTORS_BESIDE;
     let open = fs::read_dir("/proc/self/fd").map_or(0, |fds| fds.count() as u64);
     if open + wanted > soft {

@@ -1,7 +1,7 @@
 //! What a pool was configured with, unchanged for its life.
 
 use crate::event::Event;
-use crate::reserve::Extras;
+use crate::reserve::Needs;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 use wire::Bounds;
@@ -75,8 +75,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// What workers have beside their sockets.
-    pub(crate) fn extras(&self) -> Extras {
-        Extras {
+    pub(crate) fn needs(&self) -> Needs {
+        Needs {
             arenas: self.arena_bytes.is_some(),
             stdout: self.stdout,
         }

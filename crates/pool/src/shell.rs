@@ -87,9 +87,6 @@ struct Crew {
     waiting: u32,
     /// Calls submitted since results were last looked for.
     passed: u32,
-    /// When a submission read the clock last, and how many more may go by that.
-    clock_ns: u64,
-    clock_uses: u32,
     /// External workers whose connections have ended.
     gone: Vec<WorkerId>,
     /// Workers whose socket refused a send for want of memory or descriptors.

@@ -53,7 +53,7 @@ mod text;
 pub use attempt::attempt;
 pub use channel::{Channel, ChannelError, Frame, Incoming, send_all};
 pub use child::{close_all_but, isolate, kept_ignored};
-pub use clock::now_ns;
+pub use clock::{last_tick_ns, now_ns};
 pub use endpoint::{Endpoint, EndpointError, run, run_at, run_if_worker};
 pub use fork::{ForkError, Forked, fork, fork_from, thread_count};
 pub use hooks::{ForkHooks, set_fork_hooks};

@@ -113,12 +113,12 @@ pub fn to_bytes<M: Serialize>(value: &M) -> Vec<u8> {
 
 /// As [`to_bytes`], into a buffer; `None` where it does not fit.
 pub fn to_slice<'b, M: Serialize>(value: &M, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
-    let into = Into { buffer, len: 0 };
-    postcard::serialize_with_flavor(value, into).ok()
+    let filling = Filling { buffer, len: 0 };
+    postcard::serialize_with_flavor(value, filling).ok()
 }
 
 /// A buffer that is filled. What is short is copied byte by byte: a call of memcpy costs more.
-struct Into<'b> {
+struct Filling<'b> {
     buffer: &'b mut [u8],
     len: usize,
 }
@@ -126,7 +126,7 @@ struct Into<'b> {
 /// Up to this many bytes are short.
 const SHORT: usize = 32;
 
-impl<'b> Flavor for Into<'b> {
+impl<'b> Flavor for Filling<'b> {
     type Output = &'b [u8];
 
     #[inline]

@@ -8,7 +8,7 @@ use crate::failure::PoolError;
 use crate::heartbeat::Heartbeat;
 use crate::ids;
 use crate::region::Region;
-use crate::reserve::{self, Extras};
+use crate::reserve::{self, Needs};
 use crate::settings::{Carrier, Limits, MAX_WORKERS, Pause, Settings, Watcher};
 use crate::shell::{Hooks, Parts, Shell};
 use crate::start::StartMethod;
@@ -351,11 +351,11 @@ impl Builder {
             runtime::sandbox_available().map_err(|error| PoolError::NoSandbox(Arc::new(error)))?;
         }
         let most = self.limits.workers + self.limits.spare;
-        let extras = Extras {
+        let needs = Needs {
             arenas: self.arenas().is_some(),
             stdout: self.stdout,
         };
-        reserve::check(most, &self.method, extras).map_err(PoolError::Short)
+        reserve::check(most, &self.method, needs).map_err(PoolError::Short)
     }
 
     /// Starts all workers at once and waits until they are ready.

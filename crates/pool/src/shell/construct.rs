@@ -140,8 +140,6 @@ impl Crew {
             lazy: false,
             waiting: 0,
             passed: 0,
-            clock_ns: 0,
-            clock_uses: 0,
             gone: Vec::new(),
             stuck: Vec::new(),
             graves: Vec::new(),

@@ -8,7 +8,7 @@ use crate::ids::TaskId;
 use engine::Shutdown;
 use nix::errno::Errno;
 use nix::sys::epoll::{EpollEvent, EpollTimeout};
-use runtime::now_ns;
+use runtime::{last_tick_ns, now_ns};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -16,8 +16,6 @@ use std::time::Duration;
 
 /// Events taken from epoll at once.
 const EVENTS: usize = 64;
-/// Submissions of which one reads the clock.
-const CLOCK_USES: u32 = 16;
 /// Rounds of draining before what is due is judged all the same: a worker that floods its
 /// coordinator holds up nobody for long.
 const ROUNDS: usize = 256;
@@ -26,16 +24,6 @@ impl Shell {
     /// The engine's clock: it stands still while the whole program is stopped.
     pub(super) fn now(&self) -> u64 {
         now_ns().saturating_sub(self.health.paused_ns)
-    }
-
-    /// The engine's clock at the last of few submissions: reading it costs as much as the rest of one.
-    fn now_or_before(&mut self) -> u64 {
-        if self.crew.clock_uses == 0 {
-            self.crew.clock_uses = CLOCK_USES;
-            self.crew.clock_ns = self.now();
-        }
-        self.crew.clock_uses -= 1;
-        self.crew.clock_ns
     }
 
     /// Advances the pool: waits up to `timeout`, or without bound, for something to happen, and
@@ -194,7 +182,7 @@ impl Shell {
         let taken = self.take_in(number, call);
         self.crew.waiting += 1;
         if taken.is_ok() && self.engine.is_small(class, self.crew.waiting) {
-            let now = self.now_or_before();
+            let now = self.now();
             self.fill_lanes(now);
             self.arm_if_sooner();
         } else {
@@ -212,7 +200,6 @@ impl Shell {
 
     /// Starts what was taken in, as far as there is room in workers.
     pub(crate) fn start_queued(&mut self) {
-        self.crew.clock_uses = 0;
         self.crew.passed += self.crew.waiting;
         self.crew.waiting = 0;
         self.settle();
@@ -242,7 +229,8 @@ impl Shell {
         }
         let class = self.jobs.class(call.task());
         let spec = self.spec(class, &call);
-        let now = self.now_or_before();
+        // Starts alone depend on it, and a tick more or less is nothing to them.
+        let now = last_tick_ns().saturating_sub(self.health.paused_ns);
         match self.engine.submit(now, spec) {
             Ok(key) => self.jobs.insert(key, number, class, call),
             Err(engine::SubmitError::Full) => return Err(SubmitError::Full),

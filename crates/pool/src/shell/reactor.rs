@@ -2,7 +2,7 @@
 
 use crate::ids::WorkerId;
 use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::EventFd;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -141,6 +141,12 @@ impl Reactor {
         self.timer.set(Expiration::OneShot(at), flags)?;
         self.armed_ns = self.deadline_ns;
         Ok(())
+    }
+
+    /// Whether any descriptor is ready. Takes nothing.
+    pub(super) fn has_events(&self) -> bool {
+        let mut first = [EpollEvent::empty()];
+        self.epoll.wait(&mut first, EpollTimeout::ZERO) != Ok(0)
     }
 
     /// The timer has expired.

@@ -140,7 +140,7 @@ impl Shell {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return 0;
         };
-        let news = worker.member.as_ref().is_some_and(Member::has_news);
+        let news = worker.member.is_some() && Member::is_news();
         let Some(lane) = worker.lane.as_deref_mut().filter(|_| !news) else {
             return 0;
         };

@@ -10,6 +10,8 @@ use wire::ToWorker;
 
 /// How often lanes are looked at between two looks at the clock.
 const SPINS: usize = 32;
+/// How often the descriptors are looked at meanwhile, nanoseconds.
+const LOOK_NS: u64 = 50_000;
 /// How many calls are submitted between two looks at results.
 const PASSING: u32 = 64;
 
@@ -40,6 +42,7 @@ impl Shell {
         }
         self.crew.unarmed = true;
         let began_ns = now_ns();
+        let mut looked_ns = began_ns;
         loop {
             for _ in 0..SPINS {
                 for at in 0..self.crew.listed.len() {
@@ -51,12 +54,17 @@ impl Shell {
                 std::hint::spin_loop();
             }
             let now_ns = now_ns();
-            let due = self
-                .engine
-                .next_deadline()
-                .is_some_and(|at_ns| at_ns <= self.now());
+            let deadline = self.engine.next_deadline();
+            let due = deadline.is_some_and(|at_ns| at_ns <= self.now());
             if due || now_ns.saturating_sub(began_ns) > longest_ns {
                 return false;
+            }
+            // Deaths, interrupts and what goes by sockets do not wait until it has ended.
+            if now_ns.saturating_sub(looked_ns) > LOOK_NS {
+                looked_ns = now_ns;
+                if self.reactor.has_events() {
+                    return false;
+                }
             }
         }
     }

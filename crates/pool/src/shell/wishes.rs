@@ -132,8 +132,8 @@ impl Shell {
         self.check()?;
         let added = max.saturating_sub(self.settings.limits.workers);
         if added > 0 {
-            let extras = self.settings.extras();
-            reserve::check(added, &self.starter.method, extras).map_err(PoolError::Short)?;
+            let needs = self.settings.needs();
+            reserve::check(added, &self.starter.method, needs).map_err(PoolError::Short)?;
         }
         let limits = &mut self.settings.limits;
         (limits.min, limits.workers) = (min, max);

@@ -264,7 +264,7 @@ impl Server<'_> {
         self.frames.receive(&mut self.channel)
     }
 
-    /// Looks for calls for a while. Whether there are some.
+    /// Looks for calls for a while. Whether there is one, or an end.
     fn spin(&mut self) -> Result<bool, ServeError> {
         // What has just slept for nothing sleeps on.
         if self.spin_ns == 0 || self.rested {
@@ -279,6 +279,12 @@ impl Server<'_> {
             self.now_ns = now_ns();
             if found || self.now_ns - began_ns > self.spin_ns {
                 return Ok(found);
+            }
+            if self.now_ns - self.looked_ns > LOOK_NS {
+                self.look()?;
+                if self.frames.ended || self.frames.leaving {
+                    return Ok(true);
+                }
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Callers that are away, have an event loop, are interrupted, or whose own code panics.
 
 use crate::engine::{pool, warm};
-use crate::tasks::{Marks, add_one, mark, sleep_ms};
+use crate::tasks::{Marks, abort, add_one, mark, sleep_ms};
 use crate::{Case, background, case};
-use handoff::{ErrorKind, Pool, StartMethod, What};
+use handoff::{ErrorKind, Pool, Shutdown, StartMethod, What};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,6 +22,14 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "tasks_run_while_the_caller_computes",
         tasks_run_while_the_caller_computes,
+    ),
+    case(
+        "a_worker_that_is_started_late_has_all_its_time",
+        a_worker_that_is_started_late_has_all_its_time,
+    ),
+    case(
+        "a_pool_that_spins_sees_deaths_and_its_end",
+        a_pool_that_spins_sees_deaths_and_its_end,
     ),
     background(
         "a_background_pool_runs_all_while_the_caller_computes",
@@ -85,6 +93,46 @@ fn tasks_run_while_the_caller_computes(method: StartMethod) {
     for handle in handles {
         pool.wait(handle).unwrap();
     }
+}
+
+fn a_worker_that_is_started_late_has_all_its_time(method: StartMethod) {
+    let timeout = Duration::from_secs(1);
+    let builder = Pool::builder().start_method(method).workers(1..=2);
+    let builder = builder.idle_timeout(Duration::from_millis(100));
+    let mut pool = builder.start_timeout(timeout).start().unwrap();
+    warm(&mut pool);
+    // Both are busy, so that little is looked at for the next tasks.
+    let busy: Vec<_> = (0..2).map(|_| pool.submit(sleep_ms(500))).collect();
+    while pool.counters().running < 2 {
+        pool.drive(Some(Duration::from_millis(1))).unwrap();
+    }
+    let tiny: Vec<_> = (0..2).map(|n| pool.submit(add_one(n))).collect();
+    for handle in busy.into_iter().chain(tiny) {
+        pool.wait(handle.unwrap()).unwrap();
+    }
+    while pool.counters().workers > 1 {
+        pool.drive(Some(Duration::from_millis(10))).unwrap();
+    }
+    let before = pool.counters();
+    // The caller is away for longer than a start may take; what it submits then starts the other worker.
+    std::thread::sleep(timeout * 3 / 2);
+    let calls = (0..4).map(|_| sleep_ms(300));
+    pool.map(calls).collect::<Result<Vec<_>, _>>().unwrap();
+    let after = pool.counters();
+    assert_eq!(after.started - before.started, 1, "{before:?} {after:?}");
+    assert_eq!(after.died, before.died, "{before:?} {after:?}");
+}
+
+fn a_pool_that_spins_sees_deaths_and_its_end(method: StartMethod) {
+    // Far longer than this trial may take.
+    let long = Duration::from_secs(60);
+    let builder = Pool::builder().start_method(method).workers(1);
+    let mut pool = builder.spin(long).grace(long).start().unwrap();
+    warm(&mut pool);
+    let error = pool.run(abort().retries(0)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Died);
+    warm(&mut pool);
+    pool.shutdown(Shutdown::Drain).unwrap();
 }
 
 fn in_the_background(method: StartMethod) {

@@ -60,11 +60,6 @@ impl Member {
             })
     }
 
-    /// Whether there may be news of arrays for this worker, beside a call that has none.
-    pub fn has_news(&self) -> bool {
-        COORDINATOR.has_news()
-    }
-
     /// The worker's own arena, to be sent with its set-up.
     ///
     /// # Errors
