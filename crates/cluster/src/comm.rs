@@ -16,7 +16,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::io;
-use std::io::Write as _;
 use std::thread;
 use std::time::Duration;
 
@@ -338,11 +337,10 @@ impl Comm {
             return;
         };
         let line = match self.size {
-            1 => format!("error: {message}\n"),
-            _ => format!("error: rank {rank} on {host}: {message}\n"),
+            1 => format!("error: {message}"),
+            _ => format!("error: rank {rank} on {host}: {message}"),
         };
-        // At once: what other ranks print must not come in between.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        crate::say::line(&line);
     }
 }
 

@@ -191,7 +191,7 @@ fn settle(clock: Clock, comm: &Comm, args: &SumArgs) -> (Place, Vec<Place>, Ahea
     let clock = Clock::at(ahead.there(start_ns));
     let tight = bound_too_tight(&facts, &place).filter(|_| args.workers.is_none() && !args.quiet);
     if let (0, Some(line)) = (comm.rank(), tight) {
-        eprintln!("warning: {line}");
+        crate::say::line(&format!("warning: {line}"));
     }
     (place, places, ahead, clock)
 }

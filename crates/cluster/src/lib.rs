@@ -28,6 +28,7 @@ mod rank;
 mod reduce;
 mod regions;
 mod root;
+mod say;
 mod schedule;
 mod serve;
 mod session;
@@ -75,7 +76,7 @@ pub fn run() -> ExitCode {
     let (_guardian, comm) = match joined {
         Ok(joined) => joined,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            say::line(&format!("error: {error:#}"));
             return ExitCode::from(exit::FAILED);
         }
     };

@@ -3,8 +3,9 @@
 use crate::counters::Rank;
 use crate::root::Root;
 use crate::session::Lease;
-use handoff::elsewhere::{Elsewhere, RawCall, Reply};
+use handoff::elsewhere::Elsewhere;
 use handoff::{Counters, Error, Shutdown};
+use pool::{CallBlock, Reply};
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -137,7 +138,7 @@ impl Shared {
 }
 
 impl Elsewhere for Shared {
-    fn submit(&mut self, call: RawCall, reply: Arc<dyn Reply>) -> Result<u64, Error> {
+    fn submit(&mut self, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error> {
         self.with(|root| root.submit(call, reply))
     }
 

@@ -1,9 +1,9 @@
 //! Reductions whose merges are tasks, so that they happen where results are.
 
 use crate::pool::Pool;
-use handoff::elsewhere::{self, Reply};
+use handoff::elsewhere;
 use handoff::{Call, Error, ErrorKind};
-use pool::TaskFailure;
+use pool::{Reply, TaskFailure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ const AHEAD: usize = 1024;
 struct Failures(Mutex<(usize, Option<TaskFailure>)>);
 
 impl Reply for Failures {
-    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
+    fn resolve(&self, _: u64, result: Result<&[u8], TaskFailure>) {
         let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ended.0 += 1;
         if let Err(failure) = result {
@@ -53,73 +53,60 @@ impl Pool {
         R: Serialize + DeserializeOwned + Send + 'static,
         I: IntoIterator<Item = Call<R>>,
     {
-        reduce_by(self, calls, identity, merge)
-    }
-}
-
-fn reduce_by<R, I>(
-    pool: &mut Pool,
-    calls: I,
-    identity: R,
-    merge: impl Fn(R, R) -> Call<R>,
-) -> Result<R, Error>
-where
-    R: Serialize + DeserializeOwned + Send + 'static,
-    I: IntoIterator<Item = Call<R>>,
-{
-    let Some(root) = pool.root() else {
-        let mut merged = Some(identity);
-        for part in pool.map_unordered(calls) {
-            if let Some(so_far) = merged.take() {
-                merged = Some(merge(so_far, part.1?).run_here()?);
+        let Some(root) = self.root() else {
+            let mut merged = Some(identity);
+            for part in self.map_unordered(calls) {
+                if let Some(so_far) = merged.take() {
+                    merged = Some(merge(so_far, part.1?).run_here()?);
+                }
             }
-        }
-        return merged.ok_or_else(|| lost("a merged value"));
-    };
-    let bytes = encode(&identity)?;
-    let copy = || decode::<R>(&bytes);
-    let name = elsewhere::raw(merge(copy()?, copy()?))?.task;
-    root.with(|root| root.fold_by(name));
-    let failures = Arc::new(Failures::default());
-    let mut failed = None;
-    let mut open = Vec::new();
-    let ahead = AHEAD * pool.workers();
-    for call in calls {
-        let call = match elsewhere::raw(call) {
-            Ok(call) => call,
-            Err(error) => {
-                failed = Some(error);
+            return merged.ok_or_else(|| lost("a merged value"));
+        };
+        let bytes = encode(&identity)?;
+        let copy = || decode::<R>(&bytes);
+        let name = elsewhere::raw(merge(copy()?, copy()?))?.task;
+        root.with(|root| root.fold_by(name));
+        let failures = Arc::new(Failures::default());
+        let mut failed = None;
+        let mut open = Vec::new();
+        let ahead = AHEAD * self.workers();
+        for call in calls {
+            let call = match elsewhere::raw(call) {
+                Ok(call) => call,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            };
+            let reply: Arc<dyn Reply> = Arc::clone(&failures) as _;
+            match root.with(|root| root.submit(call, reply)) {
+                Ok(id) => open.push(id),
+                Err(error) => failed = Some(error),
+            }
+            while failed.is_none() && open.len().saturating_sub(failures.ended()) >= ahead {
+                failed = root.with(|root| root.drive(None)).err();
+            }
+            failed = failed.or_else(|| failures.take().map(Error::from));
+            if failed.is_some() {
                 break;
             }
-        };
-        let reply: Arc<dyn Reply> = Arc::clone(&failures) as _;
-        match root.with(|root| root.submit(call, reply)) {
-            Ok(id) => open.push(id),
-            Err(error) => failed = Some(error),
         }
-        while failed.is_none() && open.len().saturating_sub(failures.ended()) >= ahead {
+        while failed.is_none() && failures.ended() < open.len() {
             failed = root.with(|root| root.drive(None)).err();
+            failed = failed.or_else(|| failures.take().map(Error::from));
         }
         failed = failed.or_else(|| failures.take().map(Error::from));
         if failed.is_some() {
-            break;
+            root.with(|root| root.withdraw(&mut open.into_iter()));
         }
-    }
-    while failed.is_none() && failures.ended() < open.len() {
-        failed = root.with(|root| root.drive(None)).err();
-        failed = failed.or_else(|| failures.take().map(Error::from));
-    }
-    failed = failed.or_else(|| failures.take().map(Error::from));
-    if failed.is_some() {
-        root.with(|root| root.withdraw(&mut open.into_iter()));
-    }
-    let merged = root.with(|root| root.gather());
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    match merged? {
-        None => Ok(identity),
-        Some(merged) => pool.run(merge(identity, decode(&merged)?)),
+        let merged = root.with(|root| root.gather());
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        match merged? {
+            None => Ok(identity),
+            Some(merged) => self.run(merge(identity, decode(&merged)?)),
+        }
     }
 }
 

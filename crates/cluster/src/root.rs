@@ -16,9 +16,8 @@ use crate::memory::Memories;
 use crate::protocol::{Ready, Seen, head};
 use crate::regions::Regions;
 use crate::schedule::{Ask, Schedule};
-use handoff::elsewhere::{RawCall, Reply};
 use handoff::{Counters, Error, ErrorKind, Pool};
-use pool::{Input, TaskFailure};
+use pool::{CallBlock, Input, Reply, TaskFailure};
 use serde::Serialize;
 use shared::Shared;
 use std::cell::RefCell;
@@ -58,8 +57,10 @@ struct Rank {
 /// A call that has no result.
 struct Held {
     /// Without its arrays once they are on their way; none while this rank's own pool has it.
-    call: Option<RawCall>,
+    call: Option<CallBlock>,
     reply: Arc<dyn Reply>,
+    /// What the reply names it by.
+    tag: u64,
     task: u32,
     /// Its arrays, while another rank has it.
     parts: Vec<Part>,
@@ -163,31 +164,33 @@ impl Root {
         }
     }
 
-    pub(crate) fn submit(&mut self, call: RawCall, reply: Arc<dyn Reply>) -> Result<u64, Error> {
+    pub(crate) fn submit(&mut self, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error> {
         while self.schedule.open() >= self.bound {
             self.drive(None)?;
         }
-        if matches!(call.input, Input::Slice { .. } | Input::Stream(_)) {
+        let extras = call.extras();
+        if matches!(extras.input, Input::Slice { .. } | Input::Stream(_)) {
             let text = "a call with an input of its own is for a pool of one machine";
             return Err(handoff::elsewhere::error(ErrorKind::Unsupported, text));
         }
         let task = self.task_number(call.task);
-        let more = call.more.as_deref();
-        let deadline = more.and_then(|more| more.deadline);
+        let extras = call.extras();
+        let deadline = extras.deadline;
         let expires = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
-        let input = match &call.input {
+        let input = match &extras.input {
             Input::Inline(bytes) => bytes.len(),
             _ => 0,
         };
         let id = self.schedule.submit(Ask {
             task,
             bytes: (call.args.len() + input) as u64,
-            priority: more.map_or(1, |more| more.priority as u8),
+            priority: extras.priority as u8,
         });
         if let Some(expires) = expires {
             self.expiring.insert((expires, id));
         }
         self.held.push_back(Some(Held {
+            tag: call.tag,
             call: Some(call),
             reply,
             task,

@@ -4,10 +4,10 @@
 //! Such a crate implements [`Elsewhere`] and gives it a [`Pool`], whose calls, handles, iterators and errors
 //! are then those of every other pool. Not a part of the public interface.
 
-use crate::distant::Untagged;
-pub use crate::distant::{Elsewhere, RawCall, Reply, Wishes};
+pub use crate::distant::Elsewhere;
 use crate::engine::Engine;
 use crate::{Call, Error, ErrorKind, Pool};
+use pool::{CallBlock, Reply};
 use std::sync::Arc;
 
 /// A pool that runs its calls by `engine`, on that many workers.
@@ -16,8 +16,8 @@ pub fn pool(engine: Box<dyn Elsewhere>, workers: usize, queue_bound: usize) -> P
 }
 
 /// A call as it travels.
-pub fn raw<R>(call: Call<R>) -> Result<RawCall, Error> {
-    Ok(call.into_raw()?.into())
+pub fn raw<R>(call: Call<R>) -> Result<CallBlock, Error> {
+    call.into_raw()
 }
 
 /// Reads all that a call refers to: its task's name, its arguments, the bytes of its arrays.
@@ -26,9 +26,8 @@ pub fn read<R>(call: &Call<R>, each: &mut dyn FnMut(&[u8])) {
 }
 
 /// Has a pool of this machine take a call in, which [`start`] starts.
-pub fn submit(pool: &mut Pool, call: RawCall, reply: Arc<dyn Reply>) -> Result<u64, Error> {
-    pool.engine
-        .submit_later(call.into(), Arc::new(Untagged(reply)))
+pub fn submit(pool: &mut Pool, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error> {
+    pool.engine.submit_later(call, reply)
 }
 
 /// Starts what was [submitted](submit).

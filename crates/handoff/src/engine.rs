@@ -1,7 +1,7 @@
 //! What can run a pool's tasks: worker processes, threads of this one, or a crate that knows other machines.
 
 use crate::counters::Counters;
-use crate::distant::{Elsewhere, Tagged};
+use crate::distant::Elsewhere;
 use crate::shutdown::Shutdown;
 use crate::threads::{Threads, fixed_threads};
 use crate::workers::Workers;
@@ -26,7 +26,6 @@ pub(crate) enum Engine {
 impl Engine {
     /// Takes a call in, driving the pool while it is full.
     pub(crate) fn submit(&mut self, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error> {
-        let call_tag = call.tag;
         match self {
             Engine::Processes(pool) => Ok(pool.submit_raw(call, reply)?),
             Engine::Threads {
@@ -39,7 +38,7 @@ impl Engine {
                 }
                 Ok(threads.submit(call, reply))
             }
-            Engine::Elsewhere(pool) => pool.submit(call.into(), Tagged::of(call_tag, reply)),
+            Engine::Elsewhere(pool) => pool.submit(call, reply),
         }
     }
 

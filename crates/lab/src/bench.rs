@@ -22,6 +22,7 @@ use harness::results::Results;
 use harness::workspace;
 use report::{Bench, BenchJob, HandOver, SCHEMA};
 
+use crate::ending;
 use crate::own::OwnWay;
 use crate::page;
 use crate::terms::{self, Terms};
@@ -121,21 +122,7 @@ pub(crate) fn run(
         rows: rows.into_iter().map(plan::not_run_yet).collect(),
     };
     let (bench, stopped) = run::all(bench, subject, terms, quiet, &results, interrupt)?;
-
-    let pages = page::draw(&results)?;
-    print!("{}", terms.format.of(&bench, || table::terminal(&bench))?);
-    eprintln!("Saved in {}", results.directory().display());
-    for page in pages {
-        eprintln!("Report: {}", results.directory().join(page).display());
-    }
-    if let Some(stopped) = stopped {
-        eprintln!("{stopped}; the runs made so far are kept");
-        return Ok(exit::stopped_by(stopped.0));
-    }
-    let right = bench.rows.iter().all(|row| row.summary.is_some());
-    Ok(ExitCode::from(if right {
-        exit::DONE
-    } else {
-        exit::FAILED
-    }))
+    let table = terms.format.of(&bench, || table::terminal(&bench))?;
+    let complete = bench.rows.iter().all(|row| row.summary.is_some());
+    ending::end(&table, &results, stopped, complete)
 }

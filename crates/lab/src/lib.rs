@@ -13,6 +13,7 @@ mod advice;
 pub mod bench;
 mod cli;
 mod compare;
+mod ending;
 mod figures;
 mod job;
 mod jobs;

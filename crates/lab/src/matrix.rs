@@ -21,9 +21,9 @@ use clap::Args;
 use report::{Baseline, Cell, Limits, Machine, Matrix, SCHEMA, Sum, Transport};
 
 use crate::bench::{self, Choice, Subject};
+use crate::ending;
 use crate::jobs;
 use crate::limits;
-use crate::page;
 use crate::terms::{self, Terms};
 use crate::values;
 use harness::dataset::DatasetArgs;
@@ -148,27 +148,13 @@ fn measure(args: &MatrixArgs, cells: Vec<Cell>, interrupt: &Interrupt) -> anyhow
         quiet: args.dataset.quiet,
     };
     let (matrix, stopped) = run::all(matrix, &job, interrupt)?;
-
-    let pages = page::draw(&results)?;
     let text = || match args.study {
         true => study::terminal(&matrix),
         false => table::terminal(&matrix),
     };
-    print!("{}", args.terms.format.of(&matrix, text)?);
-    eprintln!("Saved in {}", results.directory().display());
-    for page in pages {
-        eprintln!("Report: {}", results.directory().join(page).display());
-    }
-    if let Some(stopped) = stopped {
-        eprintln!("{stopped}; the runs made so far are kept");
-        return Ok(exit::stopped_by(stopped.0));
-    }
-    let right = matrix.cells.iter().all(|cell| cell.summary.is_some());
-    Ok(ExitCode::from(if right {
-        exit::DONE
-    } else {
-        exit::FAILED
-    }))
+    let table = args.terms.format.of(&matrix, text)?;
+    let complete = matrix.cells.iter().all(|cell| cell.summary.is_some());
+    ending::end(&table, &results, stopped, complete)
 }
 
 impl MatrixArgs {

@@ -6,7 +6,7 @@
 //! given back.
 
 use crate::args::Args;
-use crate::extras::Extras;
+use crate::extras::{Extras, NONE};
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -31,6 +31,19 @@ pub struct RawCall {
     pub tag: u64,
     /// What few calls have.
     pub more: Option<Box<Extras>>,
+}
+
+impl RawCall {
+    /// What few calls have; of one that has nothing, the defaults.
+    #[inline]
+    pub fn extras(&self) -> &Extras {
+        self.more.as_deref().unwrap_or(&NONE)
+    }
+
+    /// Gives it what few calls have, where that is anything.
+    pub fn set_extras(&mut self, extras: Extras) {
+        self.more = (!extras.is_none()).then(|| Box::new(extras));
+    }
 }
 
 /// A [`RawCall`] in a block of memory of its own.

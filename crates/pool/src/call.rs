@@ -1,7 +1,7 @@
 //! A task on its way through the pool: what is to be run, and who waits for it.
 
 use crate::block::CallBlock;
-use crate::extras::{Extras, NONE};
+use crate::extras::Extras;
 use crate::failure::{SubmitError, TaskFailure};
 use crate::gate::Place;
 use crate::input::Input;
@@ -46,7 +46,7 @@ impl Call {
         let mut raw = CallBlock::new(task);
         raw.args = args.into();
         raw.tag = tag;
-        raw.more = (!extras.is_none()).then(|| Box::new(extras));
+        raw.set_extras(extras);
         Call::encoded(raw, reply)
     }
 
@@ -79,7 +79,7 @@ impl Call {
     }
 
     pub(crate) fn extras(&self) -> &Extras {
-        self.raw.more.as_deref().unwrap_or(&NONE)
+        self.raw.extras()
     }
 
     /// Whether it has nothing but arguments.

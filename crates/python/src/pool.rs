@@ -8,7 +8,7 @@ use crate::results::PyReply;
 use crate::settings::Settings;
 use crate::watch::{Traced, Watch};
 use crate::worker::TASK;
-use ::pool::{CallBlock, Input, Shutdown, Stream};
+use ::pool::{CallBlock, Extras, Input, Shutdown, Stream};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -91,10 +91,9 @@ impl Pool {
         let long = !matches!(input, Input::None);
         let mut call = CallBlock::new(if long { crate::worker::LONG } else { TASK });
         call.args = args.into();
-        if long || timeout.is_some() || retries.is_some() {
-            let more = call.more.get_or_insert_default();
-            (more.input, more.timeout, more.retries) = (input, timeout, retries);
-        }
+        let mut extras = Extras::default();
+        (extras.input, extras.timeout, extras.retries) = (input, timeout, retries);
+        call.set_extras(extras);
         let reply = Arc::new(PyReply {
             future: Mutex::new(Some(future)),
             held: Mutex::new(held),

@@ -37,7 +37,7 @@ impl Root {
         self.schedule.close(id);
         if let Some(held) = self.close(id) {
             self.failed += 1;
-            held.reply.resolve(Err(TaskFailure::Cancelled));
+            held.reply.resolve(held.tag, Err(TaskFailure::Cancelled));
         }
         self.link.borrow_mut().pump();
         true
@@ -96,14 +96,14 @@ impl Root {
             return;
         }
         let place = self.ranks[rank].place.clone();
-        eprintln!("error: {place} is gone");
+        crate::say::line(&format!("error: {place} is gone"));
         for id in self.schedule.lost(rank) {
             let Some(held) = self.held(id) else { continue };
             held.uses.clear();
             held.losses += 1;
             let losses = held.losses;
             let owns = held.parts.iter().any(|part| part.mutable);
-            let terms = held.call.as_ref().and_then(|call| call.retries);
+            let terms = held.call.as_ref().and_then(|call| call.extras().retries);
             let retries = terms.unwrap_or(if owns { 0 } else { RETRIES });
             if losses <= retries {
                 self.schedule.requeue(id);
@@ -112,7 +112,7 @@ impl Root {
                 self.schedule.close(id);
                 if let Some(held) = self.close(id) {
                     self.failed += 1;
-                    held.reply.resolve(Err(failure));
+                    held.reply.resolve(held.tag, Err(failure));
                 }
             }
         }

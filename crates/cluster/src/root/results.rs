@@ -93,13 +93,13 @@ impl Root {
         match result {
             Ok(table) => {
                 self.done += 1;
-                arrays::with_incoming(table, || held.reply.resolve(Ok(value)));
+                arrays::with_incoming(table, || held.reply.resolve(held.tag, Ok(value)));
             }
             Err(why) => {
                 self.failed += 1;
                 let place = &self.ranks[rank].place;
                 let failure = TaskFailure::Undecodable(format!("{place}: {why}"));
-                held.reply.resolve(Err(failure));
+                held.reply.resolve(held.tag, Err(failure));
             }
         }
     }
@@ -147,7 +147,7 @@ impl Root {
                     }
                     if let Some(held) = self.end(0, id) {
                         self.done += 1;
-                        held.reply.resolve(Ok(&[]));
+                        held.reply.resolve(held.tag, Ok(&[]));
                     }
                 }
                 None => {
@@ -195,7 +195,7 @@ impl Root {
         self.schedule.done(rank, id);
         if let Some(held) = self.close(id) {
             self.failed += 1;
-            held.reply.resolve(Err(failure));
+            held.reply.resolve(held.tag, Err(failure));
         }
     }
 
@@ -220,7 +220,7 @@ impl Root {
                 self.schedule.close(id);
                 if let Some(held) = self.close(id) {
                     self.failed += 1;
-                    held.reply.resolve(Err(TaskFailure::Expired));
+                    held.reply.resolve(held.tag, Err(TaskFailure::Expired));
                 }
             }
         }

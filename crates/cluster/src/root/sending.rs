@@ -4,8 +4,8 @@ use super::{Held, Left, Root};
 use crate::link::Message;
 use crate::protocol::{Down, Packed, Terms, head};
 use crate::schedule::Action;
-use handoff::elsewhere::{self, RawCall, Reply};
-use pool::{Input, TaskFailure};
+use handoff::elsewhere;
+use pool::{CallBlock, Input, Reply, TaskFailure};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 use task::arrays::Table;
@@ -24,7 +24,7 @@ struct Own {
 }
 
 impl Reply for Own {
-    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
+    fn resolve(&self, tag: u64, result: Result<&[u8], TaskFailure>) {
         let left = match result {
             Ok(output) if self.keep => Some(match raw::take_incoming(output) {
                 Ok((value, parts)) if parts.is_empty() => Left::Kept(value.to_vec()),
@@ -33,7 +33,7 @@ impl Reply for Own {
                 )),
             }),
             Ok(output) => {
-                self.reply.resolve(Ok(output));
+                self.reply.resolve(tag, Ok(output));
                 None
             }
             Err(failure) => Some(Left::Failure(failure)),
@@ -42,8 +42,12 @@ impl Reply for Own {
         ended.push((self.id, left));
     }
 
-    fn progress(&self, done: u64, total: u64) {
-        self.reply.progress(done, total);
+    fn progress(&self, tag: u64, done: u64, total: u64) {
+        self.reply.progress(tag, done, total);
+    }
+
+    fn note(&self, tag: u64, bytes: &[u8]) {
+        self.reply.note(tag, bytes);
     }
 }
 
@@ -93,7 +97,8 @@ impl Root {
             return;
         };
         if !held.parts.is_empty() {
-            call.arrays = Table::of_parts(std::mem::take(&mut held.parts));
+            let more = call.more.get_or_insert_default();
+            more.arrays = Table::of_parts(std::mem::take(&mut held.parts));
         }
         if let (Some(more), Some(expires)) = (&mut call.more, held.expires) {
             more.deadline = Some(expires.saturating_duration_since(Instant::now()));
@@ -135,19 +140,11 @@ impl Root {
             };
             self.merges += 1;
             let id = MERGES + self.merges;
-            let (args, input) = match args.len() > 256 << 10 {
-                true => (Vec::new(), Input::Inline(args)),
-                false => (args, Input::None),
-            };
-            let call = RawCall {
-                task,
-                args,
-                arrays: Table::default(),
-                input,
-                timeout: None,
-                retries: None,
-                more: None,
-            };
+            let mut call = CallBlock::new(task);
+            match args.len() > 256 << 10 {
+                true => call.more.get_or_insert_default().input = Input::Inline(args),
+                false => call.args = args.into(),
+            }
             let own = Own {
                 id,
                 reply: Arc::new(Nobody),
@@ -178,7 +175,7 @@ impl Root {
                 continue;
             };
             let Some(call) = &held.call else { continue };
-            let (args, input) = match &call.input {
+            let (args, input) = match &call.extras().input {
                 Input::Inline(bytes) => (&bytes[..], true),
                 _ => (&call.args[..], false),
             };
@@ -207,7 +204,7 @@ impl Root {
 
 /// What is being sent of a call.
 pub(super) struct Sent {
-    pub(super) call: Option<RawCall>,
+    pub(super) call: Option<CallBlock>,
     pub(super) parts: Vec<raw::Part>,
     pub(super) uses: Vec<u64>,
     task: u32,
@@ -218,8 +215,8 @@ impl Held {
     fn take_for_sending(&mut self) -> Option<Sent> {
         let mut call = self.call.take()?;
         let mut parts = std::mem::take(&mut self.parts);
-        if !call.arrays.is_empty() {
-            parts = std::mem::take(&mut call.arrays).into_parts();
+        if let Some(more) = call.more.as_mut().filter(|more| !more.arrays.is_empty()) {
+            parts = std::mem::take(&mut more.arrays).into_parts();
         }
         Some(Sent {
             call: Some(call),
@@ -231,13 +228,13 @@ impl Held {
     }
 }
 
-fn terms(call: &RawCall, expires: Option<Instant>) -> Option<Terms> {
-    let more = call.more.as_deref();
+fn terms(call: &CallBlock, expires: Option<Instant>) -> Option<Terms> {
+    let extras = call.extras();
     let terms = Terms {
-        timeout: call.timeout,
-        retries: call.retries,
+        timeout: extras.timeout,
+        retries: extras.retries,
         deadline: expires.map(|expires| expires.saturating_duration_since(Instant::now())),
-        priority: more.map_or(1, |more| more.priority as u8),
+        priority: extras.priority as u8,
     };
     let usual = Terms {
         priority: 1,
@@ -250,5 +247,5 @@ fn terms(call: &RawCall, expires: Option<Instant>) -> Option<Terms> {
 struct Nobody;
 
 impl Reply for Nobody {
-    fn resolve(&self, _result: Result<&[u8], TaskFailure>) {}
+    fn resolve(&self, _: u64, _result: Result<&[u8], TaskFailure>) {}
 }

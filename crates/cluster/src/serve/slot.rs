@@ -1,7 +1,6 @@
 //! Where a rank's own pool puts the results of its calls.
 
-use handoff::elsewhere::Reply;
-use pool::TaskFailure;
+use pool::{Reply, TaskFailure};
 use std::sync::{Arc, Mutex, PoisonError};
 use task::arrays::raw::{self, Part};
 
@@ -17,7 +16,7 @@ pub(super) struct Slot {
 }
 
 impl Reply for Slot {
-    fn resolve(&self, result: Result<&[u8], TaskFailure>) {
+    fn resolve(&self, _: u64, result: Result<&[u8], TaskFailure>) {
         let given = result.and_then(|output| match raw::take_incoming(output) {
             Ok((value, parts)) => Ok((value.to_vec(), parts)),
             Err(why) => Err(TaskFailure::Undecodable(why)),

@@ -9,9 +9,9 @@ use crate::fold::Fold;
 use crate::link::{Link, Message};
 use crate::protocol::{Done, Down, Output, Packed, Seen, Terms, Trouble, Up, head, take};
 use crate::tree;
-use handoff::elsewhere::{self, RawCall, Wishes};
+use handoff::elsewhere;
 use handoff::{Error, Pool, Shutdown};
-use pool::{Input, Priority, TaskFailure};
+use pool::{CallBlock, Extras, Input, Priority, TaskFailure};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -213,20 +213,17 @@ impl Work {
         let Some(&task) = names.get(call.task as usize) else {
             return lock(&self.given).push(refuse("a task without a name".to_owned()));
         };
-        let (args, input) = match call.input {
-            true => (Vec::new(), Input::Inline(call.args)),
-            false => (call.args, Input::None),
-        };
-        let terms = call.terms.unwrap_or_default();
-        let raw = RawCall {
-            task,
-            args,
-            arrays: Table::of_parts(parts),
-            input,
-            timeout: terms.timeout,
-            retries: terms.retries,
-            more: wishes(terms.priority, terms.deadline),
-        };
+        let (mut raw, mut extras) = (CallBlock::new(task), Extras::default());
+        match call.input {
+            true => extras.input = Input::Inline(call.args),
+            false => raw.args = call.args.into(),
+        }
+        extras.arrays = Table::of_parts(parts);
+        if let Some(terms) = call.terms {
+            (extras.timeout, extras.deadline) = (terms.timeout, terms.deadline);
+            (extras.retries, extras.priority) = (terms.retries, priority(terms.priority));
+        }
+        raw.set_extras(extras);
         let slot = Slot {
             id,
             given: Arc::clone(&self.given),
@@ -343,19 +340,12 @@ impl Work {
     }
 }
 
-pub(crate) fn wishes(priority: u8, deadline: Option<Duration>) -> Option<Box<Wishes>> {
-    let priority = match priority {
+fn priority(level: u8) -> Priority {
+    match level {
         0 => Priority::High,
         1 => Priority::Normal,
         _ => Priority::Low,
-    };
-    (priority != Priority::Normal || deadline.is_some()).then(|| {
-        Box::new(Wishes {
-            priority,
-            deadline,
-            again: None,
-        })
-    })
+    }
 }
 
 pub(crate) fn send_merged(

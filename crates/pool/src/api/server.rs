@@ -87,8 +87,6 @@ impl Server {
         let how = self.take_orders(inbox, bell);
         if self.taken > taken && self.ended.is_none() {
             self.pool.shell().start_queued_lazily();
-            // Looks once more before it waits: without that, calls were seen to stay where they were.
-            bell.ring();
         }
         how
     }
