@@ -3,6 +3,9 @@
 /// The weight of a new measurement, as a shift.
 const SHIFT: u32 = 3;
 
+/// So many measurements that are alike leave little of the mean before.
+const MANY: u32 = 1 << SHIFT;
+
 #[derive(Debug, Default)]
 pub(crate) struct Classes {
     /// By class: the moving mean in nanoseconds, 0 where nothing was measured.
@@ -18,16 +21,19 @@ impl Classes {
         }
     }
 
-    pub(crate) fn measured(&mut self, class: u32, ns: u64) {
+    /// So many tasks of a class took `ns` each.
+    pub(crate) fn measured(&mut self, class: u32, ns: u64, tasks: u32) {
         let index = class as usize;
         if index >= self.means_ns.len() {
             self.means_ns.resize(index + 1, 0);
         }
         let mean = &mut self.means_ns[index];
-        *mean = match *mean {
-            0 => ns,
-            old => old - (old >> SHIFT) + (ns >> SHIFT),
+        for _ in 0..tasks.min(MANY) {
+            *mean = match *mean {
+                0 => ns,
+                old => old - (old >> SHIFT) + (ns >> SHIFT),
+            }
+            .max(1);
         }
-        .max(1);
     }
 }

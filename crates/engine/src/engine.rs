@@ -1,6 +1,7 @@
 //! The engine: its tables, and the calls that the shell makes.
 
 mod again;
+mod batches;
 mod close;
 mod ends;
 mod place;
@@ -15,7 +16,7 @@ use crate::deadlines::Deadlines;
 use crate::queue::{Flaws, Queue};
 use crate::set::Set;
 use crate::starting::Starts;
-use crate::tasks::{Place, Tasks};
+use crate::tasks::{Piece, Place, Tasks};
 use crate::timers::{Due, Timers};
 use crate::worker::{Entry, Holds, State};
 use crate::workers::Workers;
@@ -45,6 +46,7 @@ pub struct Engine {
     starts: Starts,
     stage: Stage,
     effects: VecDeque<Effect>,
+    parted: VecDeque<Parted>,
 }
 
 /// How far the pool's end is.
@@ -80,15 +82,39 @@ pub enum SubmitError {
     NoWorker,
 }
 
-/// An entry for a worker to send.
+/// Entries for a worker to send: of one task, or of tasks of a batch that follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Assignment {
-    /// Its number among the worker's entries.
+    /// The number of the first among the worker's entries.
     pub entry: u64,
-    /// The task.
+    /// The task, or the batch.
     pub task: TaskId,
+    /// The place of the first in its batch; 0 for a single task.
+    pub first: u32,
+    /// How many entries, and tasks.
+    pub count: u32,
     /// How often it has been begun, as far as is known, this time included.
     pub attempt: u32,
+}
+
+/// The task of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskAt {
+    /// The task, or the batch.
+    pub task: TaskId,
+    /// Its place in the batch; 0 for a single task.
+    pub at: u32,
+}
+
+/// A task has left its batch: from here on it is a task of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parted {
+    /// The batch.
+    pub batch: TaskId,
+    /// The task's place there.
+    pub at: u32,
+    /// Its id from here on.
+    pub task: TaskId,
 }
 
 /// How many entries a worker is given.
@@ -108,6 +134,8 @@ pub struct Footprint {
     pub task_slots: usize,
     /// Places in the queue, tombstones included.
     pub queue_places: usize,
+    /// Places of tasks that were resolved while they waited.
+    pub queue_tombstones: usize,
     /// Places that compaction of the queue has looked at since the start.
     pub queue_moved: u64,
     /// Entries of the heap of workers' deadlines.
@@ -140,6 +168,7 @@ impl Engine {
             stalled: Set::default(),
             stage: Stage::Open,
             effects: VecDeque::new(),
+            parted: VecDeque::new(),
         };
         engine.start_missing(now);
         engine
@@ -151,8 +180,8 @@ impl Engine {
     /// [`SubmitError`].
     #[inline]
     pub fn submit(&mut self, now: u64, spec: TaskSpec) -> Result<TaskId, SubmitError> {
-        let task = self.accept(spec)?;
-        self.queue.push_back(spec.priority, task);
+        let task = self.accept(spec, Place::Queued, 1)?;
+        self.queue.push_back(spec.priority, Piece::single(task));
         self.demand(now);
         self.offer_idle();
         self.make_way(spec.priority);
@@ -170,12 +199,12 @@ impl Engine {
             return Err(SubmitError::NoWorker);
         }
         let retries = 0;
-        let task = self.accept(TaskSpec { retries, ..spec })?;
+        let place = Place::Pinned {
+            worker: worker.index,
+        };
+        let task = self.accept(TaskSpec { retries, ..spec }, place, 1)?;
         if let Some(known) = self.tasks.get_mut(task) {
             known.pinned = Some(worker);
-            known.place = Place::Pinned {
-                worker: worker.index,
-            };
         }
         let known = self.workers.at(worker.index);
         known.pinned.push_back(task);
@@ -186,14 +215,14 @@ impl Engine {
     }
 
     #[inline]
-    fn accept(&mut self, spec: TaskSpec) -> Result<TaskId, SubmitError> {
+    fn accept(&mut self, spec: TaskSpec, place: Place, count: u32) -> Result<TaskId, SubmitError> {
         if self.stage != Stage::Open {
             return Err(SubmitError::Closed);
         }
-        if self.is_full() {
+        if self.has_no_room(count) {
             return Err(SubmitError::Full);
         }
-        let task = self.tasks.insert(spec);
+        let task = self.tasks.insert(spec, place, count);
         if let Some(at_ns) = spec.deadline_ns {
             self.remind(at_ns, task, Due::Expires);
         }
@@ -214,7 +243,8 @@ impl Engine {
         self.give_up(now, task, Holds::Withdrawn, Outcome::Withdrawn)
     }
 
-    /// Something has happened to a worker.
+    /// Something has happened to a worker. [`pop_parted`](Self::pop_parted) is to be called before anything
+    /// else.
     pub fn handle(&mut self, now: u64, event: Event) {
         match event {
             Event::StartFailed { worker, permanent } => self.start_failed(now, worker, permanent),
@@ -255,27 +285,35 @@ impl Engine {
         self.staff(now);
     }
 
+    /// The next task that has left its batch.
+    pub fn pop_parted(&mut self) -> Option<Parted> {
+        self.parted.pop_front()
+    }
+
     /// The next thing to do for the shell, in order.
     pub fn pop_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        if let Some(Effect::Resolve { task, .. }) = effect {
+            self.tasks.release(task);
+        }
+        effect
     }
 
     fn give_up(&mut self, now: u64, task: TaskId, holds: Holds, outcome: Outcome) -> bool {
-        let Some(was_at) = self.tasks.get(task).map(|task| task.place) else {
+        let Some(known) = self.tasks.remove(task) else {
             return false;
         };
-        let unresolved = defect!(self, CancelUnresolved) && matches!(was_at, Place::Held { .. });
-        let priority = self.tasks.remove(task).map(|task| task.spec.priority);
+        let unresolved =
+            defect!(self, CancelUnresolved) && matches!(known.place, Place::Held { .. });
         if !unresolved {
             self.effects.push_back(Effect::Resolve { task, outcome });
         }
-        match was_at {
-            Place::Queued => {
-                let (flaws, tasks) = (self.flaws(), &self.tasks);
-                let alive = |task| tasks.get(task).is_some();
-                self.queue
-                    .forget(priority.unwrap_or_default(), flaws, alive);
+        match known.place {
+            Place::Spread => {
+                self.forget(known.spec.priority, (known.queued, known.places));
+                self.abandon_batch(now, task, holds);
             }
+            Place::Queued => self.forget(known.spec.priority, (1, 1)),
             Place::Paused => {}
             Place::Pinned { worker } => {
                 self.workers.at(worker).pinned.retain(|&it| it != task);
@@ -285,6 +323,13 @@ impl Engine {
         }
         self.leave_if_drained(now);
         true
+    }
+
+    /// Tasks in the queue have been resolved.
+    fn forget(&mut self, priority: Priority, tasks_and_places: (u32, u32)) {
+        let (flaws, tasks) = (self.flaws(), &self.tasks);
+        let alive = |task| tasks.get(task).is_some();
+        self.queue.forget(priority, tasks_and_places, flaws, alive);
     }
 
     fn flaws(&self) -> Flaws {

@@ -167,8 +167,8 @@ pub enum Effect {
         /// Whether the death counts against the task's retries.
         charged: bool,
     },
-    /// A task has its result, which is none of a worker's. The id is free: the next `submit` may use
-    /// its index again.
+    /// A task has its result, which is none of a worker's. From here on, the id is free and
+    /// another task may get its index. Of a batch, all tasks that had none have this one.
     Resolve {
         /// The task.
         task: TaskId,

@@ -35,6 +35,13 @@
 //! 11. Tasks of higher priority go first, and one of lower priority waits for a bounded number of them.
 //! 12. A task has its result by its deadline, and a pinned task runs on its worker or not at all.
 //!
+//! # Batches
+//!
+//! Tasks that are alike and have no terms of their own can be submitted together
+//! ([`Engine::submit_batch`]). The engine keeps what follows each other as one, in the queue and in workers, and
+//! all rules hold for each of the tasks. One that needs an account of its own, because its worker died or
+//! it could not be sent, leaves the batch ([`Engine::pop_parted`]).
+//!
 //! # Cost
 //!
 //! Every operation takes constant or logarithmic time, amortized; `shutdown` and a failure of the
@@ -64,6 +71,6 @@ pub use config::{
 };
 #[cfg(feature = "defects")]
 pub use defect::Defect;
-pub use engine::{Assignment, Deal, Engine, Footprint, Shutdown, SubmitError};
+pub use engine::{Assignment, Deal, Engine, Footprint, Parted, Shutdown, SubmitError, TaskAt};
 pub use event::{Death, Effect, Event, KillReason, Outcome, PoolFailure};
 pub use id::{TaskId, WorkerId};

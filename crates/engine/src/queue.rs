@@ -1,8 +1,10 @@
-//! The queue of tasks that no worker holds, by priority. A task that leaves it out of turn stays as a
-//! tombstone until it comes to the front or tombstones outnumber tasks.
+//! The queue of tasks that no worker holds, by priority. Tasks of a batch that follow each other have one
+//! place. What leaves the queue out of turn stays as a tombstone until it comes to the front or tombstones
+//! outnumber the other places.
 
 use crate::TaskId;
 use crate::config::{PATIENCE, Priority};
+use crate::tasks::Piece;
 use std::collections::VecDeque;
 
 /// Tombstones that are never worth the work of removing them.
@@ -18,17 +20,14 @@ pub(crate) struct Queue {
 /// The tasks of one priority.
 #[derive(Debug, Default)]
 struct Level {
-    places: VecDeque<TaskId>,
+    places: VecDeque<Piece>,
     tombstones: usize,
+    /// Tasks that wait.
+    tasks: usize,
     /// Tasks of higher priority that were taken while one of this level waited.
     passed: u32,
 }
 
-impl Level {
-    fn len(&self) -> usize {
-        self.places.len() - self.tombstones
-    }
-}
 
 /// What a test build leaves out.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,25 +38,37 @@ pub(crate) struct Flaws {
 }
 
 impl Queue {
-    pub(crate) fn push_back(&mut self, priority: Priority, task: TaskId) {
-        self.level(priority).places.push_back(task);
+    pub(crate) fn push_back(&mut self, priority: Priority, piece: Piece) {
+        self.more(priority, piece.count).places.push_back(piece);
     }
 
-    pub(crate) fn push_front(&mut self, priority: Priority, task: TaskId) {
-        self.level(priority).places.push_front(task);
+    /// Returns whether it has a place of its own: where it comes before tasks of its batch, it joins them.
+    pub(crate) fn push_front(&mut self, priority: Priority, piece: Piece) -> bool {
+        let level = self.more(priority, piece.count);
+        if let Some(next) = level.places.front_mut()
+            && next.task == piece.task
+            && next.first == piece.first + piece.count
+        {
+            next.first = piece.first;
+            next.count += piece.count;
+            return false;
+        }
+        level.places.push_front(piece);
+        true
     }
 
-    fn level(&mut self, priority: Priority) -> &mut Level {
+    fn more(&mut self, priority: Priority, count: u32) -> &mut Level {
         let level = &mut self.levels[priority.level()];
-        if level.len() == 0 {
+        if level.tasks == 0 {
             level.passed = 0;
         }
+        level.tasks += count as usize;
         level
     }
 
     /// The level whose turn it is: one that was passed over for long, or the first that has tasks.
     fn turn(&self, flaws: Flaws) -> Option<usize> {
-        let waits = |&level: &usize| self.levels[level].len() > 0;
+        let waits = |&level: &usize| self.levels[level].tasks > 0;
         let patient = |&level: &usize| self.levels[level].passed < PATIENCE || flaws.no_patience;
         if flaws.one_level {
             return (0..Priority::COUNT).rev().find(waits);
@@ -66,13 +77,16 @@ impl Queue {
         overdue.next().or_else(|| (0..Priority::COUNT).find(waits))
     }
 
-    /// The task whose turn it is, where `alive` holds, without taking it.
-    pub(crate) fn front(&mut self, flaws: Flaws, alive: impl Fn(TaskId) -> bool) -> Option<TaskId> {
+    /// The tasks whose turn it is, where `alive` holds, without taking them. Where tasks of other
+    /// priorities wait, the turn is that of the first alone.
+    pub(crate) fn front(&mut self, flaws: Flaws, alive: impl Fn(TaskId) -> bool) -> Option<Piece> {
         let turn = self.turn(flaws)?;
+        let others = (0..Priority::COUNT).any(|it| it != turn && self.levels[it].tasks > 0);
         let level = &mut self.levels[turn];
-        while let Some(&task) = level.places.front() {
-            if alive(task) {
-                return Some(task);
+        while let Some(&piece) = level.places.front() {
+            if alive(piece.task) {
+                let count = if others { 1 } else { piece.count };
+                return Some(Piece { count, ..piece });
             }
             level.places.pop_front();
             level.tombstones -= 1;
@@ -80,30 +94,50 @@ impl Queue {
         None
     }
 
-    /// Takes what [`front`](Self::front) gave.
-    pub(crate) fn pop_front(&mut self, flaws: Flaws, alive: impl Fn(TaskId) -> bool) {
+    /// Takes `count` tasks of what [`front`](Self::front) gave. Returns whether that was all at its place.
+    pub(crate) fn pop_front(
+        &mut self,
+        flaws: Flaws,
+        count: u32,
+        alive: impl Fn(TaskId) -> bool,
+    ) -> bool {
         let Some(turn) = self.turn(flaws) else {
-            return;
+            return false;
         };
         let level = &mut self.levels[turn];
-        level.places.pop_front();
+        level.tasks -= count as usize;
+        let Some(piece) = level.places.front_mut() else {
+            return false;
+        };
+        piece.first += count;
+        piece.count -= count;
+        let all = piece.count == 0;
+        if all {
+            level.places.pop_front();
+        }
         level.passed = 0;
         for lower in &mut self.levels[turn + 1..] {
-            if lower.len() > 0 {
-                lower.passed += 1;
+            if lower.tasks > 0 {
+                lower.passed += count;
             }
         }
-        self.tidy(turn, flaws, alive);
+        if all {
+            self.tidy(turn, flaws, alive);
+        }
+        all
     }
 
-    /// A queued task has been resolved: its place is a tombstone from now on.
+    /// Queued tasks have been resolved: their places are tombstones from now on.
     pub(crate) fn forget(
         &mut self,
         priority: Priority,
+        (tasks, places): (u32, u32),
         flaws: Flaws,
         alive: impl Fn(TaskId) -> bool,
     ) {
-        self.levels[priority.level()].tombstones += 1;
+        let level = &mut self.levels[priority.level()];
+        level.tasks -= tasks as usize;
+        level.tombstones += places as usize;
         self.tidy(priority.level(), flaws, alive);
     }
 
@@ -112,7 +146,7 @@ impl Queue {
         let many = level.tombstones > FEW && level.tombstones * 2 > level.places.len();
         if many && !flaws.keeps_tombstones {
             self.moved += level.places.len() as u64;
-            level.places.retain(|&task| alive(task));
+            level.places.retain(|piece| alive(piece.task));
             level.tombstones = 0;
         }
     }
@@ -123,17 +157,27 @@ impl Queue {
 
     /// Tasks in the queue.
     pub(crate) fn len(&self) -> usize {
-        self.levels.iter().map(Level::len).sum()
+        self.levels.iter().map(|level| level.tasks).sum()
     }
 
     /// Tasks of one priority in the queue.
     pub(crate) fn len_of(&self, priority: Priority) -> usize {
-        self.levels[priority.level()].len()
+        self.levels[priority.level()].tasks
     }
 
     /// Places in the queue, tombstones included.
     pub(crate) fn places(&self) -> usize {
         self.levels.iter().map(|level| level.places.len()).sum()
+    }
+
+    /// Places that are no tombstones.
+    pub(crate) fn waiting_places(&self) -> usize {
+        self.places() - self.tombstones()
+    }
+
+    /// Places of resolved tasks.
+    pub(crate) fn tombstones(&self) -> usize {
+        self.levels.iter().map(|level| level.tombstones).sum()
     }
 
     pub(crate) fn moved(&self) -> u64 {

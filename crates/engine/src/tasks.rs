@@ -1,11 +1,16 @@
-//! The dense table of unresolved tasks.
+//! The dense table of unresolved tasks, in which a batch is one.
 
 use crate::{TaskId, TaskSpec, WorkerId};
 
-/// A task that has no result yet.
+/// A task that has no result yet, or those of a batch that have none.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) spec: TaskSpec,
+    /// Tasks without a result: 1, or what is left of a batch.
+    pub(crate) count: u32,
+    /// Of a batch: how many tasks are in the queue, and at how many places.
+    pub(crate) queued: u32,
+    pub(crate) places: u32,
     /// Workers that died while they ran it.
     pub(crate) deaths: u32,
     /// Times that it returned and its result did not arrive.
@@ -24,6 +29,8 @@ pub(crate) struct Task {
 /// Where a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
+    /// It is a batch, whose tasks may be anywhere: in the queue and with several workers.
+    Spread,
     Queued,
     /// It waits for its pause to end.
     Paused,
@@ -38,10 +45,31 @@ pub(crate) enum Place {
     },
 }
 
+/// Tasks of a batch that follow each other, or a single task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) task: TaskId,
+    /// The first of them, by its place in the batch.
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+}
+
+impl Piece {
+    pub(crate) fn single(task: TaskId) -> Piece {
+        Piece {
+            task,
+            first: 0,
+            count: 1,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Tasks, those of batches counted one by one.
+    unresolved: usize,
 }
 
 #[derive(Debug)]
@@ -51,17 +79,22 @@ struct Slot {
 }
 
 impl Tasks {
+    /// Adds a task, or a batch of several.
     #[inline]
-    pub(crate) fn insert(&mut self, spec: TaskSpec) -> TaskId {
+    pub(crate) fn insert(&mut self, spec: TaskSpec, place: Place, count: u32) -> TaskId {
+        self.unresolved += count as usize;
         let task = Task {
             spec,
+            count,
+            queued: 0,
+            places: 0,
             deaths: 0,
             lost: 0,
             send_failures: 0,
             timed_out: 0,
             pause_ns: 0,
             pinned: None,
-            place: Place::Queued,
+            place,
         };
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot {
@@ -98,6 +131,7 @@ impl Tasks {
         }
     }
 
+    /// Takes a task out. Its index is not used again before it is [released](Self::release).
     #[inline]
     pub(crate) fn remove(&mut self, id: TaskId) -> Option<Task> {
         let slot = self.slots.get_mut(id.index as usize)?;
@@ -106,12 +140,34 @@ impl Tasks {
         }
         let task = slot.task.take()?;
         slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(id.index);
+        self.unresolved -= task.count as usize;
         Some(task)
     }
 
+    /// Some tasks of a batch, or a single one, are not in the table any more.
+    #[inline]
+    pub(crate) fn finish(&mut self, id: TaskId, count: u32) {
+        match self.get_mut(id) {
+            Some(task) if task.count > count => {
+                task.count -= count;
+                self.unresolved -= count as usize;
+            }
+            Some(_) => {
+                self.remove(id);
+                self.release(id);
+            }
+            None => {}
+        }
+    }
+
+    /// The index of a task that was taken out may be used again.
+    pub(crate) fn release(&mut self, id: TaskId) {
+        self.free.push(id.index);
+    }
+
+    /// Tasks, those of batches counted one by one.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.unresolved
     }
 
     /// Slots, used or not.

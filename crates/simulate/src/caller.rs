@@ -38,7 +38,11 @@ impl World {
             self.resize();
         } else {
             let burst = [1, 1, 2, 5, 20][self.rng.usize(..5)];
-            self.submit(burst)?;
+            if self.rng.u32(..1000) < self.profile.batches {
+                self.submit_batch(burst)?;
+            } else {
+                self.submit(burst)?;
+            }
         }
         self.step()?;
         self.go_away()?;
@@ -135,34 +139,51 @@ impl World {
         poison: bool,
     ) {
         let number = self.tasks.len();
-        self.tasks.push(SimTask {
-            id,
-            class: spec.class,
-            retries: if pinned.is_some() { 0 } else { spec.retries },
-            priority: spec.priority,
-            limit_ns: spec.limit_ns,
-            deadline_ns: spec.deadline_ns,
-            again: spec.time_outs,
-            pinned,
-            poison,
-            begun: 0,
-            deaths: 0,
-            lost: 0,
-            charged: 0,
-            resolved: false,
-            given_up: false,
-        });
-        if self.names.len() <= id.index() {
-            self.names.resize(id.index() + 1, usize::MAX);
-        }
-        self.names[id.index()] = number;
+        let retries = if pinned.is_some() { 0 } else { spec.retries };
+        self.tasks.push(SimTask::new(id, TaskSpec { retries, ..spec }, pinned, poison));
+        self.name(id, number, 1);
+        self.entered(number, spec);
+        self.note(|| format!("the caller submits task {number}: {spec:?}, poison {poison}"));
+    }
+
+    fn entered(&mut self, number: usize, spec: TaskSpec) {
+        // However short it will be there.
+        self.watched.quiet_since_ns = None;
         self.open.push(number);
         if spec.deadline_ns.is_some() {
             self.watched.due.push(number);
         }
         self.stats.events += 1;
         self.stats.tasks += 1;
-        self.note(|| format!("the caller submits task {number}: {spec:?}, poison {poison}"));
+    }
+
+    /// Several tasks at once that are alike.
+    fn submit_batch(&mut self, most: u32) -> Result<(), Fails> {
+        let rng = &mut self.rng;
+        let count = rng.u32(1..=most);
+        let spec = TaskSpec {
+            class: rng.u32(..4),
+            retries: [0, 0, 1, 2][rng.usize(..4)],
+            ..TaskSpec::new()
+        };
+        let accepted = self.engine.submit_batch(self.now, spec, count);
+        self.pull();
+        let id = match accepted {
+            Ok(id) => id,
+            Err(SubmitError::Full) if self.open_tasks() + (count as usize) <= self.profile.bound => {
+                return Err(self.broken(7, "full below the bound".to_owned()));
+            }
+            Err(_) => return Ok(()),
+        };
+        let first = self.tasks.len();
+        for number in first..first + count as usize {
+            let poison = self.rng.u32(..2000) < self.profile.crashes;
+            self.tasks.push(SimTask::new(id, spec, None, poison));
+            self.entered(number, spec);
+        }
+        self.name(id, first, count);
+        self.note(|| format!("the caller submits {count} tasks from {first} on: {spec:?}"));
+        Ok(())
     }
 
     fn open_tasks(&mut self) -> usize {
@@ -185,8 +206,12 @@ impl World {
     fn give_up(&mut self, number: usize, withdraw: bool) {
         self.stats.events += 1;
         self.note(|| format!("the caller gives up task {number}, withdraw: {withdraw}"));
+        // A batch is given up as a whole.
         let id = self.tasks[number].id;
-        self.tasks[number].given_up = true;
+        for number in self.unresolved(id) {
+            self.tasks[number].given_up = true;
+        }
+        self.watched.gave_up = true;
         // There was a task until now, whether that was looked at or not.
         self.watched.quiet_since_ns = None;
         if withdraw {

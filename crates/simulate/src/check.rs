@@ -1,7 +1,7 @@
 //! The rules, checked against what really happened.
 
 use crate::profile::{MS, US};
-use crate::worker::Run;
+use crate::worker::{Run, Sent};
 use crate::world::{Fails, World};
 use engine::{Effect, KillReason, Outcome, PoolFailure, WorkerId};
 
@@ -17,6 +17,7 @@ impl World {
         self.check_elastic()?;
         self.check_asked()?;
         self.check_due()?;
+        self.check_given_up()?;
         // Effects may have made a deadline that has come already, but not again and again.
         let due = self.engine.next_deadline().is_some_and(|at| at <= self.now);
         self.facts.due_again = if due { self.facts.due_again + 1 } else { 0 };
@@ -29,7 +30,7 @@ impl World {
     /// Rule 7.
     fn check_sizes(&self) -> Result<(), Fails> {
         let size = self.engine.footprint();
-        let tombstones = size.queue_places - self.engine.queued();
+        let tombstones = size.queue_tombstones;
         if tombstones > 3 * 65 + size.queue_places / 2 {
             return Err(self.broken(7, format!("{tombstones} tombstones in {size:?}")));
         }
@@ -103,6 +104,23 @@ impl World {
         if let Some(stuck) = stuck {
             let what = format!("{idle:?} is idle while entries wait behind {stuck:?}");
             return Err(self.broken(4, what));
+        }
+        Ok(())
+    }
+
+    /// Rule 5: what is given up before it begins never does.
+    fn check_given_up(&mut self) -> Result<(), Fails> {
+        if !std::mem::take(&mut self.watched.gave_up) {
+            return Ok(());
+        }
+        for worker in self.workers.iter().flatten() {
+            let lane = worker.capabilities.lane && worker.dead.is_none();
+            let waits = worker.lane.iter().filter(|_| lane);
+            let given_up = |sent: &&Sent| self.tasks[sent.task].given_up;
+            if let Some(sent) = waits.into_iter().find(given_up) {
+                let what = format!("{:?} still has task {}", worker.id, sent.task);
+                return Err(self.broken(5, what));
+            }
         }
         Ok(())
     }
@@ -192,7 +210,7 @@ impl World {
                 charged: true,
                 ..
             } => {
-                let number = self.names[task.index()];
+                let number = self.names[&task].0;
                 self.charge(number)?;
             }
             Effect::Fail(failure) => self.check_failure(failure)?,

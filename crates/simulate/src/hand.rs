@@ -4,7 +4,7 @@ use crate::happens::Happens;
 use crate::profile::{MS, US};
 use crate::worker::Sent;
 use crate::world::{Fails, World};
-use engine::{Assignment, Deal, Death, Event, WorkerId};
+use engine::{Assignment, Deal, Death, Event, TaskAt, WorkerId};
 
 /// Entries that fit into a lane.
 const LANE: usize = 256;
@@ -34,13 +34,14 @@ impl World {
             };
             let mut dealt = Vec::new();
             self.engine.deal(now, id, deal, &mut dealt);
-            self.stats.events += dealt.len() as u64;
-            let tasks: Vec<usize> = dealt.iter().map(|it| self.names[it.task.index()]).collect();
+            let dealt: Vec<Sent> = dealt.iter().flat_map(|it| self.each(it)).collect();
+            let tasks: Vec<usize> = dealt.iter().map(|it| it.task).collect();
             for at in 0..tasks.len() {
                 self.check_turn(tasks[at], &tasks[at + 1..])?;
             }
-            for assignment in &dealt {
-                self.send(id, *assignment)?;
+            self.stats.events += dealt.len() as u64;
+            for &sent in &dealt {
+                self.send(id, sent)?;
             }
             if dealt.len() < most {
                 return Ok(());
@@ -48,9 +49,23 @@ impl World {
         }
     }
 
-    fn send(&mut self, id: WorkerId, assignment: Assignment) -> Result<(), Fails> {
+    /// The entries of an assignment, one by one.
+    fn each(&self, assignment: &Assignment) -> Vec<Sent> {
+        let &Assignment { entry, task, .. } = assignment;
+        let each = (0..assignment.count).map(|n| Sent {
+            entry: entry + u64::from(n),
+            task: self.number(TaskAt {
+                task,
+                at: assignment.first + n,
+            }),
+            sent_ns: self.now,
+        });
+        each.collect()
+    }
+
+    fn send(&mut self, id: WorkerId, sent: Sent) -> Result<(), Fails> {
         let (now, index) = (self.now, id.index());
-        let (task, entry) = (self.names[assignment.task.index()], assignment.entry);
+        let Sent { task, entry, .. } = sent;
         let fails = self.rng.u32(..1000) < self.profile.send_fails;
         let transient = self.rng.u32(..5) > 0;
         let Some(worker) = self.worker(id) else {
@@ -69,11 +84,7 @@ impl World {
         if worker.lane.is_empty() && worker.run.is_none() {
             worker.progress_ns = now;
         }
-        worker.lane.push_back(Sent {
-            entry,
-            task,
-            sent_ns: now,
-        });
+        worker.lane.push_back(sent);
         self.note(|| format!("worker {index} gets task {task} as entry {entry}"));
         let after = self.rng.u64(..30 * US);
         self.later(after, Happens::Advances { index, life });

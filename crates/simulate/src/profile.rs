@@ -49,6 +49,8 @@ pub(crate) struct Profile {
     /// The longest pause between faults that hit a worker from outside; none where 0.
     pub(crate) faults_ns: u64,
     pub(crate) cancels: u32,
+    /// How often tasks are submitted as a batch.
+    pub(crate) batches: u32,
     pub(crate) limits: u32,
     pub(crate) callback_panics: u32,
     pub(crate) away: u32,
@@ -71,6 +73,7 @@ impl Profile {
         let ignores_leave = chance(200);
         let liars = chance(200);
         let cancels = chance(300);
+        let batches = chance(800);
         let limits = chance(600);
         let callback_panics = chance(50);
         let away = chance(200);
@@ -123,6 +126,7 @@ impl Profile {
             liars,
             faults_ns: if rng.bool() { 0 } else { rng.u64(2..40) * MS },
             cancels,
+            batches,
             limits,
             callback_panics,
             away,

@@ -4,7 +4,7 @@
 use crate::happens::Happens;
 use crate::profile::MS;
 use crate::world::{Fails, World};
-use engine::{Death, Effect, Event, WorkerId};
+use engine::{Death, Effect, Event, TaskAt, WorkerId};
 
 impl World {
     /// One step of the shell, if the caller is there.
@@ -32,6 +32,12 @@ impl World {
         self.note(|| format!("{event:?}"));
         self.facts.reported(self.now, &event);
         self.engine.handle(self.now, event);
+        while let Some(parted) = self.engine.pop_parted() {
+            let (task, at) = (parted.batch, parted.at);
+            let number = self.number(TaskAt { task, at });
+            self.note(|| format!("task {number} leaves its batch"));
+            self.name(parted.task, number, 1);
+        }
         self.pull();
     }
 
@@ -114,7 +120,7 @@ impl World {
                     continue;
                 }
                 if let Some(task) = self.engine.task_at(id, result.entry) {
-                    self.deliver(self.names[task.index()], result.task)?;
+                    self.deliver(self.number(task), result.task)?;
                 }
             }
             let rss = self.rng.u64(..1000);
@@ -289,9 +295,14 @@ impl World {
             Effect::Recall { worker, below } => self.recall(worker, below)?,
             Effect::Retried { .. } => {}
             Effect::Resolve { task, outcome } => {
-                let number = self.names[task.index()];
-                self.check_outcome(number, outcome)?;
-                self.resolved(number, &format!("{outcome:?}"))?;
+                let numbers = self.unresolved(task);
+                if numbers.is_empty() {
+                    return Err(self.broken(1, format!("{task:?} has a second result")));
+                }
+                for number in numbers {
+                    self.check_outcome(number, outcome)?;
+                    self.resolved(number, &format!("{outcome:?}"))?;
+                }
             }
             Effect::Fail(_) => {}
         }

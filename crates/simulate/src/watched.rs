@@ -7,6 +7,8 @@ pub(crate) struct Watched {
     pub(crate) max: u32,
     /// Tasks with deadlines.
     pub(crate) due: Vec<usize>,
+    /// Something was given up since that was looked at.
+    pub(crate) gave_up: bool,
     /// By priority: tasks of higher priority that were taken while one of it waited.
     pub(crate) passed: [u32; 3],
     /// Since when a worker should have been started.
@@ -27,6 +29,7 @@ impl Watched {
             min,
             max,
             due: Vec::new(),
+            gave_up: false,
             passed: [0; 3],
             grows_since_ns: None,
             spare_since_ns: None,

@@ -6,10 +6,10 @@ use crate::profile::{MS, Profile, US};
 use crate::report::{Failure, Options, Stats};
 use crate::watched::Watched;
 use crate::worker::SimWorker;
-use engine::{Effect, Engine, Event, Priority, TaskId, WorkerId};
+use engine::{Effect, Engine, Event, Priority, TaskAt, TaskId, TaskSpec, WorkerId};
 use fastrand::Rng;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 /// Why a run ends early.
 pub(crate) type Fails = Box<Failure>;
@@ -17,6 +17,7 @@ pub(crate) type Fails = Box<Failure>;
 /// A task as it really is.
 #[derive(Debug)]
 pub(crate) struct SimTask {
+    /// Its own, or its batch's.
     pub(crate) id: TaskId,
     pub(crate) class: u32,
     pub(crate) retries: u32,
@@ -40,6 +41,33 @@ pub(crate) struct SimTask {
     pub(crate) given_up: bool,
 }
 
+impl SimTask {
+    pub(crate) fn new(
+        id: TaskId,
+        spec: TaskSpec,
+        pinned: Option<WorkerId>,
+        poison: bool,
+    ) -> SimTask {
+        SimTask {
+            id,
+            class: spec.class,
+            retries: spec.retries,
+            priority: spec.priority,
+            limit_ns: spec.limit_ns,
+            deadline_ns: spec.deadline_ns,
+            again: spec.time_outs,
+            pinned,
+            poison,
+            begun: 0,
+            deaths: 0,
+            lost: 0,
+            charged: 0,
+            resolved: false,
+            given_up: false,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) seed: u64,
@@ -50,8 +78,8 @@ pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) workers: Vec<Option<SimWorker>>,
     pub(crate) tasks: Vec<SimTask>,
-    /// By the index of the engine's id: which task has it.
-    pub(crate) names: Vec<usize>,
+    /// By the engine's id: which task has it, or the first of which batch, and how many.
+    pub(crate) names: HashMap<TaskId, (usize, u32)>,
     pub(crate) open: Vec<usize>,
     /// What the engine asked for and the shell has not done yet.
     pub(crate) to_do: VecDeque<Effect>,
@@ -97,7 +125,7 @@ impl World {
             engine: Engine::new(MS, config),
             workers: Vec::new(),
             tasks: Vec::new(),
-            names: Vec::new(),
+            names: HashMap::new(),
             open: Vec::new(),
             to_do: VecDeque::new(),
             unreported: Vec::new(),
@@ -295,6 +323,27 @@ impl World {
                 self.deadline = at;
                 self.later(at.saturating_sub(self.now), Happens::Deadline { at });
             }
+        }
+    }
+
+    /// The number of a task.
+    pub(crate) fn number(&self, TaskAt { task, at }: TaskAt) -> usize {
+        self.names[&task].0 + at as usize
+    }
+
+    /// The numbers of what has this id in the engine and no result.
+    pub(crate) fn unresolved(&self, id: TaskId) -> Vec<usize> {
+        let (first, count) = self.names[&id];
+        let mut numbers: Vec<usize> = (first..first + count as usize).collect();
+        numbers.retain(|&number| self.tasks[number].id == id && !self.tasks[number].resolved);
+        numbers
+    }
+
+    /// The engine's id of tasks from a number on.
+    pub(crate) fn name(&mut self, id: TaskId, first: usize, count: u32) {
+        self.names.insert(id, (first, count));
+        for task in &mut self.tasks[first..first + count as usize] {
+            task.id = id;
         }
     }
 

@@ -6,7 +6,7 @@ impl Engine {
     /// The result of this entry is a failure, and its task is to run again after a pause. To be
     /// called before the entry is reported as finished. `false` where the task is resolved already.
     pub fn run_again(&mut self, worker: WorkerId, entry: u64, pause_ns: u64) -> bool {
-        let Some(task) = self.task_at(worker, entry) else {
+        let Some(task) = self.own_task(worker, entry) else {
             return false;
         };
         if let Some(known) = self.tasks.get_mut(task) {
@@ -62,9 +62,9 @@ impl Engine {
         let priority = known.spec.priority;
         if known.pinned.is_some() {
             known.place = Place::Paused;
-            return self.requeue(&[task], true);
+            return self.requeue(&[Piece::single(task)], true);
         }
-        self.queue.push_back(priority, task);
+        self.queue.push_back(priority, Piece::single(task));
         self.offer_idle();
     }
 

@@ -59,8 +59,17 @@ impl Engine {
 
     fn resolve_all(&mut self, outcome: Outcome) {
         for task in self.tasks.ids() {
-            if let Some(Place::Held { worker, entry }) = self.tasks.get(task).map(|it| it.place) {
-                self.workers.at(worker).mark(entry, Holds::Cancelled);
+            match self.tasks.get(task).map(|it| it.place) {
+                Some(Place::Held { worker, entry }) => {
+                    self.workers.at(worker).mark(entry, Holds::Cancelled);
+                }
+                Some(Place::Spread) => {
+                    for worker in self.workers.ids() {
+                        let worker = self.workers.at(worker.index);
+                        worker.mark_batch(task, Holds::Cancelled);
+                    }
+                }
+                _ => {}
             }
             self.resolve(task, outcome);
         }

@@ -101,7 +101,7 @@ impl Engine {
     fn confirmed(&mut self, now: u64, id: WorkerId, entry: Option<u64>, reason: KillReason) {
         if reason == KillReason::TimedOut
             && let Some(number) = entry
-            && let Some(task) = self.task_at(id, number)
+            && let Some(task) = self.own_task(id, number)
             && !self.again_after_time_out(id, number, task)
         {
             self.resolve(task, Outcome::TimedOut { worker: id });
@@ -256,7 +256,7 @@ impl Engine {
     fn unpin(&mut self, index: u32) {
         let pinned = std::mem::take(&mut self.workers.at(index).pinned);
         if defect!(self, PinnedMoves) {
-            let pinned: Vec<TaskId> = pinned.into();
+            let pinned: Vec<Piece> = pinned.into_iter().map(Piece::single).collect();
             return self.requeue(&pinned, true);
         }
         for task in pinned {
@@ -287,17 +287,16 @@ impl Engine {
             return;
         };
         let state = worker.state;
-        let numbers = worker.numbers();
+        let entries = worker.by_fate();
         let unproved = worker.answered == 0 && worker.open == 0;
         self.set_offered(id.index, false);
         self.unpin(id.index);
         let mut back = Vec::new();
-        for number in numbers {
-            let holds = self.workers.at(id.index).entry(number).map(|it| it.holds);
-            if let Some(Holds::Again(task)) = holds {
+        for entry in entries {
+            if let Holds::Again(task) = entry.holds {
                 self.pause(now, task);
-            } else if let Some(task) = self.bereave(id, number, death, not_begun) {
-                back.push(task);
+            } else {
+                self.bereave(id, entry, death, not_begun, &mut back);
             }
         }
         self.workers.release(id);
@@ -315,31 +314,46 @@ impl Engine {
         self.after_death(now, id, state, death, unproved);
     }
 
-    /// What happens to the task of a dead worker's entry: `Some` where it goes back to the queue.
+    /// What happens to the task of an entry that a dead worker had begun, or to the tasks of entries that it
+    /// had not: `back` takes those that go back to the queue.
     fn bereave(
+        &mut self,
+        id: WorkerId,
+        entry: Entry,
+        death: Death,
+        not_begun: bool,
+        back: &mut Vec<Piece>,
+    ) {
+        let charge_next = defect!(self, ChargeUnbegun);
+        let worker = self.workers.at(id.index);
+        let lane = worker.capabilities.lane;
+        let begun = entry.number < worker.begun && (lane || !not_begun);
+        let first_unbegun = charge_next && entry.number == worker.begun && lane;
+        let all = defect!(self, ChargeBatch) && entry.count > 1;
+        if begun || first_unbegun || all {
+            for number in entry.number..entry.end() {
+                let task = self.begun_by_dead(id, number, death, begun);
+                back.extend(task.map(Piece::single));
+            }
+        } else if let Some(piece) = entry.piece() {
+            back.push(piece);
+        }
+    }
+
+    fn begun_by_dead(
         &mut self,
         id: WorkerId,
         number: u64,
         death: Death,
-        not_begun: bool,
+        begun: bool,
     ) -> Option<TaskId> {
-        let charge_next = defect!(self, ChargeUnbegun);
         let charge_done = defect!(self, ChargeDone);
         let rerun = defect!(self, RerunLostResult);
+        let task = self.own_task(id, number)?;
         let worker = self.workers.at(id.index);
-        let Holds::Task(task) = worker.entry(number)?.holds else {
-            return None;
-        };
-        let lane = worker.capabilities.lane;
-        let begun = number < worker.begun && (lane || !not_begun);
-        let running = worker.running() == Some(number) && begun;
+        let running = worker.running() == Some(number);
         let done = number < worker.done;
-        let first_unbegun = charge_next && number == worker.begun && lane;
-        let charged = (running && (!done || charge_done)) || first_unbegun;
-        self.tasks.get(task)?;
-        if !begun && !charged {
-            return Some(task);
-        }
+        let charged = (running && (!done || charge_done)) || !begun;
         if death == Death::InputChanged && charged {
             self.resolve(task, Outcome::InputChanged { worker: id });
             return None;

@@ -25,14 +25,14 @@ impl Engine {
             Deal::ByTime(most) => (most, false),
             Deal::ByNumber(most) => (most, true),
         };
-        let mut dry = false;
-        for _ in 0..most {
-            match self.take_queued(now, id, fill) {
-                Some(assignment) => dealt.push(assignment),
-                None => {
-                    dry = true;
-                    break;
+        let (mut dry, mut left) = (false, u32::try_from(most).unwrap_or(u32::MAX));
+        while left > 0 && !dry {
+            match self.take_queued(now, id, fill, left) {
+                Some(assignment) => {
+                    left -= assignment.count;
+                    dealt.push(assignment);
                 }
+                None => dry = true,
             }
         }
         self.watch(id.index);
@@ -42,6 +42,9 @@ impl Engine {
                 self.idle.insert(id.index);
             }
             self.offer_idle();
+        } else if self.queue.len() > 0 && !self.idle.is_empty() {
+            // Part of a batch was left.
+            self.offer_idle();
         }
         self.balance();
         if self.starts.is_elastic() {
@@ -49,22 +52,28 @@ impl Engine {
         }
     }
 
-    /// The task that is next for this worker: one pinned to it, or the first of the queue.
-    fn front(&mut self, index: u32) -> Option<TaskId> {
+    /// What is next for this worker: a task pinned to it, or the first of the queue.
+    fn front(&mut self, index: u32) -> Option<Piece> {
         let (flaws, tasks) = (self.flaws(), &self.tasks);
         let alive = |task| tasks.get(task).is_some();
         let pinned = &mut self.workers.at(index).pinned;
         while let Some(&task) = pinned.front() {
             if alive(task) {
-                return Some(task);
+                return Some(Piece::single(task));
             }
             pinned.pop_front();
         }
         self.queue.front(flaws, alive)
     }
 
-    fn take_queued(&mut self, now: u64, id: WorkerId, fill: bool) -> Option<Assignment> {
-        let task = self.front(id.index)?;
+    fn take_queued(
+        &mut self,
+        now: u64,
+        id: WorkerId,
+        fill: bool,
+        most: u32,
+    ) -> Option<Assignment> {
+        let Piece { task, first, count } = self.front(id.index)?;
         let known = self.tasks.get(task)?;
         let (spec, pinned) = (known.spec, known.pinned.is_some());
         let worker = self.workers.at(id.index);
@@ -74,15 +83,23 @@ impl Engine {
         {
             return None;
         }
+        let mut count = count.min(most);
+        if count > 1 {
+            count = count.min(worker.room(&self.config, expected, fill));
+        }
+        let mut emptied = true;
         if pinned {
             worker.pinned.pop_front();
         } else {
             let (flaws, tasks) = (self.flaws(), &self.tasks);
-            self.queue
-                .pop_front(flaws, |task| tasks.get(task).is_some());
+            let alive = |task| tasks.get(task).is_some();
+            emptied = self.queue.pop_front(flaws, count, alive);
         }
         let worker = self.workers.at(id.index);
         let entry = Entry {
+            number: 0,
+            count,
+            first,
             holds: Holds::Task(task),
             sent_ns: now,
             expected_ns: expected.unwrap_or(CREDIT_NS),
@@ -96,13 +113,20 @@ impl Engine {
             worker.begin(number, now);
         }
         let known = self.tasks.get_mut(task)?;
-        known.place = Place::Held {
-            worker: id.index,
-            entry: number,
-        };
+        if known.place == Place::Spread {
+            known.queued -= count;
+            known.places -= u32::from(emptied);
+        } else {
+            known.place = Place::Held {
+                worker: id.index,
+                entry: number,
+            };
+        }
         Some(Assignment {
             entry: number,
             task,
+            first,
+            count,
             attempt: known.deaths + 1,
         })
     }
@@ -142,9 +166,9 @@ impl Engine {
         }
     }
 
-    /// Offers what is queued to idle workers, one for each task.
+    /// Offers what is queued to idle workers, one for each task or what is together of a batch.
     pub(super) fn offer_idle(&mut self) {
-        for _ in 0..self.queue.len() {
+        for _ in 0..self.queue.waiting_places() {
             let Some(index) = self.idle.pop_first() else {
                 return;
             };
@@ -158,7 +182,7 @@ impl Engine {
         let (flaws, tasks) = (self.flaws(), &self.tasks);
         let next = self.queue.front(flaws, |task| tasks.get(task).is_some());
         let class = next
-            .and_then(|task| self.tasks.get(task))
+            .and_then(|piece| self.tasks.get(piece.task))
             .map(|task| task.spec.class);
         let expected_ns = class.and_then(|class| self.classes.expected_ns(class));
         expected_ns.map_or(1, |ns| (WORTH_WAKING_NS / ns).max(1) as usize)
@@ -236,18 +260,22 @@ impl Engine {
     }
 
     /// Puts tasks back to the front of the queue, in their order.
-    pub(super) fn requeue(&mut self, tasks: &[TaskId], offer: bool) {
-        for &task in tasks.iter().rev() {
-            let Some(known) = self.tasks.get_mut(task) else {
+    pub(super) fn requeue(&mut self, pieces: &[Piece], offer: bool) {
+        for &piece in pieces.iter().rev() {
+            let Some(known) = self.tasks.get_mut(piece.task) else {
                 continue;
             };
             let pinned = known.pinned.filter(|_| !defect!(self, PinnedMoves));
-            match pinned {
-                Some(worker) => self.pin_again(task, worker),
-                None => {
-                    known.place = Place::Queued;
-                    self.queue.push_front(known.spec.priority, task);
-                }
+            if let Some(worker) = pinned {
+                self.pin_again(piece.task, worker);
+                continue;
+            }
+            let apart = self.queue.push_front(known.spec.priority, piece);
+            if known.place == Place::Spread {
+                known.queued += piece.count;
+                known.places += u32::from(apart);
+            } else {
+                known.place = Place::Queued;
             }
         }
         if offer {

@@ -52,33 +52,23 @@ impl Engine {
         let Some(worker) = self.workers.get_mut(id) else {
             return;
         };
-        let kept = worker.numbers();
-        let entries = entries.start.max(kept.start)..entries.end.min(kept.end);
-        let mut open = 0_u64;
-        let mut expected_ns = 0_u64;
-        for number in entries.clone() {
-            if let Some(entry) = worker.entry(number) {
-                open += 1;
-                expected_ns += entry.expected_ns;
-            }
-        }
+        let entries = entries.start..entries.end.min(worker.tail());
+        let (open, expected_ns) = worker.load(&entries);
         // What finished has begun, whether the shell saw that or not.
         if entries.end > worker.begun && !entries.is_empty() {
             let since = worker.since_ns;
             worker.begin(entries.end - 1, since);
         }
-        worker.answered += open;
+        worker.answered += u64::from(open);
         worker.blocked_times = 0;
         // By expected time, so that long and short tasks in one range keep their means apart.
         let per_expected = ran_ns as f64 / expected_ns.max(1) as f64;
-        for number in entries {
-            let Some(entry) = self.workers.at(id.index).take(number) else {
-                continue;
-            };
+        while let Some(entry) = self.workers.at(id.index).take(entries.clone()) {
             let share_ns = per_expected * entry.expected_ns as f64;
-            self.classes.measured(entry.class, share_ns as u64);
+            self.classes
+                .measured(entry.class, share_ns as u64, entry.count);
             match entry.holds {
-                Holds::Task(task) => drop(self.tasks.remove(task)),
+                Holds::Task(task) => self.tasks.finish(task, entry.count),
                 Holds::Again(task) => self.pause(now, task),
                 _ => {}
             }
@@ -111,14 +101,9 @@ impl Engine {
         };
         worker.recalling = 0;
         let mut back = Vec::new();
-        for number in entries.start..entries.end.min(worker.tail()) {
-            let unclaimed = number >= worker.begun;
-            let Some(entry) = (if unclaimed { worker.take(number) } else { None }) else {
-                continue;
-            };
-            if let Holds::Task(task) = entry.holds {
-                back.push(task);
-            }
+        let unclaimed = entries.start.max(worker.begun)..entries.end;
+        while let Some(entry) = worker.take(unclaimed.clone()) {
+            back.extend(entry.piece());
         }
         if back.is_empty() {
             worker.fruitless += 1;
@@ -134,7 +119,7 @@ impl Engine {
         let Some(worker) = self.workers.get_mut(id) else {
             return;
         };
-        let Some(entry) = worker.take(number) else {
+        let Some(entry) = worker.take(number..number + 1) else {
             return;
         };
         if transient {
@@ -142,12 +127,13 @@ impl Engine {
             let pause = (MS << worker.blocked_times.min(7)) / 2;
             worker.blocked_until_ns = now.saturating_add(pause);
         }
-        if let Holds::Task(task) = entry.holds
+        let task = entry.piece().map(|piece| self.part(piece.task, piece.first));
+        if let Some(task) = task
             && let Some(known) = self.tasks.get_mut(task)
         {
             known.send_failures += 1;
             if transient && known.send_failures < SEND_ATTEMPTS {
-                self.requeue(&[task], true);
+                self.requeue(&[Piece::single(task)], true);
             } else {
                 self.resolve(task, Outcome::SendFailed);
             }
@@ -157,7 +143,7 @@ impl Engine {
     }
 
     pub(super) fn output_too_long(&mut self, now: u64, id: WorkerId, number: u64) {
-        let Some(task) = self.task_at(id, number) else {
+        let Some(task) = self.own_task(id, number) else {
             return;
         };
         self.resolve(task, Outcome::OutputTooLong);

@@ -10,11 +10,13 @@ impl Engine {
     /// not wanted any more.
     #[must_use]
     #[inline]
-    pub fn task_at(&self, worker: WorkerId, entry: u64) -> Option<TaskId> {
-        match self.workers.get(worker)?.entry(entry)?.holds {
-            Holds::Task(task) => Some(task),
-            _ => None,
-        }
+    pub fn task_at(&self, worker: WorkerId, entry: u64) -> Option<TaskAt> {
+        let kept = self.workers.get(worker)?.entry(entry)?;
+        let piece = kept.piece()?;
+        Some(TaskAt {
+            task: piece.task,
+            at: piece.first + (entry - kept.number) as u32,
+        })
     }
 
     /// Whether a result of this entry may come: it was sent, and neither finished nor recalled.
@@ -74,13 +76,13 @@ impl Engine {
         ids
     }
 
-    /// Whether the task has no result yet.
+    /// Whether the task, or one of the batch, has no result yet.
     #[must_use]
     pub fn is_unresolved(&self, task: TaskId) -> bool {
         self.tasks.get(task).is_some()
     }
 
-    /// Whether the task waits for a worker.
+    /// Whether the task, which is none of a batch, waits for a worker.
     #[must_use]
     pub fn is_queued(&self, task: TaskId) -> bool {
         self.tasks
@@ -98,8 +100,13 @@ impl Engine {
     #[must_use]
     #[inline]
     pub fn is_full(&self) -> bool {
+        self.has_no_room(1)
+    }
+
+    /// Whether this many tasks are more than the bound allows.
+    pub(super) fn has_no_room(&self, tasks: u32) -> bool {
         let more = usize::from(defect!(self, BoundOffByOne));
-        self.tasks.len() >= self.config.bound.saturating_add(more)
+        self.tasks.len() + tasks as usize > self.config.bound.saturating_add(more)
     }
 
     /// Tasks without a result.
@@ -162,6 +169,7 @@ impl Engine {
         Footprint {
             task_slots: self.tasks.slots(),
             queue_places: self.queue.places(),
+            queue_tombstones: self.queue.tombstones(),
             queue_moved: self.queue.moved(),
             deadlines: self.deadlines.len(),
             timers: self.timers.len(),

@@ -1,0 +1,92 @@
+//! Batches: tasks that are alike and follow each other. They are submitted, queued and dealt as one, so that many
+//! small tasks cost little more than one; and each of them runs, fails and is recalled for itself. One that needs
+//! an account of its own leaves its batch.
+
+use super::*;
+use crate::KillReason;
+
+impl Engine {
+    /// Accepts `count` tasks of this kind at once. They are given up together.
+    ///
+    /// # Errors
+    /// [`SubmitError`]: all are accepted, or none.
+    ///
+    /// # Panics
+    /// Where `spec` has a limit or a deadline, or is exclusive: what is counted for each task is that of a
+    /// single one.
+    pub fn submit_batch(
+        &mut self,
+        now: u64,
+        spec: TaskSpec,
+        count: u32,
+    ) -> Result<TaskId, SubmitError> {
+        let plain = spec.limit_ns.is_none() && spec.deadline_ns.is_none() && !spec.exclusive;
+        assert!(plain && count > 0, "no tasks for a batch: {spec:?}");
+        let batch = self.accept(spec, Place::Spread, count)?;
+        if let Some(known) = self.tasks.get_mut(batch) {
+            (known.queued, known.places) = (count, 1);
+        }
+        let task = batch;
+        let first = 0;
+        let piece = Piece { task, first, count };
+        self.queue.push_back(spec.priority, piece);
+        self.demand(now);
+        self.offer_idle();
+        self.make_way(spec.priority);
+        self.staff(now);
+        Ok(batch)
+    }
+
+    /// A task of a batch becomes one of its own. A single task stays what it is.
+    pub(super) fn part(&mut self, batch: TaskId, at: u32) -> TaskId {
+        let Some(known) = self.tasks.get(batch) else {
+            return batch;
+        };
+        if known.place != Place::Spread {
+            return batch;
+        }
+        let spec = known.spec;
+        let task = self.tasks.insert(spec, Place::Paused, 1);
+        self.tasks.finish(batch, 1);
+        self.parted.push_back(Parted { batch, at, task });
+        task
+    }
+
+    /// The unresolved task of a worker's entry, as one of its own.
+    pub(super) fn own_task(&mut self, worker: WorkerId, entry: u64) -> Option<TaskId> {
+        let TaskAt { task, at } = self.task_at(worker, entry)?;
+        let own = self.part(task, at);
+        if own != task {
+            let index = worker.index;
+            self.workers.at(index).part(entry, own);
+            if let Some(known) = self.tasks.get_mut(own) {
+                known.place = Place::Held {
+                    worker: index,
+                    entry,
+                };
+            }
+        }
+        Some(own)
+    }
+
+    /// A batch is resolved while workers may hold some of it.
+    pub(super) fn abandon_batch(&mut self, now: u64, batch: TaskId, holds: Holds) {
+        for id in self.workers.ids() {
+            let worker = self.workers.at(id.index);
+            let running = worker.running();
+            let entry = running.and_then(|number| worker.entry(number));
+            let runs = entry.is_some_and(|entry| entry.holds == Holds::Task(batch));
+            let Some(end) = worker.mark_batch(batch, holds) else {
+                continue;
+            };
+            let asked = worker.asked_of_running().is_some();
+            let lane = worker.capabilities.lane;
+            if runs && holds == Holds::Cancelled && !asked {
+                self.end_for(now, id, running, KillReason::Cancelled);
+            } else if lane && end > worker.begun && !defect!(self, BatchRunsOn) {
+                self.recall(id.index, end);
+            }
+            self.watch(id.index);
+        }
+    }
+}
