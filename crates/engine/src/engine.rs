@@ -106,6 +106,17 @@ pub struct TaskAt {
     pub at: u32,
 }
 
+impl TaskAt {
+    /// The task that follows it in its batch.
+    #[must_use]
+    pub const fn next(self) -> TaskAt {
+        TaskAt {
+            at: self.at + 1,
+            ..self
+        }
+    }
+}
+
 /// A task has left its batch: from here on it is a task of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parted {

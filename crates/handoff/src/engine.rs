@@ -6,7 +6,7 @@ use crate::shutdown::Shutdown;
 use crate::threads::{Threads, fixed_threads};
 use crate::workers::Workers;
 use crate::{Error, ErrorKind};
-use pool::{CallBlock, Reply};
+use pool::{Batch, CallBlock, Reply};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,23 @@ impl Engine {
         match self {
             Engine::Processes(pool) => Ok(pool.submit_raw_later(call, reply)?),
             Engine::Threads { .. } | Engine::Elsewhere(_) => self.submit(call, reply),
+        }
+    }
+
+    /// How many calls of a task are worth a batch; 1 where there are none.
+    pub(crate) fn batch_size(&mut self, task: &'static str) -> usize {
+        match self {
+            Engine::Processes(pool) => pool.batch_size(task),
+            Engine::Threads { .. } | Engine::Elsewhere(_) => 1,
+        }
+    }
+
+    /// As [`submit_later`](Self::submit_later), of calls whose [`batch_size`](Self::batch_size) is more than 1.
+    /// `None` where they have failed.
+    pub(crate) fn submit_batch(&mut self, batch: Batch, reply: Arc<dyn Reply>) -> Option<u64> {
+        match self {
+            Engine::Processes(pool) => pool.submit_batch_later(batch, reply),
+            Engine::Threads { .. } | Engine::Elsewhere(_) => unreachable!("they take one by one"),
         }
     }
 

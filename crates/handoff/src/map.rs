@@ -9,8 +9,8 @@ mod arrivals;
 use crate::engine::Engine;
 use crate::pool::Pool;
 use crate::{Call, Error};
-use arrivals::{Arrival, Arrived, Open, OpenCall, Results};
-use pool::RawCall;
+use arrivals::{Arrival, Arrived, Open, Results};
+use pool::{Batch, MAX_BATCH_ARGS, RawCall};
 use serde::de::DeserializeOwned;
 use std::iter::Fuse;
 use std::sync::{Arc, Mutex};
@@ -42,8 +42,10 @@ struct Mapping<'p, R, I> {
     calls: Fuse<I>,
     arrived: Arc<Arrived<R>>,
     /// What was taken out of `arrived` last: its memory is used again.
-    batch: Vec<Arrival<R>>,
+    came: Vec<Arrival<R>>,
     open: Open,
+    /// Calls that are not submitted yet, and how many are to be.
+    batch: Option<(Batch, usize)>,
     results: Results<R>,
     /// Bytes of open calls' arguments and of results that were not taken.
     bytes: usize,
@@ -62,8 +64,9 @@ where
             pool,
             calls: calls.fuse(),
             arrived: Arc::new(Arrived(Mutex::default())),
-            batch: Vec::new(),
+            came: Vec::new(),
             open: Open::default(),
+            batch: None,
             results: Results::new(ordered),
             bytes: 0,
             submitted: 0,
@@ -102,15 +105,15 @@ where
 
     /// Sorts in what has come.
     fn settle(&mut self) {
-        let mut batch = std::mem::take(&mut self.batch);
-        std::mem::swap(&mut *self.arrived.lock(), &mut batch);
-        for Arrival { tag, result, bytes } in batch.drain(..) {
-            let call = self.open.remove(tag);
-            let result = result.map_err(|why| why.into_error(call.task));
-            self.bytes = self.bytes - call.bytes + bytes;
-            self.results.put(call.index, result, bytes);
+        let mut came = std::mem::take(&mut self.came);
+        std::mem::swap(&mut *self.arrived.lock(), &mut came);
+        for Arrival { tag, result, bytes } in came.drain(..) {
+            let ended = self.open.remove(tag);
+            let result = result.map_err(|why| why.into_error(ended.task));
+            self.bytes = self.bytes - ended.bytes + bytes;
+            self.results.put(ended.index, result, bytes);
         }
-        self.batch = batch;
+        self.came = came;
     }
 
     fn held(&self) -> usize {
@@ -146,49 +149,90 @@ where
             waiting += 1;
             if waiting == TOGETHER {
                 waiting = 0;
+                self.submit_batch();
                 self.pool.engine.start_submitted();
             }
         }
         if waiting > 0 {
+            self.submit_batch();
             self.pool.engine.start_submitted();
         }
+    }
+
+    /// Adds a call to the batch; `false` where it has to be submitted for itself.
+    fn add(&mut self, call: &RawCall) -> bool {
+        if call.more.is_some() || call.args.len() > MAX_BATCH_ARGS {
+            return false;
+        }
+        // Nearly always the same name, at the same place in memory.
+        let fits = |(batch, _): &(Batch, usize)| std::ptr::eq(batch.task(), call.task);
+        if !self.batch.as_ref().is_some_and(fits) {
+            let most = self.pool.engine.batch_size(call.task);
+            if most.min(self.bound()) <= 1 {
+                return false;
+            }
+            self.submit_batch();
+            let mut batch = Batch::new(call.task);
+            batch.tag = self.open.insert(call.task, self.submitted);
+            self.batch = Some((batch, most.min(self.bound())));
+        } else if let Some((batch, _)) = &self.batch {
+            self.open.add(batch.tag);
+        }
+        let Some((batch, most)) = &mut self.batch else {
+            return false;
+        };
+        batch.push(&call.args);
+        if batch.len() == *most {
+            self.submit_batch();
+        }
+        true
+    }
+
+    fn submit_batch(&mut self) {
+        let Some((batch, _)) = self.batch.take() else {
+            return;
+        };
+        let tag = batch.tag;
+        self.bytes += batch.bytes();
+        let reply = Arc::clone(&self.arrived);
+        self.open.at(tag).bytes = batch.bytes();
+        self.open.at(tag).id = self.pool.engine.submit_batch(batch, reply);
     }
 
     fn submit(&mut self, call: Call<R>) {
         let task = call.task();
         let raw = self.pool.check(&call).and_then(|()| call.into_raw());
+        self.results.begin();
+        if raw.as_ref().is_ok_and(|raw| self.add(raw)) {
+            self.submitted += 1;
+            return;
+        }
+        self.submit_batch();
         let bytes = raw.as_ref().map_or(0, |raw| bytes_of(raw));
-        let tag = self.open.insert(OpenCall {
-            index: self.submitted,
-            task,
-            id: None,
-            bytes,
-        });
+        let tag = self.open.insert(task, self.submitted);
+        self.open.at(tag).bytes = bytes;
         self.submitted += 1;
         self.bytes += bytes;
-        self.results.begin();
         let submitted = raw.and_then(|mut raw| {
             raw.tag = tag;
             let reply = Arc::clone(&self.arrived);
             self.pool.engine.submit_later(raw, reply)
         });
         match submitted {
-            Ok(id) => self.open.calls[tag as usize].id = Some(id),
+            Ok(id) => self.open.at(tag).id = Some(id),
             Err(error) => self.arrived.refuse(tag, error),
         }
     }
 
     /// The index of the first call without a result.
     fn first_open(&self) -> usize {
-        let open = self.open.calls.iter().filter(|call| call.id.is_some());
-        open.map(|call| call.index).min().unwrap_or(self.submitted)
+        self.open.first().unwrap_or(self.submitted)
     }
 }
 
 impl<R, I> Drop for Mapping<'_, R, I> {
     fn drop(&mut self) {
-        let open = self.open.calls.iter();
-        let mut open: Vec<u64> = open.filter_map(|call| call.id).collect();
+        let mut open = self.open.ids();
         // Newest first, so that none of them begins meanwhile.
         open.sort_unstable_by(|one, other| other.cmp(one));
         self.pool.engine.withdraw(open);

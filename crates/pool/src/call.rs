@@ -68,6 +68,16 @@ impl Call {
         })
     }
 
+    /// A call that has nothing but arguments, which are not too long.
+    #[inline]
+    pub(crate) fn plain(raw: CallBlock, reply: Arc<dyn Reply>) -> Call {
+        Call {
+            raw,
+            reply: Some(reply),
+            place: None,
+        }
+    }
+
     #[inline]
     pub(crate) fn task(&self) -> &'static str {
         self.raw.task
@@ -96,18 +106,9 @@ impl Call {
         &self.extras().input
     }
 
-    /// Passes on how far the task is.
-    pub(crate) fn progress(&self, done: u64, total: u64) {
-        if let Some(reply) = &self.reply {
-            reply.progress(self.raw.tag, done, total);
-        }
-    }
-
-    /// Passes on what the task says.
-    pub(crate) fn note(&self, bytes: &[u8]) {
-        if let Some(reply) = &self.reply {
-            reply.note(self.raw.tag, bytes);
-        }
+    /// Who waits for it, and the tag to name it by.
+    pub(crate) fn reply(&self) -> Option<(&dyn Reply, u64)> {
+        Some((self.reply.as_deref()?, self.raw.tag))
     }
 
     /// Who waits for it, and the tag to name it by. The caller has to resolve it.

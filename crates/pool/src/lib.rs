@@ -125,6 +125,7 @@
 
 mod api;
 mod args;
+mod batch;
 mod block;
 mod call;
 mod connection;
@@ -149,6 +150,7 @@ pub use api::{
     Background, Builder, Handle, Pending, Pool, ReduceError, Shared, Shutdown, Submission,
 };
 pub use args::Args;
+pub use batch::{Batch, MAX_BATCH, MAX_BATCH_ARGS};
 pub use block::{CallBlock, RawCall};
 pub use bytemuck::Pod;
 pub use counters::Counters;

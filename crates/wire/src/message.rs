@@ -202,6 +202,37 @@ pub struct LaneEntry<'a> {
     pub arrays: &'a [u8],
 }
 
+/// What a lane has beside the arguments of a call that has nothing else: no input, no arrays, and nobody has
+/// begun it. Most calls are such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlainCall {
+    /// As [`Call::id`].
+    pub id: u64,
+    /// As [`LaneEntry::attached`].
+    pub attached: u32,
+}
+
+impl PlainCall {
+    /// Its length.
+    pub const BYTES: usize = 16;
+
+    /// As it lies in a lane.
+    #[inline]
+    pub fn to_bytes(self) -> [u8; PlainCall::BYTES] {
+        (u128::from(self.attached) << 64 | u128::from(self.id)).to_le_bytes()
+    }
+
+    /// The inverse of [`to_bytes`](Self::to_bytes).
+    #[inline]
+    pub fn from_bytes(bytes: &[u8]) -> Option<PlainCall> {
+        let words = u128::from_le_bytes(bytes.try_into().ok()?);
+        Some(PlainCall {
+            id: words as u64,
+            attached: u32::try_from(words >> 64).ok()?,
+        })
+    }
+}
+
 /// Number of no task: an entry that stands for nothing and is answered by an empty output.
 pub const NO_TASK: u32 = u32::MAX;
 

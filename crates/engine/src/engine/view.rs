@@ -11,12 +11,22 @@ impl Engine {
     #[must_use]
     #[inline]
     pub fn task_at(&self, worker: WorkerId, entry: u64) -> Option<TaskAt> {
+        self.tasks_at(worker, entry).map(|(task, _)| task)
+    }
+
+    /// As [`task_at`](Self::task_at), and how many entries from this one on are those of the tasks that follow it in
+    /// its batch.
+    #[must_use]
+    #[inline]
+    pub fn tasks_at(&self, worker: WorkerId, entry: u64) -> Option<(TaskAt, u32)> {
         let kept = self.workers.get(worker)?.entry(entry)?;
         let piece = kept.piece()?;
-        Some(TaskAt {
+        let skip = (entry - kept.number) as u32;
+        let task = TaskAt {
             task: piece.task,
-            at: piece.first + (entry - kept.number) as u32,
-        })
+            at: piece.first + skip,
+        };
+        Some((task, piece.count - skip))
     }
 
     /// Whether a result of this entry may come: it was sent, and neither finished nor recalled.
@@ -68,6 +78,14 @@ impl Engine {
         busy && expected_ns.saturating_mul(tasks.into()) < WORTH_WAKING_NS
     }
 
+    /// How many tasks of this class are worth a batch: as many as are worth a worker's while, where their time
+    /// is known.
+    #[must_use]
+    pub fn batch_size(&self, class: u32) -> usize {
+        let expected_ns = self.classes.expected_ns(class);
+        expected_ns.map_or(1, |ns| (WORTH_WAKING_NS / ns).max(1) as usize)
+    }
+
     /// Workers that exist and take tasks.
     #[must_use]
     pub fn staff_ids(&self) -> Vec<WorkerId> {
@@ -103,8 +121,9 @@ impl Engine {
         self.has_no_room(1)
     }
 
-    /// Whether this many tasks are more than the bound allows.
-    pub(super) fn has_no_room(&self, tasks: u32) -> bool {
+    /// Whether so many more unresolved tasks are more than the bound allows.
+    #[must_use]
+    pub fn has_no_room(&self, tasks: u32) -> bool {
         let more = usize::from(defect!(self, BoundOffByOne));
         self.tasks.len() + tasks as usize > self.config.bound.saturating_add(more)
     }

@@ -2,7 +2,7 @@
 
 use crate::call::undecodable;
 use crate::{Error, encoding};
-use pool::{Reply, TaskFailure};
+use pool::{MAX_BATCH, Reply, TaskFailure};
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,20 +27,34 @@ pub(super) enum Why {
 pub(super) struct Arrived<R>(pub(super) Mutex<Vec<Arrival<R>>>);
 
 /// Calls without a result, by their tags. Tags are used again, so that one call that takes long does not
-/// make the table grow.
+/// make the table grow. Calls that are submitted together have tags that follow each other.
 #[derive(Default)]
 pub(super) struct Open {
-    pub(super) calls: Vec<OpenCall>,
+    together: Vec<Together>,
     free: Vec<u32>,
+    calls: usize,
 }
 
-#[derive(Clone, Copy)]
-pub(super) struct OpenCall {
+/// Calls that are submitted together, or one.
+pub(super) struct Together {
+    /// The index of the first call.
+    index: usize,
+    task: &'static str,
+    /// The pool's number of the first; none before they are submitted.
+    pub(super) id: Option<u64>,
+    /// Calls.
+    count: u32,
+    /// A bit for each that has no result.
+    left: u64,
+    /// Of all their arguments.
+    pub(super) bytes: usize,
+}
+
+/// A call that has its result.
+pub(super) struct Ended {
     pub(super) index: usize,
     pub(super) task: &'static str,
-    /// The pool's number of it; none before it is submitted, and once it has a result.
-    pub(super) id: Option<u64>,
-    /// Of its arguments.
+    /// Bytes of arguments that are not held any more.
     pub(super) bytes: usize,
 }
 
@@ -94,25 +108,82 @@ impl Why {
 }
 
 impl Open {
+    /// Calls.
     pub(super) fn len(&self) -> usize {
-        self.calls.len() - self.free.len()
+        self.calls
     }
 
-    pub(super) fn insert(&mut self, call: OpenCall) -> u64 {
-        if let Some(tag) = self.free.pop() {
-            self.calls[tag as usize] = call;
-            return u64::from(tag);
+    /// Begins calls that are submitted together with one; its tag.
+    pub(super) fn insert(&mut self, task: &'static str, index: usize) -> u64 {
+        let together = Together {
+            index,
+            task,
+            id: None,
+            count: 0,
+            left: 0,
+            bytes: 0,
+        };
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.together[slot as usize] = together;
+                slot as usize
+            }
+            None => {
+                self.together.push(together);
+                self.together.len() - 1
+            }
+        };
+        let tag = (slot * MAX_BATCH) as u64;
+        self.add(tag);
+        tag
+    }
+
+    /// Adds the next call to those of this tag.
+    pub(super) fn add(&mut self, tag: u64) {
+        self.calls += 1;
+        let together = self.at(tag);
+        together.left |= 1 << together.count;
+        together.count += 1;
+    }
+
+    /// The calls that are together with the one of this tag.
+    pub(super) fn at(&mut self, tag: u64) -> &mut Together {
+        &mut self.together[tag as usize / MAX_BATCH]
+    }
+
+    pub(super) fn remove(&mut self, tag: u64) -> Ended {
+        let at = tag as usize % MAX_BATCH;
+        self.calls -= 1;
+        let together = self.at(tag);
+        together.left &= !(1 << at);
+        let all = together.left == 0;
+        let ended = Ended {
+            index: together.index + at,
+            task: together.task,
+            bytes: if all { together.bytes } else { 0 },
+        };
+        if all {
+            together.id = None;
+            self.free.push((tag as usize / MAX_BATCH) as u32);
         }
-        self.calls.push(call);
-        self.calls.len() as u64 - 1
+        ended
     }
 
-    pub(super) fn remove(&mut self, tag: u64) -> OpenCall {
-        self.free.push(tag as u32);
-        let call = &mut self.calls[tag as usize];
-        let removed = *call;
-        call.id = None;
-        removed
+    /// The index of the first call that is submitted.
+    pub(super) fn first(&self) -> Option<usize> {
+        let open = self.together.iter().filter(|it| it.id.is_some());
+        open.map(|it| it.index + it.left.trailing_zeros() as usize)
+            .min()
+    }
+
+    /// The pool's numbers of calls that are submitted.
+    pub(super) fn ids(&self) -> Vec<u64> {
+        let ids = |it: &Together| {
+            let (id, left) = (it.id?, it.left);
+            let open = (0..it.count).filter(move |at| left & 1 << at != 0);
+            Some(open.map(move |at| id + u64::from(at)))
+        };
+        self.together.iter().filter_map(ids).flatten().collect()
     }
 }
 

@@ -4,10 +4,11 @@ use crate::api::background::Background;
 use crate::api::builder::Builder;
 use crate::api::pool::Pool;
 use crate::args::Args;
+use crate::batch::Batch;
 use crate::block::CallBlock;
 use crate::call::Call;
 use crate::extras::{Extras, MAX_INLINE};
-use crate::failure::SubmitError;
+use crate::failure::{SubmitError, TaskFailure};
 use crate::ids::TaskId;
 use crate::input::Input;
 use crate::reply::Reply;
@@ -115,6 +116,24 @@ impl Pool {
         let call = call.into_call(reply, shared)?;
         self.wait_for_room()?;
         self.shell().take_in(None, call)
+    }
+
+    /// How many calls of a task of this name are worth a [`Batch`]; 1 where each has to be submitted for itself.
+    pub fn batch_size(&mut self, task: &'static str) -> usize {
+        self.shell().batch_size(task)
+    }
+
+    /// Submits calls together, no more than the queue bound, whose results go to `reply`; they are started as by
+    /// [`submit_raw_later`](Self::submit_raw_later). Returns the number of the first; those of the others follow.
+    /// They are given up together. `None` where they are not taken: then all have failed.
+    pub fn submit_batch_later(&mut self, batch: Batch, reply: Arc<dyn Reply>) -> Option<TaskId> {
+        while !self.shell().has_room(batch.len()) {
+            if let Err(error) = self.drive(None) {
+                self.shell().refuse_batch(&batch, &*reply, &TaskFailure::Pool(error));
+                return None;
+            }
+        }
+        self.shell().take_batch_in(batch, reply)
     }
 
     /// Starts what was [submitted for later](Self::submit_raw_later). The pool is to be driven soon: before

@@ -11,7 +11,7 @@ use shmem::{Words, WordsError};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use wire::{LaneEntry, NO_TASK};
+use wire::{LaneEntry, NO_TASK, PlainCall};
 
 /// The most bytes of calls by socket that wait for one worker; a single call always may.
 const BODIES: usize = 1 << 20;
@@ -141,6 +141,18 @@ impl Lane {
             }
             Err(PushError::Full | PushError::TooLong { .. } | _) => false,
         }
+    }
+
+    /// As [`push`](Self::push), of a call that has nothing but arguments.
+    #[inline]
+    pub(crate) fn push_plain(&mut self, task: u32, call: PlainCall, args: &[u8]) -> bool {
+        let body = Body::Inline {
+            arrays: &call.to_bytes(),
+            value: args,
+        };
+        let pushed = self.ring.push(task, body).is_ok();
+        self.by_socket &= !pushed;
+        pushed
     }
 
     /// The index of the next entry.

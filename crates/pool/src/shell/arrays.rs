@@ -103,14 +103,13 @@ impl Shell {
         assignment: Assignment,
         send: impl FnOnce(&mut Shell, &[u8]) -> Result<(), Unsent>,
     ) -> Result<(), Unsent> {
-        let Some(job) = self.jobs.get(assignment.task) else {
-            return Err(Unsent::lasting("the task is resolved"));
-        };
+        let job = self.jobs.get(assignment.task);
+        let opened = job.and_then(|job| job.call.extras().opened.as_ref());
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return Err(Unsent::lasting("the worker is gone"));
         };
         let entry = assignment.entry;
-        let beside = beside_call(worker, job.call.extras().opened.as_ref(), entry)?;
+        let beside = beside_call(worker, opened, entry)?;
         let sent = send(self, &beside);
         if let (Err(_), Some(worker)) = (&sent, self.crew.workers.get_mut(&id)) {
             take_back(worker, entry);

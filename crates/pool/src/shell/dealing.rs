@@ -67,7 +67,7 @@ impl Shell {
         }
         let now = self.now();
         let worker = key;
-        self.engine.handle(now, Event::Recalled { worker, entries });
+        self.handle(now, Event::Recalled { worker, entries });
     }
 
     /// What a recall did not get back, the worker has begun. Where its result cannot be taken yet, since the body
@@ -101,7 +101,7 @@ impl Shell {
                 entry,
                 at_ns: now,
             };
-            self.engine.handle(now, event);
+            self.handle(now, event);
         }
         self.violated(id, violation.to_string());
     }
@@ -123,7 +123,7 @@ impl Shell {
                 entry,
                 at_ns: now,
             };
-            self.engine.handle(now, began);
+            self.handle(now, began);
             return;
         }
         match lane.after_death() {

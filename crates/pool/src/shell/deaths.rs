@@ -32,7 +32,7 @@ impl Shell {
         }
         if let Some(worker) = worker.key {
             let now = self.now();
-            self.engine.handle(now, Event::Closed { worker });
+            self.handle(now, Event::Closed { worker });
         }
     }
 
@@ -101,7 +101,7 @@ impl Shell {
             not_begun = word == Some(SENT) && (!by_itself || worker.answered_twice);
             if word == Some(0) && worker.seen == 0 && !by_itself {
                 let (worker, entry) = (key, current.entry);
-                self.engine.handle(now, Event::Done { worker, entry });
+                self.handle(now, Event::Done { worker, entry });
             }
         }
         let certificate = self.certify(worker, ending);
@@ -128,7 +128,7 @@ impl Shell {
             death,
             not_begun,
         };
-        self.engine.handle(now, event);
+        self.handle(now, event);
     }
 
     /// Stops waiting on anything of a worker.

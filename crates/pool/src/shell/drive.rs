@@ -247,6 +247,11 @@ impl Shell {
         self.engine.is_full()
     }
 
+    /// Whether this many tasks are no more than the queue bound allows.
+    pub(crate) fn has_room(&self, tasks: usize) -> bool {
+        !self.engine.has_no_room(tasks as u32)
+    }
+
     /// The number that the next task gets.
     pub(crate) fn next_number(&self) -> TaskId {
         self.jobs.next()
@@ -269,6 +274,7 @@ impl Shell {
         let now = self.now();
         for number in numbers {
             if let Some(key) = self.jobs.key(number) {
+                // Of a batch all, at the first of its numbers.
                 self.engine.withdraw(now, key);
             }
         }

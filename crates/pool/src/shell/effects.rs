@@ -22,6 +22,14 @@ impl Shell {
         self.crew.graves.clear();
     }
 
+    /// Reports what has happened to a worker.
+    pub(super) fn handle(&mut self, now: u64, event: Event) {
+        self.engine.handle(now, event);
+        while let Some(parted) = self.engine.pop_parted() {
+            self.jobs.part(parted);
+        }
+    }
+
     fn execute(&mut self, effect: Effect) {
         match effect {
             Effect::Start(key) => self.start_worker(key),
@@ -35,7 +43,7 @@ impl Shell {
             Effect::Recall { worker, below } => self.recall(worker, below),
             Effect::Retried { task, worker, .. } => self.retried(task, worker),
             Effect::Resolve { task, outcome } => {
-                if let Some(job) = self.jobs.take(task) {
+                for job in self.jobs.take(task) {
                     let why = self.why(&job, outcome);
                     self.fail_job(job, why);
                 }
@@ -217,7 +225,6 @@ impl Shell {
         self.health.why = Some(PoolError::Start(Arc::new(error)));
         let worker = key;
         let now = self.now();
-        self.engine
-            .handle(now, Event::StartFailed { worker, permanent });
+        self.handle(now, Event::StartFailed { worker, permanent });
     }
 }

@@ -1,9 +1,13 @@
 //! The payloads of unresolved tasks, by the engine's ids.
 
 use super::numbers::Numbers;
+use crate::batch::Batch;
+use crate::block::CallBlock;
 use crate::call::Call;
 use crate::ids::TaskId;
+use crate::input::Input;
 use crate::reply::Reply;
+use engine::{Parted, TaskAt};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -19,7 +23,7 @@ pub(super) struct Job {
 /// The payloads of unresolved tasks.
 #[derive(Default)]
 pub(super) struct Jobs {
-    slots: Vec<Option<Job>>,
+    slots: Vec<Option<Kept>>,
     numbers: Numbers,
     classes: HashMap<&'static str, u32>,
     /// The names that were looked up last, with their classes.
@@ -27,12 +31,88 @@ pub(super) struct Jobs {
     oldest_recent: usize,
 }
 
+enum Kept {
+    One(Job),
+    Many(Box<Many>),
+}
+
+/// A batch.
+struct Many {
+    key: engine::TaskId,
+    /// Of the first; those of the others follow.
+    number: TaskId,
+    task: u32,
+    batch: Batch,
+    /// A bit for each task: whether it has no result and is in the batch.
+    left: u64,
+    /// None while a result is given to it.
+    reply: Option<Arc<dyn Reply>>,
+}
+
+/// A call as it is sent.
+pub(super) struct Sendable<'a> {
+    pub number: TaskId,
+    /// The number of its task's name.
+    pub task: u32,
+    pub name: &'static str,
+    pub args: &'a [u8],
+    pub input: &'a Input,
+}
+
+/// Who waits for a task, and the tag to name it by.
+pub(super) struct Waiting {
+    pub reply: Arc<dyn Reply>,
+    pub tag: u64,
+    /// The batch that it is of, if there is more of that.
+    batch: Option<engine::TaskId>,
+}
+
+impl Kept {
+    fn key(&self) -> engine::TaskId {
+        match self {
+            Kept::One(job) => job.key,
+            Kept::Many(many) => many.key,
+        }
+    }
+}
+
+impl Many {
+    fn has(&self, at: u32) -> bool {
+        self.left & 1 << at != 0
+    }
+
+    fn tag(&self, at: u32) -> u64 {
+        self.batch.tag + u64::from(at)
+    }
+
+    /// Takes one of the tasks out.
+    fn take(&mut self, key: engine::TaskId, at: u32) -> Option<Job> {
+        if !self.has(at) {
+            return None;
+        }
+        self.left &= !(1 << at);
+        let mut raw = CallBlock::new(self.batch.task());
+        raw.args.extend_from_slice(self.batch.args(at as usize));
+        raw.tag = self.tag(at);
+        let reply = self.reply.clone()?;
+        Some(Job {
+            key,
+            number: self.number + u64::from(at),
+            task: self.task,
+            call: Call::plain(raw, reply),
+        })
+    }
+
+    /// Takes all that is left.
+    fn take_all(mut self) -> Vec<Job> {
+        let key = self.key;
+        (0..u64::BITS).filter_map(|at| self.take(key, at)).collect()
+    }
+}
+
 impl Jobs {
     #[inline]
     pub(super) fn insert(&mut self, key: engine::TaskId, number: TaskId, task: u32, call: Call) {
-        if self.slots.len() <= key.index() {
-            self.slots.resize_with(key.index() + 1, || None);
-        }
         self.numbers.insert(number, key);
         let job = Job {
             key,
@@ -40,35 +120,210 @@ impl Jobs {
             task,
             call,
         };
-        self.slots[key.index()] = Some(job);
+        self.keep(Kept::One(job));
     }
 
+    /// Tasks of one batch, numbered from `number` on.
+    pub(super) fn insert_batch(
+        &mut self,
+        key: engine::TaskId,
+        number: TaskId,
+        task: u32,
+        batch: Batch,
+        reply: Arc<dyn Reply>,
+    ) {
+        self.numbers.insert_all(number, batch.len() as u64, key);
+        let many = Many {
+            key,
+            number,
+            task,
+            left: u64::MAX >> (u64::BITS as usize - batch.len()),
+            batch,
+            reply: Some(reply),
+        };
+        self.keep(Kept::Many(Box::new(many)));
+    }
+
+    #[inline]
+    fn keep(&mut self, kept: Kept) {
+        let index = kept.key().index();
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        self.slots[index] = Some(kept);
+    }
+
+    #[inline]
+    fn kept(&mut self, key: engine::TaskId) -> Option<&mut Kept> {
+        let kept = self.slots.get_mut(key.index())?.as_mut()?;
+        (kept.key() == key).then_some(kept)
+    }
+
+    /// A task that is none of a batch.
     #[inline]
     pub(super) fn get(&mut self, key: engine::TaskId) -> Option<&mut Job> {
-        let job = self.slots.get_mut(key.index())?.as_mut()?;
-        (job.key == key).then_some(job)
+        match self.kept(key)? {
+            Kept::One(job) => Some(job),
+            Kept::Many(_) => None,
+        }
     }
 
+    /// The number of a task.
+    pub(super) fn number(&mut self, TaskAt { task, at }: TaskAt) -> Option<TaskId> {
+        Some(match self.kept(task)? {
+            Kept::One(job) => job.number,
+            Kept::Many(many) => many.number + u64::from(at),
+        })
+    }
+
+    /// A call that is to be sent.
     #[inline]
-    pub(super) fn take(&mut self, key: engine::TaskId) -> Option<Job> {
-        let slot = self.slots.get_mut(key.index())?;
-        let job = slot.take_if(|job| job.key == key)?;
-        self.numbers.remove(job.number);
+    pub(super) fn sendable(&mut self, TaskAt { task, at }: TaskAt) -> Option<Sendable<'_>> {
+        Some(match self.kept(task)? {
+            Kept::One(job) => Sendable {
+                number: job.number,
+                task: job.task,
+                name: job.call.task(),
+                args: job.call.args(),
+                input: job.call.input(),
+            },
+            Kept::Many(many) => Sendable {
+                number: many.number + u64::from(at),
+                task: many.task,
+                name: many.batch.task(),
+                args: many.batch.args(at as usize),
+                input: &Input::None,
+            },
+        })
+    }
+
+    /// As [`sendable`](Self::sendable), of a call that has nothing but arguments.
+    #[inline]
+    pub(super) fn plain(&mut self, at: TaskAt) -> Option<Sendable<'_>> {
+        if let Kept::One(job) = self.kept(at.task)?
+            && !job.call.is_plain()
+        {
+            return None;
+        }
+        self.sendable(at)
+    }
+
+    /// A task has left its batch.
+    pub(super) fn part(&mut self, parted: Parted) {
+        if let Some(Kept::Many(many)) = self.kept(parted.batch)
+            && let Some(job) = many.take(parted.task, parted.at)
+        {
+            let left = many.left;
+            if left == 0 {
+                self.forget(parted.batch);
+            }
+            self.numbers.insert(job.number, parted.task);
+            self.keep(Kept::One(job));
+        }
+    }
+
+    /// Takes a task, or all that is left of a batch.
+    pub(super) fn take(&mut self, key: engine::TaskId) -> Vec<Job> {
+        let slot = self.slots.get_mut(key.index());
+        let Some(kept) = slot.and_then(|slot| slot.take_if(|kept| kept.key() == key)) else {
+            return Vec::new();
+        };
+        match kept {
+            Kept::One(job) => {
+                self.numbers.remove(job.number);
+                vec![job]
+            }
+            Kept::Many(many) => {
+                self.forget_numbers(&many);
+                many.take_all()
+            }
+        }
+    }
+
+    /// Nothing is left of a batch.
+    fn forget(&mut self, batch: engine::TaskId) {
+        if let Some(Kept::Many(many)) = self.slots[batch.index()].take() {
+            self.forget_numbers(&many);
+        }
+    }
+
+    fn forget_numbers(&mut self, many: &Many) {
+        let count = many.batch.len() as u64;
+        self.numbers.remove_all(many.number, count, many.key);
+    }
+
+    /// Takes one task.
+    pub(super) fn take_one(&mut self, at: TaskAt) -> Option<Job> {
+        let Kept::Many(many) = self.kept(at.task)? else {
+            return self.take(at.task).pop();
+        };
+        let job = many.take(at.task, at.at)?;
+        if many.left == 0 {
+            self.forget(at.task);
+        }
         Some(job)
     }
 
-    /// As [`take`](Self::take), of a task that has its output: only who waits for it is left of it.
+    /// Takes a task that has its output: only who waits for it is left of it. To be
+    /// [given back](Self::give_back).
     #[inline]
-    pub(super) fn take_reply(&mut self, key: engine::TaskId) -> Option<(Arc<dyn Reply>, u64)> {
-        let slot = self.slots.get_mut(key.index())?;
-        let job = slot.as_mut().filter(|job| job.key == key)?;
-        let reply = job.call.take_reply();
-        self.numbers.remove(job.number);
-        *slot = None;
-        reply
+    pub(super) fn take_waiting(&mut self, TaskAt { task, at }: TaskAt) -> Option<Waiting> {
+        match self.kept(task)? {
+            Kept::One(job) => {
+                let (number, (reply, tag)) = (job.number, job.call.take_reply()?);
+                self.slots[task.index()] = None;
+                self.numbers.remove(number);
+                let batch = None;
+                Some(Waiting { reply, tag, batch })
+            }
+            Kept::Many(many) => {
+                if !many.has(at) {
+                    return None;
+                }
+                many.left &= !(1 << at);
+                let (reply, tag) = (many.reply.take()?, many.tag(at));
+                let batch = (many.left != 0).then_some(task);
+                if batch.is_none() {
+                    self.forget(task);
+                }
+                Some(Waiting { reply, tag, batch })
+            }
+        }
     }
 
-    /// The engine's id of a task, if that is unresolved.
+    /// Who waits for a task has its result, and may wait for others of its batch.
+    #[inline]
+    pub(super) fn give_back(&mut self, waiting: Waiting) {
+        if let Some(batch) = waiting.batch
+            && let Some(Kept::Many(many)) = self.kept(batch)
+        {
+            many.reply = Some(waiting.reply);
+        }
+    }
+
+    /// Who waits for an unresolved task, and its tag.
+    pub(super) fn reply(&mut self, number: TaskId) -> Option<(&dyn Reply, u64)> {
+        let key = self.key(number)?;
+        match self.kept(key)? {
+            Kept::One(job) => job.call.reply(),
+            Kept::Many(many) => {
+                let at = (number - many.number) as u32;
+                let waits = many.has(at);
+                let reply = many.reply.as_deref().filter(|_| waits)?;
+                Some((reply, many.batch.tag + u64::from(at)))
+            }
+        }
+    }
+
+    /// Why a call was not sent, which is none of a batch.
+    pub(super) fn set_unsendable(&mut self, number: TaskId, why: String) {
+        let key = self.key(number);
+        if let Some(job) = key.and_then(|key| self.get(key)) {
+            job.call.extras_mut().unsendable = Some(why);
+        }
+    }
+
+    /// The engine's id of a task, or of its batch, if it is unresolved.
     pub(super) fn key(&self, number: TaskId) -> Option<engine::TaskId> {
         self.numbers.get(number)
     }
@@ -80,7 +335,13 @@ impl Jobs {
 
     /// Takes all, oldest first.
     pub(super) fn drain(&mut self) -> Vec<Job> {
-        let mut jobs: Vec<Job> = self.slots.drain(..).flatten().collect();
+        let mut jobs = Vec::new();
+        for kept in self.slots.drain(..).flatten() {
+            match kept {
+                Kept::One(job) => jobs.push(job),
+                Kept::Many(many) => jobs.extend(many.take_all()),
+            }
+        }
         for job in &jobs {
             self.numbers.remove(job.number);
         }

@@ -6,7 +6,7 @@ use crate::connection::{Lane, Marker};
 use crate::event::What;
 use crate::failure::{Failed, TaskFailure};
 use crate::ids::{TaskId, WorkerId};
-use engine::Event;
+use engine::{Event, TaskAt};
 use lane::{Body, Violation};
 use runtime::now_ns;
 use std::ops::Range;
@@ -85,7 +85,7 @@ impl Shell {
         }
         if room {
             let now = self.now();
-            self.engine.handle(now, Event::Room { worker: key });
+            self.handle(now, Event::Room { worker: key });
         }
     }
 
@@ -98,6 +98,9 @@ impl Shell {
     ) -> Result<(), Violation> {
         let worker = self.crew.workers.get(&id);
         let beside = worker.is_some_and(|worker| !worker.besides.is_empty());
+        let watched = self.hooks.is_watched();
+        // Tasks of a batch whose results are next.
+        let mut ahead: Option<(TaskAt, u32)> = None;
         loop {
             let body_came = lane.body.is_some();
             let Some(record) = lane.next(below)? else {
@@ -112,7 +115,18 @@ impl Shell {
                         word: 0,
                     });
                 }
+                Body::Inline { value, arrays }
+                    if arrays.is_empty() && !beside && !watched && record.status == LANE_DONE =>
+                {
+                    taken.add(entry, ran_ns);
+                    ahead = ahead.or_else(|| self.engine.tasks_at(key, entry));
+                    if let Some((task, left)) = ahead {
+                        self.deliver_plain(task, value);
+                        ahead = (left > 1).then_some((task.next(), left - 1));
+                    }
+                }
                 Body::Inline { value, arrays } => {
+                    ahead = None;
                     let table = match beside || !arrays.is_empty() {
                         true => self.arrays_of(id, entry, arrays)?,
                         false => Table::new(),
@@ -121,6 +135,7 @@ impl Shell {
                     self.deliver(id, key, entry, record.status, value, table);
                 }
                 Body::Socket => {
+                    ahead = None;
                     lane.marker = Some(Marker { entry, ran_ns });
                     self.match_body(id, key, lane, taken)?;
                 }
@@ -209,9 +224,7 @@ impl Shell {
             return Err(format!("an answer to task {number}, when none was due"));
         };
         let task = self.engine.task_at(key, entry);
-        let due = task
-            .and_then(|task| self.jobs.get(task))
-            .map(|job| job.number);
+        let due = task.and_then(|task| self.jobs.number(task));
         if let Some(due) = due.filter(|&due| due != number) {
             return Err(format!("an answer to task {number}, when {due} was due"));
         }
@@ -300,8 +313,7 @@ impl Shell {
             return;
         }
         let task = self.engine.task_at(key, entry);
-        if let Some(job) = task.and_then(|task| self.jobs.get(task)) {
-            let task = job.number;
+        if let Some(task) = task.and_then(|task| self.jobs.number(task)) {
             let memory = None;
             self.tell(id, now_ns(), What::Computed { task, memory });
             self.tell(id, now_ns(), What::Sent { task });
@@ -320,7 +332,7 @@ impl Shell {
             ran_ns,
             rss: 0,
         };
-        self.engine.handle(now, event);
+        self.handle(now, event);
     }
 
     pub(super) fn report_claimed(
@@ -344,10 +356,10 @@ impl Shell {
                 entry,
                 at_ns,
             };
-            self.engine.handle(now, event);
+            self.handle(now, event);
         }
         if returned {
-            self.engine.handle(now, Event::Done { worker, entry });
+            self.handle(now, Event::Done { worker, entry });
         }
     }
 }

@@ -106,7 +106,7 @@ impl Shell {
             self.crew.gone.push(id);
         } else if let Some(worker) = worker.key {
             let now = self.now();
-            self.engine.handle(now, Event::Closed { worker });
+            self.handle(now, Event::Closed { worker });
         }
     }
 
@@ -128,7 +128,7 @@ impl Shell {
         match worker.key {
             Some(worker) => {
                 let now = self.now();
-                self.engine.handle(now, Event::Violation { worker });
+                self.handle(now, Event::Violation { worker });
             }
             None => self.crew.gone.push(id),
         }
@@ -145,7 +145,7 @@ impl Shell {
         };
         if known.seen == 0 || bytes < known.seen || bytes >= known.seen + LONG_FRAME {
             known.seen = bytes.max(1);
-            self.engine.handle(now, Event::Done { worker, entry });
+            self.handle(now, Event::Done { worker, entry });
         }
     }
 
@@ -259,7 +259,7 @@ impl Shell {
             SetupStep::Bounds => PoolError::Bounds { worker, reason },
         });
         let now = self.now();
-        self.engine.handle(now, Event::Refused { worker: key });
+        self.handle(now, Event::Refused { worker: key });
         Ok(())
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Numbers {
 
 impl Numbers {
     pub(super) fn insert(&mut self, number: TaskId, key: engine::TaskId) {
-        self.next = number + 1;
+        self.next = self.next.max(number + 1);
         let page = number / PAGE;
         if self.pages.is_empty() {
             self.first = page;
@@ -41,8 +41,24 @@ impl Numbers {
             keys: vec![None; PAGE as usize].into(),
             used: 0,
         });
-        page.keys[(number % PAGE) as usize] = Some(key);
-        page.used += 1;
+        let before = page.keys[(number % PAGE) as usize].replace(key);
+        page.used += u32::from(before.is_none());
+    }
+
+    /// Numbers that follow each other, of one batch.
+    pub(super) fn insert_all(&mut self, number: TaskId, count: u64, key: engine::TaskId) {
+        for number in number..number + count {
+            self.insert(number, key);
+        }
+    }
+
+    /// Forgets those of the numbers that are still of this batch.
+    pub(super) fn remove_all(&mut self, number: TaskId, count: u64, key: engine::TaskId) {
+        for number in number..number + count {
+            if self.get(number) == Some(key) {
+                self.remove(number);
+            }
+        }
     }
 
     pub(super) fn get(&self, number: TaskId) -> Option<engine::TaskId> {

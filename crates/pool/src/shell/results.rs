@@ -6,7 +6,7 @@ use super::worker::{Current, Worker};
 use crate::event::What;
 use crate::failure::{Failed, TaskFailure};
 use crate::ids::{TaskId, WorkerId};
-use engine::Event;
+use engine::{Event, TaskAt};
 use runtime::now_ns;
 use std::borrow::Cow;
 use task::arrays::{Table, with_incoming};
@@ -80,8 +80,7 @@ impl Shell {
         self.reactor.forget(&worker.connection);
         let now = self.now();
         let worker = key;
-        self.engine
-            .handle(now, Event::OutputTooLong { worker, entry });
+        self.handle(now, Event::OutputTooLong { worker, entry });
         Ok(())
     }
 
@@ -97,6 +96,24 @@ impl Shell {
         }
     }
 
+    /// Resolves a task with its output, which refers to no arrays.
+    #[inline]
+    pub(super) fn deliver_plain(&mut self, task: TaskAt, output: &[u8]) {
+        let bound = self.settings.limits.output;
+        if output.len() > bound {
+            if let Some(job) = self.jobs.take_one(task) {
+                self.fail_job(job, TaskFailure::OutputTooLong(bound));
+            }
+            return;
+        }
+        if let Some(waiting) = self.jobs.take_waiting(task) {
+            self.counters.done += 1;
+            self.hooks
+                .guard(|_| waiting.reply.resolve(waiting.tag, Ok(output)));
+            self.jobs.give_back(waiting);
+        }
+    }
+
     /// Resolves the task with its result, unless its caller has given it up.
     pub(super) fn resolve(
         &mut self,
@@ -104,28 +121,30 @@ impl Shell {
         entry: u64,
         result: Result<(&[u8], Table), TaskFailure>,
     ) {
-        let task = self.engine.task_at(worker, entry);
-        if let (Some(task), Err(failure)) = (task, &result)
-            && self.runs_again(task, (worker, entry), failure)
+        let Some(task) = self.engine.task_at(worker, entry) else {
+            return;
+        };
+        if let Err(failure) = &result
+            && self.runs_again(task.task, (worker, entry), failure)
         {
             return;
         }
-        let Some(task) = task else { return };
         let checked = result.and_then(|(output, table)| {
             self.check_output(output, &table)?;
             Ok((output, table))
         });
         match checked {
             Ok((output, table)) => {
-                let Some((reply, tag)) = self.jobs.take_reply(task) else {
+                let Some(waiting) = self.jobs.take_waiting(task) else {
                     return;
                 };
                 self.counters.done += 1;
-                let resolve = || reply.resolve(tag, Ok(output));
+                let resolve = || waiting.reply.resolve(waiting.tag, Ok(output));
                 self.hooks.guard(|_| with_incoming(table, resolve).0);
+                self.jobs.give_back(waiting);
             }
             Err(failure) => {
-                let Some(job) = self.jobs.take(task) else {
+                let Some(job) = self.jobs.take_one(task) else {
                     return;
                 };
                 if let TaskFailure::Failed(failed) = &failure
@@ -158,7 +177,7 @@ impl Shell {
             ran_ns,
             rss,
         };
-        self.engine.handle(now, event);
+        self.handle(now, event);
     }
 }
 

@@ -9,11 +9,11 @@ use crate::event::What;
 use crate::failure::TaskFailure;
 use crate::ids::WorkerId;
 use crate::input::Input;
-use engine::{Assignment, Deal, Event};
+use engine::{Assignment, Deal, Event, TaskAt};
 use runtime::now_ns;
 use std::sync::atomic::Ordering;
 use task::arrays::coordinator::Member;
-use wire::{Call, CallInput, LaneEntry, ToWorker};
+use wire::{Call, CallInput, LaneEntry, PlainCall, ToWorker};
 
 /// A worker's word on the status page from when a call is sent until it begins.
 pub(super) const SENT: u64 = u64::MAX;
@@ -54,21 +54,21 @@ impl Shell {
         assignment: Assignment,
         sent: Result<(), Unsent>,
     ) {
+        let number = self.jobs.number(task_of(assignment));
         if let Err(unsent) = sent {
-            if let Some(job) = self.jobs.get(assignment.task) {
-                job.call.extras_mut().unsendable = Some(unsent.why);
-            }
             let event = Event::SendFailed {
                 worker,
                 entry: assignment.entry,
                 transient: unsent.transient,
             };
             let now = self.now();
-            self.engine.handle(now, event);
+            self.handle(now, event);
+            if let Some(number) = number {
+                self.jobs.set_unsendable(number, unsent.why);
+            }
         } else if self.hooks.is_watched()
-            && let Some(job) = self.jobs.get(assignment.task)
+            && let Some(task) = number
         {
-            let task = job.number;
             self.tell(id, now_ns(), What::HandedOut { task });
         }
     }
@@ -103,8 +103,9 @@ impl Shell {
             dealt.clear();
             self.engine.deal(now, key, deal, &mut dealt);
             self.push_dealt((id, key), &dealt);
-            pushed += dealt.len();
-            if dealt.len() < most {
+            let calls = dealt.iter().map(|it| it.count as usize).sum::<usize>();
+            pushed += calls;
+            if calls < most {
                 break;
             }
         }
@@ -117,11 +118,14 @@ impl Shell {
 
     /// Writes calls into a worker's lane.
     fn push_dealt(&mut self, (id, key): (WorkerId, engine::WorkerId), mut dealt: &[Assignment]) {
+        let mut skip = 0;
         loop {
-            dealt = &dealt[self.push_plain(id, dealt)..];
-            let Some((&assignment, later)) = dealt.split_first() else {
+            let pushed = self.push_plain(id, dealt, skip);
+            dealt = &dealt[pushed.0..];
+            let Some(&next) = dealt.first() else {
                 return;
             };
+            let assignment = behind(next, pushed.1);
             let push = |shell: &mut Shell, beside: &[u8]| shell.push_call(id, assignment, beside);
             let sent = self.with_arrays(id, assignment, push);
             if sent.is_err()
@@ -130,49 +134,48 @@ impl Shell {
                 lane.push_nothing();
             }
             self.sent(id, key, assignment, sent);
-            dealt = later;
+            skip = pushed.1 + 1;
+            if skip == next.count {
+                dealt = &dealt[1..];
+                skip = 0;
+            }
         }
     }
 
-    /// Writes calls into a worker's lane as long as they have nothing but arguments that fit: most do.
-    /// Returns how many those were.
-    fn push_plain(&mut self, id: WorkerId, dealt: &[Assignment]) -> usize {
+    /// Writes calls into a worker's lane as long as they have nothing but arguments that fit: most do. The first
+    /// `skip` of the first assignment were written before. Returns how many assignments were written in full,
+    /// and how many calls of the next.
+    fn push_plain(&mut self, id: WorkerId, dealt: &[Assignment], skip: u32) -> (usize, u32) {
         let Some(worker) = self.crew.workers.get_mut(&id) else {
-            return 0;
+            return (0, skip);
         };
         let news = worker.member.is_some() && Member::is_news();
         let Some(lane) = worker.lane.as_deref_mut().filter(|_| !news) else {
-            return 0;
+            return (0, skip);
         };
         if self.hooks.is_watched() {
-            return 0;
+            return (0, skip);
         }
-        let mut pushed = 0;
-        for assignment in dealt {
-            let Some(job) = self
-                .jobs
-                .get(assignment.task)
-                .filter(|job| job.call.is_plain())
-            else {
-                break;
-            };
-            let Some(task) = lane.number(job.task, job.call.task()) else {
-                break;
-            };
-            let entry = LaneEntry {
-                id: job.number,
-                attempt: assignment.attempt,
-                attached: worker.connection.attached,
-                input: CallInput::None,
-                args: job.call.args(),
-                arrays: &[],
-            };
-            if !lane.push(task, &entry) {
-                break;
+        let attached = worker.connection.attached;
+        let mut written = skip;
+        for (full, assignment) in dealt.iter().enumerate() {
+            while written < assignment.count {
+                let at = task_of(behind(*assignment, written));
+                let Some(call) = self.jobs.plain(at).filter(|_| assignment.attempt == 1) else {
+                    return (full, written);
+                };
+                let Some(task) = lane.number(call.task, call.name) else {
+                    return (full, written);
+                };
+                let id = call.number;
+                if !lane.push_plain(task, PlainCall { id, attached }, call.args) {
+                    return (full, written);
+                }
+                written += 1;
             }
-            pushed += 1;
+            written = 0;
         }
-        pushed
+        (dealt.len(), 0)
     }
 
     /// Lets a worker see its entries, and wakes it.
@@ -197,7 +200,7 @@ impl Shell {
         beside: &[u8],
     ) -> Result<(), Unsent> {
         let attempt = assignment.attempt;
-        let Some(job) = self.jobs.get(assignment.task) else {
+        let Some(job) = self.jobs.sendable(task_of(assignment)) else {
             return Err(Unsent::lasting("the task is resolved"));
         };
         let Some(worker) = self.crew.workers.get_mut(&id) else {
@@ -208,38 +211,37 @@ impl Shell {
         };
         let connection = &mut worker.connection;
         let confined = self.settings.sandbox;
-        let call = &job.call;
-        let input = input_of(call.input(), &self.regions, connection, confined)?;
+        let input = input_of(job.input, &self.regions, connection, confined)?;
         if input != CallInput::Stream
-            && let Some(task) = lane.number(job.task, call.task())
+            && let Some(task) = lane.number(job.task, job.name)
         {
             let entry = LaneEntry {
                 id: job.number,
                 attempt,
                 attached: connection.attached,
                 input,
-                args: call.args(),
+                args: job.args,
                 arrays: beside,
             };
             if lane.push(task, &entry) {
                 return Ok(());
             }
         }
-        let bytes = call.args().len() + inline_bytes(&input);
+        let bytes = job.args.len() + inline_bytes(&input);
         let message = ToWorker::LaneCall {
             index: lane.next_index(),
             call: Call {
                 id: job.number,
-                task: call.task(),
+                task: job.name,
                 attempt,
-                args: call.args(),
+                args: job.args,
                 input,
                 arrays: beside,
             },
         };
         connection.outbox.push(&message).map_err(Unsent::lasting)?;
         lane.push_by_socket(bytes);
-        if let Input::Stream(stream) = call.input() {
+        if let Input::Stream(stream) = job.input {
             connection.outbox.push_stream(job.number, stream);
         }
         Ok(())
@@ -253,27 +255,26 @@ impl Shell {
         beside: &[u8],
     ) -> Result<(), Unsent> {
         let attempt = assignment.attempt;
-        let Some(job) = self.jobs.get(assignment.task) else {
+        let Some(job) = self.jobs.sendable(task_of(assignment)) else {
             return Err(Unsent::lasting("the task is resolved"));
         };
         let Some(worker) = self.crew.workers.get_mut(&id) else {
             return Err(Unsent::lasting("the worker is gone"));
         };
         let connection = &mut worker.connection;
-        let call = &job.call;
         let confined = self.settings.sandbox;
-        let input = input_of(call.input(), &self.regions, connection, confined)?;
+        let input = input_of(job.input, &self.regions, connection, confined)?;
         let message = ToWorker::Call(Call {
             id: job.number,
-            task: call.task(),
+            task: job.name,
             attempt,
-            args: call.args(),
+            args: job.args,
             input,
             arrays: beside,
         });
         let outbox = &mut connection.outbox;
         outbox.push(&message).map_err(Unsent::lasting)?;
-        if let Input::Stream(stream) = call.input() {
+        if let Input::Stream(stream) = job.input {
             outbox.push_stream(job.number, stream);
         }
         worker.current = Some(Current {
@@ -329,8 +330,9 @@ impl Shell {
         }
         for (number, why) in failed {
             // The worker will answer that the stream was given up; this is why.
-            if let Some(job) = self.jobs.key(number).and_then(|key| self.jobs.take(key)) {
-                self.fail_job(job, TaskFailure::Input(why));
+            let key = self.jobs.key(number);
+            for job in key.map_or(Vec::new(), |key| self.jobs.take(key)) {
+                self.fail_job(job, TaskFailure::Input(why.clone()));
             }
         }
     }
@@ -343,5 +345,23 @@ impl Shell {
                 self.pump(id);
             }
         }
+    }
+}
+
+/// The task of an assignment's first entry.
+fn task_of(assignment: Assignment) -> TaskAt {
+    TaskAt {
+        task: assignment.task,
+        at: assignment.first,
+    }
+}
+
+/// The entry of an assignment that is `skip` behind its first.
+fn behind(assignment: Assignment, skip: u32) -> Assignment {
+    Assignment {
+        entry: assignment.entry + u64::from(skip),
+        first: assignment.first + skip,
+        count: 1,
+        ..assignment
     }
 }

@@ -240,7 +240,7 @@ impl Shell {
                     worker,
                     capabilities,
                 };
-                self.engine.handle(now, event);
+                self.handle(now, event);
             }
             None if external => self.join(id),
             None => {}

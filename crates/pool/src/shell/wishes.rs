@@ -1,15 +1,18 @@
 //! What a few tasks have: priorities, deadlines, runs after a failure, progress, one run on every worker.
 
 use super::Shell;
+use crate::batch::{Batch, MAX_BATCH};
 use crate::call::Call;
 use crate::event::What;
 use crate::failure::{PoolError, SubmitError, TaskFailure};
 use crate::ids::{TaskId, WorkerId};
 use crate::input::Input;
+use crate::reply::Reply;
 use crate::reserve;
 use crate::settings::{MAX_WORKERS, nanoseconds};
 use engine::TaskSpec;
-use runtime::now_ns;
+use runtime::{last_tick_ns, now_ns};
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Shell {
@@ -38,6 +41,55 @@ impl Shell {
         spec
     }
 
+    /// How many calls of a task of this name are worth a batch; 1 where each has to be submitted for itself.
+    pub(crate) fn batch_size(&mut self, name: &'static str) -> usize {
+        let limits = &self.settings.limits;
+        if self.hooks.is_watched() || limits.task_timeout.is_some() || self.crew.laned.is_empty() {
+            return 1;
+        }
+        let class = self.jobs.class(name);
+        self.engine.batch_size(class).min(MAX_BATCH)
+    }
+
+    /// Takes a batch in, as [`take_in`](Self::take_in) does one call; the number of its first task.
+    pub(crate) fn take_batch_in(
+        &mut self,
+        batch: Batch,
+        reply: Arc<dyn Reply>,
+    ) -> Option<TaskId> {
+        if let Err(error) = self.check() {
+            self.refuse_batch(&batch, &*reply, &TaskFailure::Pool(error));
+            return None;
+        }
+        let number = self.jobs.next();
+        let class = self.jobs.class(batch.task());
+        let spec = TaskSpec {
+            class,
+            retries: self.settings.limits.retries,
+            ..TaskSpec::new()
+        };
+        let now = last_tick_ns().saturating_sub(self.health.paused_ns);
+        match self.engine.submit_batch(now, spec, batch.len() as u32) {
+            Ok(key) => {
+                self.jobs.insert_batch(key, number, class, batch, reply);
+                Some(number)
+            }
+            Err(_) => {
+                self.refuse_batch(&batch, &*reply, &TaskFailure::ShutDown);
+                None
+            }
+        }
+    }
+
+    /// Fails the calls of a batch that is not taken in.
+    pub(crate) fn refuse_batch(&mut self, batch: &Batch, reply: &dyn Reply, why: &TaskFailure) {
+        for at in 0..batch.len() as u64 {
+            let why = why.clone();
+            self.hooks
+                .guard(|_| reply.resolve(batch.tag + at, Err(why)));
+        }
+    }
+
     /// Whether a task that failed is run again.
     pub(super) fn runs_again(
         &mut self,
@@ -63,9 +115,8 @@ impl Shell {
 
     /// A task says how far it is.
     pub(super) fn on_progress(&mut self, id: WorkerId, task: TaskId, done: u64, total: u64) {
-        let key = self.jobs.key(task);
-        if let Some(job) = key.and_then(|key| self.jobs.get(key)) {
-            self.hooks.guard(|_| job.call.progress(done, total));
+        if let Some((reply, tag)) = self.jobs.reply(task) {
+            self.hooks.guard(|_| reply.progress(tag, done, total));
         }
         self.tell(id, now_ns(), What::Progress { task, done, total });
     }
@@ -80,9 +131,8 @@ impl Shell {
         if bytes.len() > wire::MAX_NOTE {
             return Err(format!("a note of {} bytes", bytes.len()));
         }
-        let key = self.jobs.key(task);
-        if let Some(job) = key.and_then(|key| self.jobs.get(key)) {
-            self.hooks.guard(|_| job.call.note(bytes));
+        if let Some((reply, tag)) = self.jobs.reply(task) {
+            self.hooks.guard(|_| reply.note(tag, bytes));
         }
         self.tell(id, now_ns(), What::Note { task, bytes });
         Ok(())
