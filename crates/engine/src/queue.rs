@@ -28,7 +28,6 @@ struct Level {
     passed: u32,
 }
 
-
 /// What a test build leaves out.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Flaws {

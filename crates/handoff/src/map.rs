@@ -26,6 +26,8 @@ const AHEAD_ELSEWHERE: usize = 16 * 1024;
 const AHEAD_AT_LEAST: usize = 2;
 /// Bytes of arguments and results that are held beyond that.
 const BYTES_AHEAD: usize = 64 << 20;
+/// Tasks whose calls are collected at the same time.
+const TASKS: usize = 4;
 /// Calls that are submitted before they are started.
 const TOGETHER: usize = 256;
 
@@ -44,8 +46,8 @@ struct Mapping<'p, R, I> {
     /// What was taken out of `arrived` last: its memory is used again.
     came: Vec<Arrival<R>>,
     open: Open,
-    /// Calls that are not submitted yet, and how many are to be.
-    batch: Option<(Batch, usize)>,
+    /// Calls that are not submitted yet, by task, and how many of each are to be.
+    batches: Vec<(Batch, usize)>,
     results: Results<R>,
     /// Bytes of open calls' arguments and of results that were not taken.
     bytes: usize,
@@ -66,7 +68,7 @@ where
             arrived: Arc::new(Arrived(Mutex::default())),
             came: Vec::new(),
             open: Open::default(),
-            batch: None,
+            batches: Vec::new(),
             results: Results::new(ordered),
             bytes: 0,
             submitted: 0,
@@ -149,49 +151,60 @@ where
             waiting += 1;
             if waiting == TOGETHER {
                 waiting = 0;
-                self.submit_batch();
+                self.submit_batches();
                 self.pool.engine.start_submitted();
             }
         }
         if waiting > 0 {
-            self.submit_batch();
+            self.submit_batches();
             self.pool.engine.start_submitted();
         }
     }
 
-    /// Adds a call to the batch; `false` where it has to be submitted for itself.
+    /// Adds a call to the batch of its task; `false` where it has to be submitted for itself.
     fn add(&mut self, call: &RawCall) -> bool {
         if call.more.is_some() || call.args.len() > MAX_BATCH_ARGS {
             return false;
         }
-        // Nearly always the same name, at the same place in memory.
+        // Nearly always the same few names, at the same places in memory.
         let fits = |(batch, _): &(Batch, usize)| std::ptr::eq(batch.task(), call.task);
-        if !self.batch.as_ref().is_some_and(fits) {
-            let most = self.pool.engine.batch_size(call.task);
-            if most.min(self.bound()) <= 1 {
-                return false;
+        let at = match self.batches.iter().position(fits) {
+            Some(at) => {
+                self.open.add(self.batches[at].0.tag, self.submitted);
+                at
             }
-            self.submit_batch();
-            let mut batch = Batch::new(call.task);
-            batch.tag = self.open.insert(call.task, self.submitted);
-            self.batch = Some((batch, most.min(self.bound())));
-        } else if let Some((batch, _)) = &self.batch {
-            self.open.add(batch.tag);
-        }
-        let Some((batch, most)) = &mut self.batch else {
-            return false;
+            None => {
+                let most = self.pool.engine.batch_size(call.task).min(self.bound());
+                if most <= 1 {
+                    return false;
+                }
+                if self.batches.len() == TASKS {
+                    self.submit_batches();
+                }
+                let mut batch = Batch::new(call.task);
+                batch.tag = self.open.insert(call.task, self.submitted);
+                self.batches.push((batch, most));
+                self.batches.len() - 1
+            }
         };
+        let (batch, most) = &mut self.batches[at];
         batch.push(&call.args);
         if batch.len() == *most {
-            self.submit_batch();
+            let (batch, _) = self.batches.remove(at);
+            self.submit_batch(batch);
         }
         true
     }
 
-    fn submit_batch(&mut self) {
-        let Some((batch, _)) = self.batch.take() else {
-            return;
-        };
+    fn submit_batches(&mut self) {
+        let mut batches = std::mem::take(&mut self.batches);
+        for (batch, _) in batches.drain(..) {
+            self.submit_batch(batch);
+        }
+        self.batches = batches;
+    }
+
+    fn submit_batch(&mut self, batch: Batch) {
         let tag = batch.tag;
         self.bytes += batch.bytes();
         let reply = Arc::clone(&self.arrived);
@@ -207,7 +220,6 @@ where
             self.submitted += 1;
             return;
         }
-        self.submit_batch();
         let bytes = raw.as_ref().map_or(0, |raw| bytes_of(raw));
         let tag = self.open.insert(task, self.submitted);
         self.open.at(tag).bytes = bytes;

@@ -78,6 +78,9 @@ mod tests {
             batch.push(args);
         }
         assert_eq!((batch.len(), batch.bytes()), (3, 8));
-        assert_eq!([0, 1, 2].map(|at| batch.args(at)), [&b"one"[..], b"", b"three"]);
+        assert_eq!(
+            [0, 1, 2].map(|at| batch.args(at)),
+            [&b"one"[..], b"", b"three"]
+        );
     }
 }

@@ -140,7 +140,12 @@ impl World {
     ) {
         let number = self.tasks.len();
         let retries = if pinned.is_some() { 0 } else { spec.retries };
-        self.tasks.push(SimTask::new(id, TaskSpec { retries, ..spec }, pinned, poison));
+        self.tasks.push(SimTask::new(
+            id,
+            TaskSpec { retries, ..spec },
+            pinned,
+            poison,
+        ));
         self.name(id, number, 1);
         self.entered(number, spec);
         self.note(|| format!("the caller submits task {number}: {spec:?}, poison {poison}"));
@@ -170,7 +175,9 @@ impl World {
         self.pull();
         let id = match accepted {
             Ok(id) => id,
-            Err(SubmitError::Full) if self.open_tasks() + (count as usize) <= self.profile.bound => {
+            Err(SubmitError::Full)
+                if self.open_tasks() + (count as usize) <= self.profile.bound =>
+            {
                 return Err(self.broken(7, "full below the bound".to_owned()));
             }
             Err(_) => return Ok(()),

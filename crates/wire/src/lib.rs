@@ -45,7 +45,7 @@ pub use frame::{
 pub use hello::{DESCRIPTORS_VARIABLE, Hello, HelloError, PROTOCOL, VERSION, WORKER_VARIABLE};
 pub use message::{
     Bounds, Call, CallInput, FailureKind, FromWorker, KnownTask, LANE_DONE, LANE_FAILED, LaneEntry,
-    LaneFailure, LogRecord, MAX_NOTE, Memory, NO_TASK, PlainCall, RegionId, Setup, SetupStep, Source,
-    ToWorker,
+    LaneFailure, LogRecord, MAX_NOTE, Memory, NO_TASK, PlainCall, RegionId, Setup, SetupStep,
+    Source, ToWorker,
 };
 pub use server::{FromServer, ToServer};

@@ -66,13 +66,7 @@ impl Engine {
         self.queue.front(flaws, alive)
     }
 
-    fn take_queued(
-        &mut self,
-        now: u64,
-        id: WorkerId,
-        fill: bool,
-        most: u32,
-    ) -> Option<Assignment> {
+    fn take_queued(&mut self, now: u64, id: WorkerId, fill: bool, most: u32) -> Option<Assignment> {
         let Piece { task, first, count } = self.front(id.index)?;
         let known = self.tasks.get(task)?;
         let (spec, pinned) = (known.spec, known.pinned.is_some());

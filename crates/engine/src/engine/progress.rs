@@ -127,7 +127,9 @@ impl Engine {
             let pause = (MS << worker.blocked_times.min(7)) / 2;
             worker.blocked_until_ns = now.saturating_add(pause);
         }
-        let task = entry.piece().map(|piece| self.part(piece.task, piece.first));
+        let task = entry
+            .piece()
+            .map(|piece| self.part(piece.task, piece.first));
         if let Some(task) = task
             && let Some(known) = self.tasks.get_mut(task)
         {

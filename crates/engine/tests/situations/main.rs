@@ -1,5 +1,6 @@
 //! Named situations, each of them one that pools get wrong.
 
+mod batches;
 mod elastic;
 mod fixtures;
 mod plain;

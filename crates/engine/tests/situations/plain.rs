@@ -48,7 +48,10 @@ fn cancelling_a_queued_task_touches_nothing_else() {
     };
     engine.handle(MS, recalled);
     assert_eq!(effects(&mut engine), []);
-    assert_eq!(engine.task_at(workers[0], 1).map(|it| it.task), Some(running));
+    assert_eq!(
+        engine.task_at(workers[0], 1).map(|it| it.task),
+        Some(running)
+    );
 }
 
 #[test]

@@ -37,8 +37,9 @@ pub(super) struct Open {
 
 /// Calls that are submitted together, or one.
 pub(super) struct Together {
-    /// The index of the first call.
-    index: usize,
+    /// The index of the first call, and what is to be added to it for each.
+    first: usize,
+    offsets: [u16; MAX_BATCH],
     task: &'static str,
     /// The pool's number of the first; none before they are submitted.
     pub(super) id: Option<u64>,
@@ -107,6 +108,12 @@ impl Why {
     }
 }
 
+impl Together {
+    fn index(&self, at: usize) -> usize {
+        self.first + usize::from(self.offsets[at])
+    }
+}
+
 impl Open {
     /// Calls.
     pub(super) fn len(&self) -> usize {
@@ -116,7 +123,8 @@ impl Open {
     /// Begins calls that are submitted together with one; its tag.
     pub(super) fn insert(&mut self, task: &'static str, index: usize) -> u64 {
         let together = Together {
-            index,
+            first: index,
+            offsets: [0; MAX_BATCH],
             task,
             id: None,
             count: 0,
@@ -134,14 +142,15 @@ impl Open {
             }
         };
         let tag = (slot * MAX_BATCH) as u64;
-        self.add(tag);
+        self.add(tag, index);
         tag
     }
 
-    /// Adds the next call to those of this tag.
-    pub(super) fn add(&mut self, tag: u64) {
+    /// Adds a call to those of this tag, soon after the first of them.
+    pub(super) fn add(&mut self, tag: u64, index: usize) {
         self.calls += 1;
         let together = self.at(tag);
+        together.offsets[together.count as usize] = (index - together.first) as u16;
         together.left |= 1 << together.count;
         together.count += 1;
     }
@@ -158,7 +167,7 @@ impl Open {
         together.left &= !(1 << at);
         let all = together.left == 0;
         let ended = Ended {
-            index: together.index + at,
+            index: together.index(at),
             task: together.task,
             bytes: if all { together.bytes } else { 0 },
         };
@@ -172,7 +181,7 @@ impl Open {
     /// The index of the first call that is submitted.
     pub(super) fn first(&self) -> Option<usize> {
         let open = self.together.iter().filter(|it| it.id.is_some());
-        open.map(|it| it.index + it.left.trailing_zeros() as usize)
+        open.map(|it| it.index(it.left.trailing_zeros() as usize))
             .min()
     }
 

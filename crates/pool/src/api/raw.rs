@@ -129,7 +129,8 @@ impl Pool {
     pub fn submit_batch_later(&mut self, batch: Batch, reply: Arc<dyn Reply>) -> Option<TaskId> {
         while !self.shell().has_room(batch.len()) {
             if let Err(error) = self.drive(None) {
-                self.shell().refuse_batch(&batch, &*reply, &TaskFailure::Pool(error));
+                self.shell()
+                    .refuse_batch(&batch, &*reply, &TaskFailure::Pool(error));
                 return None;
             }
         }

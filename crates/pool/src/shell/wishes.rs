@@ -52,11 +52,7 @@ impl Shell {
     }
 
     /// Takes a batch in, as [`take_in`](Self::take_in) does one call; the number of its first task.
-    pub(crate) fn take_batch_in(
-        &mut self,
-        batch: Batch,
-        reply: Arc<dyn Reply>,
-    ) -> Option<TaskId> {
+    pub(crate) fn take_batch_in(&mut self, batch: Batch, reply: Arc<dyn Reply>) -> Option<TaskId> {
         if let Err(error) = self.check() {
             self.refuse_batch(&batch, &*reply, &TaskFailure::Pool(error));
             return None;

@@ -18,7 +18,9 @@ use shmem::Words;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use task::{Failure, Input, Registry, Runner};
-use wire::{Call, CallInput, LANE_DONE, LANE_FAILED, LaneEntry, LaneFailure, NO_TASK, PlainCall, ToWorker};
+use wire::{
+    Call, CallInput, LANE_DONE, LANE_FAILED, LaneEntry, LaneFailure, NO_TASK, PlainCall, ToWorker,
+};
 
 /// How often a worker that is never out of calls looks at its socket.
 const LOOK_NS: u64 = 1_000_000;

@@ -6,6 +6,7 @@
 
 mod api;
 mod arrays;
+mod batches;
 mod bounds;
 mod callers;
 mod costs;
@@ -75,6 +76,7 @@ fn cases() -> Vec<Case> {
     let both = both.into_iter().flatten().flatten();
     let lists = [
         arrays::CASES,
+        batches::CASES,
         surroundings::CASES,
         elastic::CASES,
         engine::CASES,

@@ -1,0 +1,158 @@
+//! Batches: dealt and recalled in pieces, and taken apart where one of the tasks needs an account of its own.
+
+use crate::fixtures::{LANE, MS, ONCE, TASK, effects, ready, teach};
+use engine::{Assignment, Config, Deal, Death, Effect, Engine, Event, Outcome, Parted};
+use engine::{SubmitError, TaskAt, WorkerId};
+
+fn deal(engine: &mut Engine, worker: WorkerId, most: usize) -> Vec<Assignment> {
+    let mut dealt = Vec::new();
+    engine.deal(0, worker, Deal::ByNumber(most), &mut dealt);
+    dealt
+}
+
+fn parted(engine: &mut Engine) -> Vec<Parted> {
+    std::iter::from_fn(|| engine.pop_parted()).collect()
+}
+
+/// Two workers, of which the first has six tasks of a batch of ten and runs the third.
+fn running_the_third(spec: engine::TaskSpec) -> (Engine, Vec<WorkerId>, engine::TaskId) {
+    let (mut engine, workers) = ready(2, LANE);
+    teach(&mut engine, workers[0], 1_000);
+    let batch = engine.submit_batch(0, spec, 10).unwrap();
+    effects(&mut engine);
+    let dealt = deal(&mut engine, workers[0], 6);
+    let [
+        Assignment {
+            entry,
+            task,
+            first,
+            count,
+            attempt,
+        },
+    ] = dealt[..]
+    else {
+        panic!("{dealt:?}");
+    };
+    assert_eq!((entry, task, first, count, attempt), (1, batch, 0, 6, 1));
+    let worker = workers[0];
+    let finished = Event::Finished {
+        worker,
+        entries: 1..3,
+        ran_ns: 2_000,
+        rss: 0,
+    };
+    engine.handle(0, finished);
+    let (entry, at_ns) = (3, 0);
+    engine.handle(
+        0,
+        Event::Began {
+            worker,
+            entry,
+            at_ns,
+        },
+    );
+    effects(&mut engine);
+    (engine, workers, batch)
+}
+
+#[test]
+fn a_death_is_charged_to_the_running_task_of_a_batch() {
+    let (mut engine, workers, batch) = running_the_third(ONCE);
+    assert_eq!(engine.unresolved(), 8);
+    engine.handle(
+        MS,
+        Event::Died {
+            worker: workers[0],
+            death: Death::Signal,
+            not_begun: false,
+        },
+    );
+    let parted = parted(&mut engine);
+    let [Parted { at: 2, task, .. }] = parted[..] else {
+        panic!("{parted:?}");
+    };
+    let (worker, deaths) = (workers[0], 1);
+    let outcome = Outcome::Died { worker, deaths };
+    assert!(effects(&mut engine).contains(&Effect::Resolve { task, outcome }));
+    // What it had not begun is one with what waited behind it.
+    let dealt = deal(&mut engine, workers[1], 100);
+    let [
+        Assignment {
+            task,
+            first: 3,
+            count: 7,
+            attempt: 1,
+            ..
+        },
+    ] = dealt[..]
+    else {
+        panic!("{dealt:?}");
+    };
+    assert_eq!((task, engine.unresolved()), (batch, 7));
+}
+
+#[test]
+fn a_task_that_runs_again_has_left_its_batch() {
+    let (mut engine, workers, _) = running_the_third(TASK);
+    engine.handle(
+        MS,
+        Event::Died {
+            worker: workers[0],
+            death: Death::Signal,
+            not_begun: false,
+        },
+    );
+    let own = parted(&mut engine)[0].task;
+    effects(&mut engine);
+    let dealt = deal(&mut engine, workers[1], 100);
+    assert_eq!((dealt[0].task, dealt[0].attempt), (own, 2));
+    assert_eq!((dealt[1].first, dealt[1].count), (3, 7));
+    let task_at = |entry| engine.task_at(workers[1], entry).map(|it| it.at);
+    assert_eq!([0, 1, 7, 8].map(task_at), [Some(0), Some(3), Some(9), None]);
+}
+
+#[test]
+fn a_batch_is_given_up_wherever_it_is() {
+    let (mut engine, workers, batch) = running_the_third(ONCE);
+    assert!(engine.withdraw(MS, batch));
+    let (task, outcome) = (batch, Outcome::Withdrawn);
+    let (worker, below) = (workers[0], 7);
+    assert_eq!(
+        effects(&mut engine),
+        [
+            Effect::Resolve { task, outcome },
+            Effect::Recall { worker, below }
+        ]
+    );
+    let entries = 4..7;
+    engine.handle(MS, Event::Recalled { worker, entries });
+    assert_eq!((engine.unresolved(), engine.queued()), (0, 0));
+    assert_eq!(deal(&mut engine, workers[1], 100), []);
+    // The running one is not wanted any more.
+    assert_eq!(engine.task_at(workers[0], 3), None);
+    assert!(engine.is_open(workers[0], 3));
+}
+
+#[test]
+fn recalled_tasks_go_before_those_behind_them() {
+    let (mut engine, workers, batch) = running_the_third(ONCE);
+    let (worker, entries) = (workers[0], 4..7);
+    engine.handle(MS, Event::Recalled { worker, entries });
+    let dealt = deal(&mut engine, workers[1], 100);
+    assert_eq!((dealt[0].first, dealt[0].count), (3, 7));
+    let (task, at) = (batch, 5);
+    assert_eq!(engine.task_at(workers[1], 2), Some(TaskAt { task, at }));
+}
+
+#[test]
+fn every_task_of_a_batch_counts_for_the_bound() {
+    let config = Config {
+        bound: 10,
+        ..Config::default()
+    };
+    let mut engine = Engine::new(0, config);
+    engine.submit_batch(0, ONCE, 9).unwrap();
+    assert_eq!(engine.submit_batch(0, ONCE, 2), Err(SubmitError::Full));
+    engine.submit_batch(0, ONCE, 1).unwrap();
+    assert!(engine.is_full());
+}
