@@ -100,6 +100,11 @@ impl<M: AsRef<[AtomicU64]>> CoordinatorLane<M> {
         self.ledger.room()
     }
 
+    /// How many words of calls' bytes the lane can hold beside those that it has.
+    pub fn free_words(&self) -> u64 {
+        self.ledger.bytes_room()
+    }
+
     /// Lets the worker see the calls that were pushed. Call [`take_wake`](Self::take_wake) afterwards,
     /// now or when a wake is worth it.
     pub fn publish(&mut self) {

@@ -23,7 +23,7 @@ impl Batch {
         Batch {
             task,
             tag: 0,
-            args: Vec::new(),
+            args: Vec::with_capacity(8 * MAX_BATCH),
             ends: Vec::with_capacity(MAX_BATCH),
         }
     }

@@ -206,29 +206,27 @@ pub struct LaneEntry<'a> {
 /// begun it. Most calls are such.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlainCall {
-    /// As [`Call::id`].
+    /// As [`Call::id`]; of 40 bits.
     pub id: u64,
-    /// As [`LaneEntry::attached`].
+    /// As [`LaneEntry::attached`]; of 24 bits.
     pub attached: u32,
 }
 
 impl PlainCall {
-    /// Its length.
-    pub const BYTES: usize = 16;
-
-    /// As it lies in a lane.
+    /// As it lies in a lane; `None` where its numbers are too large for that.
     #[inline]
-    pub fn to_bytes(self) -> [u8; PlainCall::BYTES] {
-        (u128::from(self.attached) << 64 | u128::from(self.id)).to_le_bytes()
+    pub fn to_bytes(self) -> Option<[u8; 8]> {
+        let fits = self.id < 1 << 40 && self.attached < 1 << 24;
+        fits.then(|| (u64::from(self.attached) << 40 | self.id).to_le_bytes())
     }
 
     /// The inverse of [`to_bytes`](Self::to_bytes).
     #[inline]
     pub fn from_bytes(bytes: &[u8]) -> Option<PlainCall> {
-        let words = u128::from_le_bytes(bytes.try_into().ok()?);
+        let word = u64::from_le_bytes(bytes.try_into().ok()?);
         Some(PlainCall {
-            id: words as u64,
-            attached: u32::try_from(words >> 64).ok()?,
+            id: word & ((1 << 40) - 1),
+            attached: (word >> 40) as u32,
         })
     }
 }

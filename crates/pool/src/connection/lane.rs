@@ -36,6 +36,8 @@ pub(crate) struct Lane {
     /// Entries whose calls go by the socket, with their sizes.
     bodies: VecDeque<(u64, usize)>,
     bodies_bytes: usize,
+    /// Words of the bytes of the plain call that was pushed last: the next is expected to be like it.
+    words: u64,
     /// The call that was pushed last goes by the socket.
     by_socket: bool,
     /// What the worker was last asked to wake us at, until its wake message was read.
@@ -80,6 +82,7 @@ impl Lane {
             numbers: Vec::new(),
             bodies: VecDeque::new(),
             bodies_bytes: 0,
+            words: 1,
             by_socket: false,
             armed: None,
             fresh_ns: 0,
@@ -102,7 +105,8 @@ impl Lane {
 
     /// Whether one more entry may be pushed.
     pub(crate) fn has_room(&self) -> bool {
-        self.ring.free_slots() > 0 && self.bodies_bytes < BODIES
+        let room = self.ring.free_slots() > 0 && self.ring.free_words() >= self.words;
+        room && self.bodies_bytes < BODIES
     }
 
     /// How many entries may be pushed before room is looked at again: one by one while calls go by the
@@ -111,7 +115,11 @@ impl Lane {
         if self.by_socket || self.bodies_bytes > 0 {
             return usize::from(self.has_room());
         }
-        (self.ring.free_slots() as usize).min(BATCH)
+        let room = self
+            .ring
+            .free_slots()
+            .min(self.ring.free_words() / self.words);
+        usize::try_from(room).unwrap_or(BATCH).min(BATCH)
     }
 
     /// The worker's number of our task `number`, if it has a task of that name.
@@ -146,12 +154,15 @@ impl Lane {
     /// As [`push`](Self::push), of a call that has nothing but arguments.
     #[inline]
     pub(crate) fn push_plain(&mut self, task: u32, call: PlainCall, args: &[u8]) -> bool {
-        let body = Body::Inline {
-            arrays: &call.to_bytes(),
-            value: args,
+        let Some(arrays) = &call.to_bytes() else {
+            return false;
         };
-        let pushed = self.ring.push(task, body).is_ok();
+        let value = args;
+        let pushed = self.ring.push(task, Body::Inline { arrays, value }).is_ok();
         self.by_socket &= !pushed;
+        if pushed {
+            self.words = 1 + args.len().div_ceil(8) as u64;
+        }
         pushed
     }
 

@@ -24,8 +24,25 @@ pub(super) struct Numbers {
 
 impl Numbers {
     pub(super) fn insert(&mut self, number: TaskId, key: engine::TaskId) {
-        self.next = self.next.max(number + 1);
-        let page = number / PAGE;
+        self.insert_all(number, 1, key);
+    }
+
+    /// Numbers that follow each other, of one batch. One that is there gets another key.
+    pub(super) fn insert_all(&mut self, mut number: TaskId, count: u64, key: engine::TaskId) {
+        let end = number + count;
+        self.next = self.next.max(end);
+        while number < end {
+            let below = end.min((number / PAGE + 1) * PAGE);
+            let page = self.page(number / PAGE);
+            for place in &mut page.keys[within(number, below)] {
+                page.used += u32::from(place.is_none());
+                *place = Some(key);
+            }
+            number = below;
+        }
+    }
+
+    fn page(&mut self, page: u64) -> &mut Page {
         if self.pages.is_empty() {
             self.first = page;
         }
@@ -37,28 +54,10 @@ impl Numbers {
         while self.pages.len() <= at {
             self.pages.push_back(None);
         }
-        let page = self.pages[at].get_or_insert_with(|| Page {
+        self.pages[at].get_or_insert_with(|| Page {
             keys: vec![None; PAGE as usize].into(),
             used: 0,
-        });
-        let before = page.keys[(number % PAGE) as usize].replace(key);
-        page.used += u32::from(before.is_none());
-    }
-
-    /// Numbers that follow each other, of one batch.
-    pub(super) fn insert_all(&mut self, number: TaskId, count: u64, key: engine::TaskId) {
-        for number in number..number + count {
-            self.insert(number, key);
-        }
-    }
-
-    /// Forgets those of the numbers that are still of this batch.
-    pub(super) fn remove_all(&mut self, number: TaskId, count: u64, key: engine::TaskId) {
-        for number in number..number + count {
-            if self.get(number) == Some(key) {
-                self.remove(number);
-            }
-        }
+        })
     }
 
     pub(super) fn get(&self, number: TaskId) -> Option<engine::TaskId> {
@@ -68,16 +67,34 @@ impl Numbers {
     }
 
     pub(super) fn remove(&mut self, number: TaskId) {
+        if let Some(key) = self.get(number) {
+            self.remove_all(number, 1, key);
+        }
+    }
+
+    /// Forgets those of the numbers that have this key.
+    pub(super) fn remove_all(&mut self, mut number: TaskId, count: u64, key: engine::TaskId) {
+        let end = number + count;
+        while number < end {
+            let below = end.min((number / PAGE + 1) * PAGE);
+            self.remove_within(number, below, key);
+            number = below;
+        }
+    }
+
+    fn remove_within(&mut self, number: TaskId, below: TaskId, key: engine::TaskId) {
         let Some(at) = (number / PAGE).checked_sub(self.first) else {
             return;
         };
         let Some(Some(page)) = self.pages.get_mut(at as usize) else {
             return;
         };
-        if page.keys[(number % PAGE) as usize].take().is_none() {
-            return;
+        for place in &mut page.keys[within(number, below)] {
+            if *place == Some(key) {
+                *place = None;
+                page.used -= 1;
+            }
         }
-        page.used -= 1;
         // The page that is being filled is kept.
         if page.used == 0 && number / PAGE != self.next / PAGE {
             self.pages[at as usize] = None;
@@ -98,6 +115,12 @@ impl Numbers {
     fn used_pages(&self) -> usize {
         self.pages.iter().flatten().count()
     }
+}
+
+/// Where the numbers from `number` to below `below` are in their page.
+fn within(number: u64, below: u64) -> std::ops::Range<usize> {
+    let start = (number % PAGE) as usize;
+    start..start + (below - number) as usize
 }
 
 #[cfg(test)]
@@ -134,6 +157,20 @@ mod tests {
         for (&number, &key) in &expected {
             assert_eq!(numbers.get(number), Some(key));
         }
+    }
+
+    #[test]
+    fn numbers_of_a_batch_are_over_page_ends() {
+        let keys = keys(2);
+        let mut numbers = Numbers::default();
+        numbers.insert_all(PAGE - 10, 64, keys[0]);
+        numbers.insert(PAGE, keys[1]);
+        assert_eq!(numbers.next(), PAGE + 54);
+        numbers.remove_all(PAGE - 10, 64, keys[0]);
+        let left: Vec<u64> = (0..2 * PAGE)
+            .filter(|&it| numbers.get(it).is_some())
+            .collect();
+        assert_eq!((left, numbers.used_pages()), (vec![PAGE], 1));
     }
 
     #[test]
