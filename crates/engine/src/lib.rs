@@ -52,6 +52,7 @@ mod event;
 mod id;
 mod queue;
 mod set;
+mod shares;
 mod starting;
 mod tasks;
 mod timers;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::{MS, SEND_ATTEMPTS};
+use crate::shares::Shares;
 use crate::{KillReason, Outcome};
 use std::ops::Range;
 
@@ -54,29 +55,20 @@ impl Engine {
         };
         let kept = worker.numbers();
         let entries = entries.start.max(kept.start)..entries.end.min(kept.end);
-        let mut open = 0_u64;
-        let mut expected_ns = 0_u64;
-        for number in entries.clone() {
-            if let Some(entry) = worker.entry(number) {
-                open += 1;
-                expected_ns += entry.expected_ns;
-            }
-        }
+        let present = entries.clone().filter_map(|number| worker.entry(number));
+        let shares = Shares::of(present, ran_ns);
         // What finished has begun, whether the shell saw that or not.
         if entries.end > worker.begun && !entries.is_empty() {
             let since = worker.since_ns;
             worker.begin(entries.end - 1, since);
         }
-        worker.answered += open;
+        worker.answered += shares.open;
         worker.blocked_times = 0;
-        // By expected time, so that long and short tasks in one range keep their means apart.
-        let per_expected = ran_ns as f64 / expected_ns.max(1) as f64;
         for number in entries {
             let Some(entry) = self.workers.at(id.index).take(number) else {
                 continue;
             };
-            let share_ns = per_expected * entry.expected_ns as f64;
-            self.classes.measured(entry.class, share_ns as u64);
+            self.classes.measured(entry.class, shares.share_ns(&entry));
             match entry.holds {
                 Holds::Task(task) => drop(self.tasks.remove(task)),
                 Holds::Again(task) => self.pause(now, task),

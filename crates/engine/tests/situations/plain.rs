@@ -1,8 +1,8 @@
 //! Situations of pools with a fixed number of workers.
 
 use engine::{
-    Capabilities, Config, Death, Effect, Engine, Event, KillReason, Outcome, PoolFailure, Shutdown,
-    TaskId, TaskSpec, WorkerId,
+    Capabilities, Config, Deal, Death, Effect, Engine, Event, KillReason, Outcome, PoolFailure,
+    Shutdown, TaskId, TaskSpec, WORTH_WAKING_NS, WorkerId,
 };
 
 use crate::fixtures::{LANE, MS, ONCE, PLAIN, TASK, effects, pull, ready, submit, teach};
@@ -88,6 +88,34 @@ fn short_tasks_do_not_wait_behind_a_long_one() {
     engine.tick(MS + 1);
     let (worker, below) = (workers[0], 101);
     assert!(effects(&mut engine).contains(&Effect::Recall { worker, below }));
+}
+
+#[test]
+fn what_was_sent_before_its_class_was_known_leaves_the_class_s_time_right() {
+    const NS: u64 = 5_000;
+    let (mut engine, workers) = ready(1, LANE);
+    let worker = workers[0];
+    let mut sent = Vec::new();
+    let finished = |entries: std::ops::Range<u64>| Event::Finished {
+        worker,
+        ran_ns: NS * (entries.end - entries.start),
+        entries,
+        rss: 0,
+    };
+    for many in [500, 300] {
+        for _ in 0..many {
+            submit(&mut engine, 0, TASK);
+        }
+        engine.deal(0, worker, Deal::ByNumber(many), &mut sent);
+        if many == 500 {
+            engine.handle(0, finished(0..1));
+        }
+    }
+    engine.handle(0, finished(1..799));
+    effects(&mut engine);
+    let most = u32::try_from(WORTH_WAKING_NS / NS).expect("a few");
+    assert!(engine.is_small(TASK.class, most - 1));
+    assert!(!engine.is_small(TASK.class, most));
 }
 
 #[test]
