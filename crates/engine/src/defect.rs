@@ -59,6 +59,10 @@ pub enum Defect {
     DeadlineFromStart,
     /// Rule 12: what a dead worker had pinned goes to another.
     PinnedMoves,
+    /// Rule 12: what was pinned to a worker and is to run again there is not offered to it.
+    PinnedForgotten,
+    /// Rule 12: a task that failed runs again at once, whatever its pause.
+    NoPause,
     /// Rule 8: effects that follow a panicking callback are lost.
     PanicLosesEffects,
     /// Rule 8: the effect of a panicking callback is executed again.
@@ -67,7 +71,7 @@ pub enum Defect {
 
 impl Defect {
     /// All defects, with the number of the rule that each breaks.
-    pub const ALL: [(Defect, u8); 30] = [
+    pub const ALL: [(Defect, u8); 32] = [
         (Defect::CancelUnresolved, 1),
         (Defect::NoKillAfterGrace, 1),
         (Defect::DeliverAbandoned, 1),
@@ -96,6 +100,8 @@ impl Defect {
         (Defect::NoPatience, 11),
         (Defect::DeadlineFromStart, 12),
         (Defect::PinnedMoves, 12),
+        (Defect::PinnedForgotten, 12),
+        (Defect::NoPause, 12),
         (Defect::PanicLosesEffects, 8),
         (Defect::PanicRepeatsEffect, 8),
     ];

@@ -143,6 +143,7 @@ impl World {
             limit_ns: spec.limit_ns,
             deadline_ns: spec.deadline_ns,
             again: spec.time_outs,
+            paused_until_ns: 0,
             pinned,
             poison,
             begun: 0,

@@ -25,6 +25,8 @@ pub(crate) struct SimTask {
     pub(crate) deadline_ns: Option<u64>,
     /// How often more it may be begun, since it ran too long or failed.
     pub(crate) again: u32,
+    /// It failed, and does not run again before.
+    pub(crate) paused_until_ns: u64,
     /// The only worker that may run it.
     pub(crate) pinned: Option<WorkerId>,
     pub(crate) poison: bool,
