@@ -51,13 +51,13 @@ impl Shell {
         if job.call.extras().again.is_none() {
             return false;
         }
+        let runs = self.engine.runs_again(task);
         let mut pause = None;
         self.hooks
-            .guard(|_| pause = job.call.extras().again_after(failure));
+            .guard(|_| pause = job.call.extras().again_after(failure, runs));
         let Some(pause) = pause else {
             return false;
         };
-        job.call.extras_mut().failures += 1;
         self.engine.run_again(worker, entry, nanoseconds(pause))
     }
 
