@@ -30,6 +30,14 @@ impl Engine {
         self.watch(id.index);
     }
 
+    pub(super) fn held_up(&mut self, now: u64, id: WorkerId, ns: u64) {
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        worker.since_ns = worker.since_ns.saturating_add(ns).min(now);
+        self.watch(id.index);
+    }
+
     pub(super) fn done(&mut self, now: u64, id: WorkerId, number: u64) {
         let Some(worker) = self.workers.get_mut(id) else {
             return;

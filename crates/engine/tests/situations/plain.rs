@@ -355,3 +355,29 @@ fn external_workers_are_disconnected_and_never_started() {
     engine.handle(MS, died(worker, Death::Exit));
     assert_eq!(engine.pop_effect(), None);
 }
+
+#[test]
+fn a_limit_does_not_count_how_long_a_worker_waited_for_the_caller() {
+    let (mut engine, workers) = ready(1, LANE);
+    let worker = workers[0];
+    let limit_ns = Some(5 * MS);
+    submit(&mut engine, 0, TaskSpec { limit_ns, ..TASK });
+    let entry = pull(&mut engine, 0, worker)[0].entry;
+    let at_ns = MS;
+    effects(&mut engine);
+    // The caller was away for 10 ms.
+    let began = Event::Began {
+        worker,
+        entry,
+        at_ns,
+    };
+    engine.handle(12 * MS, began);
+    let ns = 10 * MS;
+    engine.handle(12 * MS, Event::HeldUp { worker, ns });
+    engine.tick(12 * MS);
+    assert_eq!(effects(&mut engine), []);
+    engine.tick(16 * MS - 1);
+    assert_eq!(effects(&mut engine), []);
+    engine.tick(16 * MS);
+    assert!(!effects(&mut engine).is_empty(), "it took 5 ms besides");
+}

@@ -1,6 +1,7 @@
 //! What a few tasks have: priorities, deadlines, runs after a failure, progress, one run on every worker.
 
 use super::Shell;
+use super::absence::MESSAGE;
 use crate::call::Call;
 use crate::event::What;
 use crate::failure::{PoolError, SubmitError, TaskFailure};
@@ -68,6 +69,7 @@ impl Shell {
             self.hooks.guard(|_| job.call.progress(done, total));
         }
         self.tell(id, now_ns(), What::Progress { task, done, total });
+        self.wrote(id, MESSAGE);
     }
 
     /// A task says something.
@@ -85,6 +87,7 @@ impl Shell {
             self.hooks.guard(|_| job.call.note(bytes));
         }
         self.tell(id, now_ns(), What::Note { task, bytes });
+        self.wrote(id, bytes.len() + MESSAGE);
         Ok(())
     }
 

@@ -31,7 +31,7 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
-/// What that many workers may have, once there are so many.
+/// What that many workers may have, once that many take tasks.
 fn on_each(pool: &mut Either, workers: usize) -> Vec<(u64, i32, Vec<usize>)> {
     loop {
         let all = pool.broadcast(allowed());

@@ -212,7 +212,7 @@ fn again_after_panic(method: StartMethod, kind: Kind) {
     assert_eq!(pool.counters().died, 0);
 }
 
-/// Fails at first, and then takes for ever.
+/// Fails at first, and then never returns.
 #[task]
 fn fails_then_hangs(path: String) -> Result<(), String> {
     let path = PathBuf::from(path);

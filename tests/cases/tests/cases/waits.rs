@@ -78,14 +78,39 @@ fn print(lines: usize) -> usize {
     lines
 }
 
+/// Sends more than a socket holds.
+#[task]
+fn say_many(count: u64) -> Result<u64, handoff::Error> {
+    for number in 0..count {
+        handoff::note(&number.to_le_bytes())?;
+    }
+    Ok(count)
+}
+
 fn output_away(method: StartMethod) {
     let limit = Duration::from_millis(500);
     let builder = builder(method).workers(1).capture_stdout(true);
     let builder = builder.timeout(limit).watch(|_| {});
     let mut pool = builder.start().unwrap();
-    let handle = pool.submit(print(10_000)).unwrap();
-    std::thread::sleep(limit * 3);
-    assert_eq!(pool.wait(handle).unwrap(), 10_000);
+    for _ in 0..2 {
+        let printing = pool.submit(print(10_000)).unwrap();
+        std::thread::sleep(limit * 2);
+        assert_eq!(pool.wait(printing).unwrap(), 10_000);
+        let talking = pool.submit(say_many(5_000)).unwrap();
+        std::thread::sleep(limit * 2);
+        assert_eq!(pool.wait(talking).unwrap(), 5_000);
+    }
+    let hanging = pool.submit(print_without_end()).unwrap();
+    std::thread::sleep(limit * 2);
+    let error = pool.wait(hanging).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+}
+
+#[task]
+fn print_without_end() {
+    loop {
+        println!("{}", "x".repeat(1000));
+    }
 }
 
 /// Drives the pool for what its descriptor says alone.
