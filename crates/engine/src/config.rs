@@ -122,7 +122,7 @@ pub struct TaskSpec {
     pub limit_ns: Option<u64>,
     /// By when it has to have its result, the time in the queue included.
     pub deadline_ns: Option<u64>,
-    /// How often it is run again after it ran longer than `limit_ns`.
+    /// How often it is run again after it ran longer than `limit_ns`. Runs after failures count too.
     pub time_outs: u32,
     /// The pause before it is run again because of that; doubled each time.
     pub pause_ns: u64,

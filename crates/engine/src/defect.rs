@@ -63,6 +63,10 @@ pub enum Defect {
     BatchRunsOn,
     /// Rule 3: a death is charged to what its worker had of a batch, begun or not.
     ChargeBatch,
+    /// Rule 12: what was pinned to a worker and is to run again there is not offered to it.
+    PinnedForgotten,
+    /// Rule 12: a task that failed runs again at once, whatever its pause.
+    NoPause,
     /// Rule 8: effects that follow a panicking callback are lost.
     PanicLosesEffects,
     /// Rule 8: the effect of a panicking callback is executed again.
@@ -71,7 +75,7 @@ pub enum Defect {
 
 impl Defect {
     /// All defects, with the number of the rule that each breaks.
-    pub const ALL: [(Defect, u8); 32] = [
+    pub const ALL: [(Defect, u8); 34] = [
         (Defect::CancelUnresolved, 1),
         (Defect::NoKillAfterGrace, 1),
         (Defect::DeliverAbandoned, 1),
@@ -102,6 +106,8 @@ impl Defect {
         (Defect::PinnedMoves, 12),
         (Defect::BatchRunsOn, 5),
         (Defect::ChargeBatch, 3),
+        (Defect::PinnedForgotten, 12),
+        (Defect::NoPause, 12),
         (Defect::PanicLosesEffects, 8),
         (Defect::PanicRepeatsEffect, 8),
     ];

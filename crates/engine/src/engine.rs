@@ -265,6 +265,7 @@ impl Engine {
             } => self.ready(now, worker, capabilities),
             Event::Refused { worker } => self.refused(now, worker),
             Event::Room { worker } => self.room(now, worker),
+            Event::HeldUp { worker, ns } => self.held_up(now, worker, ns),
             Event::Began {
                 worker,
                 entry,

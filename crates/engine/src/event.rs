@@ -45,6 +45,14 @@ pub enum Event {
         /// When, as the worker says, by the clock of the engine's times.
         at_ns: u64,
     },
+    /// A worker could not go on for this long: nobody took what it wrote, since the caller was away. A limit does
+    /// not count that.
+    HeldUp {
+        /// The worker.
+        worker: WorkerId,
+        /// For how long, in nanoseconds, at most until now.
+        ns: u64,
+    },
     /// The function of a claimed entry has returned, and its result is not here yet. Reported again
     /// whenever a part of the result arrived.
     Done {

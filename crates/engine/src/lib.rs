@@ -33,7 +33,8 @@
 //! 10. The number of workers follows the tasks: between `min` and `max`, with spares that take the place
 //!     of a worker that ends at once.
 //! 11. Tasks of higher priority go first, and one of lower priority waits for a bounded number of them.
-//! 12. A task has its result by its deadline, and a pinned task runs on its worker or not at all.
+//! 12. A task has its result by its deadline, a pinned task runs on its worker or not at all, and one that
+//!     runs again pauses before.
 //!
 //! # Batches
 //!
@@ -59,6 +60,7 @@ mod event;
 mod id;
 mod queue;
 mod set;
+mod shares;
 mod starting;
 mod tasks;
 mod timers;

@@ -17,8 +17,8 @@ pub(crate) struct Task {
     pub(crate) lost: u32,
     /// How often it could not be sent for a transient reason.
     pub(crate) send_failures: u32,
-    /// Times that it ran longer than its limit and is to run again.
-    pub(crate) timed_out: u32,
+    /// Times that it failed or ran longer than its limit and was to run again.
+    pub(crate) again: u32,
     /// The pause before it runs again.
     pub(crate) pause_ns: u64,
     /// The only worker that may run it.
@@ -91,7 +91,7 @@ impl Tasks {
             deaths: 0,
             lost: 0,
             send_failures: 0,
-            timed_out: 0,
+            again: 0,
             pause_ns: 0,
             pinned: None,
             place,

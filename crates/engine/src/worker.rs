@@ -226,6 +226,16 @@ impl Worker {
         entry.has(number).then_some(entry)
     }
 
+    /// What is in a range of numbers, each with how many of its entries are.
+    pub(crate) fn present<'a>(
+        &'a self,
+        range: &'a Range<u64>,
+    ) -> impl Iterator<Item = (&'a Entry, u32)> {
+        let behind = self.entries.range(self.position(range.start)..);
+        let inside = behind.take_while(|entry| entry.number < range.end);
+        inside.map(|entry| (entry, entry.within(range)))
+    }
+
     /// What is in a range of numbers: how many entries, and their expected time.
     pub(crate) fn load(&self, range: &Range<u64>) -> (u32, u64) {
         let (mut count, mut expected_ns) = (0, 0);

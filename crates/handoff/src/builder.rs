@@ -193,7 +193,7 @@ impl Builder {
     /// The size of each worker's arena in bytes: what a worker's results, while the caller holds them, and the
     /// arrays that it keeps can take at most. By default as much as the machine has memory, or less where
     /// limits or many workers leave less address space. An array that does not fit is an error in its
-    /// task. With 0 there are no arenas: arrays are copied.
+    /// task. With 0, and by default without `/proc`, there are no arenas: arrays are copied.
     pub fn arena_bytes(mut self, bytes: u64) -> Builder {
         self.arena_bytes = Some(bytes);
         self
@@ -321,7 +321,7 @@ impl Builder {
         crate::program::check_not_unserved_worker()?;
         let arena_bytes = self.arena_bytes;
         // The process's own arenas take as much again.
-        let default = || shmem::default_arena_size(self.workers.max + 2);
+        let default = || shmem::shared_arena_size(self.workers.max + 2);
         let arena_bytes = arena_bytes.unwrap_or_else(default);
         let mut builder = pool::Pool::builder(self.pool_method()?)
             .tasks(crate::program::tasks())

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 use task::Task;
 use task::arrays::{self, Table};
@@ -108,7 +109,9 @@ impl<R> Call<R> {
     }
 
     /// Runs the task again, up to `times`, after a failure for which `retry` holds: an error of its own, a
-    /// panic, or a [`timeout`](Self::timeout). Before that it waits for `pause`, which doubles each time.
+    /// panic, or a [`timeout`](Self::timeout). Before that it waits for `pause`, which doubles each time; its
+    /// worker runs other tasks meanwhile. A [`deadline`](Self::deadline) goes on. Whether `retry` holds for a
+    /// time-out is asked once, when the task is submitted.
     /// (What follows the death of a worker is [`retries`](Self::retries).)
     ///
     /// ```
@@ -137,7 +140,7 @@ impl<R> Call<R> {
         self.more().again = Some(Again {
             times,
             pause,
-            after: Box::new(move |failure| retry(&failure.clone().into())),
+            after: Arc::new(move |failure| retry(&failure.clone().into())),
         });
         self
     }
@@ -201,6 +204,7 @@ impl Copies {
         if let Some(given) = &self.0.more {
             more.timeout = given.timeout;
             more.deadline = given.deadline;
+            more.again.clone_from(&given.again);
         }
         more.retries = Some(0);
         let mut one = CallBlock::new(self.0.task);

@@ -88,7 +88,9 @@ impl<R> Pending<R> {
     }
 
     /// Gives the task up: it fails with [`ErrorKind::Cancelled`] unless it has a result. One that
-    /// runs is ended with its worker, which is replaced (on threads it runs on).
+    /// runs is asked to end ([`cancelled`](crate::cancelled)); where it does not within the
+    /// [grace](crate::Builder::cancel_grace), it is ended with its worker, which is replaced (on threads it
+    /// runs on).
     pub fn cancel(&self) {
         if let Some(pool) = self.pool.upgrade() {
             pool.cancel(self.id);

@@ -228,8 +228,9 @@ impl Pool {
         self.engine.drive(timeout)
     }
 
-    /// Gives a task up: a queued one is never begun, a running one is ended with its worker, which is
-    /// replaced. `false` where the task has a result already, where it belongs to another pool, and
+    /// Gives a task up: a queued one is never begun. One that runs is asked to end
+    /// ([`cancelled`](crate::cancelled)); where it does not within the
+    /// [grace](crate::Builder::cancel_grace), it is ended with its worker, which is replaced. `false` where the task has a result already, where it belongs to another pool, and
     /// with [`StartMethod::InProcess`](crate::StartMethod::InProcess) also where it runs.
     pub fn cancel<R>(&mut self, handle: &Handle<R>) -> bool {
         self.check_handle(handle).is_ok() && self.engine.cancel(handle.id)
@@ -269,8 +270,10 @@ impl Pool {
     }
 
     /// Runs a task once on every worker that takes tasks now, and waits for the results. A worker that
-    /// ends before it runs the task gives an error of kind [`ErrorKind::Died`]. Workers that are started
-    /// later do not run it: that is what an [initializer](crate::Builder::initializer) is for.
+    /// ends before it runs the task gives an error of kind [`ErrorKind::Died`]. Spares do not run it, nor do
+    /// workers that are started later: that is what an [initializer](crate::Builder::initializer) is for. Each
+    /// worker runs it before tasks that it has not been sent yet, so a priority is ignored, and so are
+    /// [`retries`](Call::retries), since the worker is gone then.
     ///
     /// # Errors
     /// [`ErrorKind::Arguments`] where the arguments cannot be sent, [`ErrorKind::Unsupported`] for threads,

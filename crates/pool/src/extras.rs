@@ -29,8 +29,6 @@ pub struct Extras {
     pub deadline: Option<Duration>,
     /// Whether it is run again after it failed.
     pub again: Option<Again>,
-    /// How often it failed and was run again.
-    pub(crate) failures: u32,
     /// The arrays, once they are in the books.
     pub(crate) opened: Option<Opened>,
     /// Why it could not be sent.
@@ -46,19 +44,19 @@ pub(crate) static NONE: Extras = Extras {
     priority: Priority::Normal,
     deadline: None,
     again: None,
-    failures: 0,
     opened: None,
     unsendable: None,
 };
 
 /// Runs a task again after it failed or took too long.
+#[derive(Clone)]
 pub struct Again {
     /// How often, in addition to the first time.
     pub times: u32,
     /// The pause before it is run again; doubled each time.
     pub pause: Duration,
     /// After which failures: [`Failed`](TaskFailure::Failed) or [`TimedOut`](TaskFailure::TimedOut).
-    pub after: Box<dyn Fn(&TaskFailure) -> bool + Send + Sync>,
+    pub after: Arc<dyn Fn(&TaskFailure) -> bool + Send + Sync>,
 }
 
 impl fmt::Debug for Again {
@@ -97,12 +95,13 @@ impl Extras {
         }
     }
 
-    /// Whether the task is to be run again after this failure, and after which pause.
-    pub(crate) fn again_after(&self, failure: &TaskFailure) -> Option<Duration> {
+    /// Whether the task is to be run again after this failure, and after which pause. It has been already, `runs`
+    /// times.
+    pub(crate) fn again_after(&self, failure: &TaskFailure, runs: u32) -> Option<Duration> {
         // The memory that it owned is gone with the first run.
         let again = self.again.as_ref().filter(|_| !self.owns_memory())?;
-        let wanted = self.failures < again.times && (again.after)(failure);
-        wanted.then(|| again.pause_after(self.failures + 1))
+        let wanted = runs < again.times && (again.after)(failure);
+        wanted.then(|| again.pause_after(runs + 1))
     }
 
     /// How often it may be begun again. One that owns memory is not, unless its own terms say so: the

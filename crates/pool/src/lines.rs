@@ -23,6 +23,8 @@ pub(crate) struct Lines {
     /// How many lines came between those.
     dropped: usize,
     open: bool,
+    /// Bytes that the last turn has read.
+    turn: usize,
 }
 
 impl Lines {
@@ -34,18 +36,19 @@ impl Lines {
             kept: VecDeque::new(),
             dropped: 0,
             open: true,
+            turn: 0,
         }
     }
 
     /// Reads what is there, giving whole lines to `each`. `false` once all writers are gone.
     pub(crate) fn read(&mut self, mut each: impl FnMut(&str)) -> bool {
         let mut buffer = [0; 4096];
-        let mut turn = 0;
-        while self.open && turn < TURN {
+        self.turn = 0;
+        while self.open && self.turn < TURN {
             match nix::unistd::read(&self.pipe, &mut buffer) {
                 Ok(0) => self.open = false,
                 Ok(count) => {
-                    turn += count;
+                    self.turn += count;
                     self.partial.extend_from_slice(&buffer[..count]);
                     self.cut(&mut each);
                 }
@@ -55,6 +58,11 @@ impl Lines {
             }
         }
         self.open
+    }
+
+    /// How many bytes the last turn has read.
+    pub(crate) fn turn(&self) -> usize {
+        self.turn
     }
 
     /// Reads the rest that a dead worker has left, without waiting for others that hold the pipe.

@@ -1,6 +1,7 @@
 //! The shell around the engine: sockets, processes, timers and payloads. It reports what happens and
 //! executes what the engine decides; it decides nothing itself.
 
+mod absence;
 mod accounts;
 mod arrays;
 mod construct;
@@ -114,5 +115,8 @@ struct Health {
     why: Option<PoolError>,
     /// For how long the pool has been stopped, all in all.
     paused_ns: u64,
+    /// When the caller last went away, by the engine's clock, and for how long it had been when it came back.
+    left_ns: u64,
+    away_ns: u64,
     oom_kills: Option<u64>,
 }

@@ -270,6 +270,15 @@ pub fn default_arena_size(count: usize) -> u64 {
     (size / page * page).max(page)
 }
 
+/// As [`default_arena_size`], for arenas that other processes read; 0 where /proc is not mounted, by which a
+/// [reader](Arena::reader) is opened.
+pub fn shared_arena_size(count: usize) -> u64 {
+    match std::path::Path::new("/proc/self/fd").exists() {
+        true => default_arena_size(count),
+        false => 0,
+    }
+}
+
 /// The limits that [`default_arena_size`] respects, with their values: for reports. `None`: not limited.
 pub fn arena_limits() -> [(&'static str, Option<u64>); 3] {
     let limit = |resource| match getrlimit(resource) {

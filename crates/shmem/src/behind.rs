@@ -17,6 +17,7 @@ pub fn limit_behind(error: &io::Error) -> String {
             )
         }
         Some(libc::ENOMEM) => mappings().unwrap_or_default(),
+        Some(libc::ENOENT) => " (it is opened by /proc/self/fd: mount /proc)".to_owned(),
         _ => String::new(),
     }
 }

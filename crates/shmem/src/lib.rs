@@ -61,7 +61,7 @@ mod sys;
 mod words;
 
 pub use address_space::AddressSpace;
-pub use arena::{Arena, ArenaError, arena_limits, default_arena_size};
+pub use arena::{Arena, ArenaError, arena_limits, default_arena_size, shared_arena_size};
 pub use behind::limit_behind;
 pub use board::{Board, BoardError};
 pub use bounds::OutOfBounds;

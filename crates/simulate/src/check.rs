@@ -18,6 +18,7 @@ impl World {
         self.check_asked()?;
         self.check_due()?;
         self.check_given_up()?;
+        self.check_pinned()?;
         // Effects may have made a deadline that has come already, but not again and again.
         let due = self.engine.next_deadline().is_some_and(|at| at <= self.now);
         self.facts.due_again = if due { self.facts.due_again + 1 } else { 0 };

@@ -10,6 +10,9 @@ use engine::{KillReason, PATIENCE, Priority, WorkerId};
 /// How long the engine may take to do what it should.
 const SLACK_NS: u64 = 2 * MS + 100_000;
 
+/// The longest pause before a task runs again.
+const PAUSE_NS: u64 = 80 * MS;
+
 const PRIORITIES: [Priority; 3] = [Priority::High, Priority::Normal, Priority::Low];
 
 /// Keeps since when a condition has held.
@@ -43,16 +46,23 @@ impl World {
         let again = self.engine.run_again(id, result.entry, pause);
         if again {
             self.tasks[result.task].again += 1;
+            self.tasks[result.task].paused_until_ns = self.now + pause;
             self.note(|| format!("task {} failed and runs again", result.task));
         }
         again
     }
 
-    /// Rule 2: a task is not begun too often, and never while it runs.
+    /// Rules 2 and 12: a task is not begun too often, never while it runs, and again only after its pause.
     pub(crate) fn check_begin(&self, index: usize, number: usize) -> Result<(), Fails> {
         let task = &self.tasks[number];
         if task.retries == 0 && task.begun > 1 + task.again {
             return Err(self.broken(2, format!("task {number} with no retries began twice")));
+        }
+        if self.now < task.paused_until_ns {
+            return Err(self.broken(
+                12,
+                format!("task {number} runs again before its pause is over"),
+            ));
         }
         let elsewhere = |(other, worker): (usize, &Option<SimWorker>)| {
             let worker = worker.as_ref().filter(|it| it.dead.is_none() && !it.closed);
@@ -221,6 +231,27 @@ impl World {
             if *passed > 4 * PATIENCE {
                 let what = format!("{:?} waits for all others", PRIORITIES[lower]);
                 return Err(self.broken(11, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Rule 12: a task that is pinned to a worker, and does not pause, does not wait while that is idle.
+    pub(crate) fn check_pinned(&self) -> Result<(), Fails> {
+        let idle = |id: WorkerId| {
+            let worker = self.workers.get(id.index())?.as_ref();
+            let worker = worker.filter(|worker| worker.id == id && self.engine.is_serving(id))?;
+            worker.idle_since.map(|since| since.max(self.driven_since))
+        };
+        for &number in &self.open {
+            let task = &self.tasks[number];
+            let since = task.pinned.filter(|_| !task.resolved).and_then(idle);
+            // How long it pauses after a time-out, only the engine knows.
+            let more = task.limit_ns.map_or(0, |_| PAUSE_NS);
+            let since = since.map(|since| since.max(task.paused_until_ns) + more);
+            if since.is_some_and(|since| self.now > since + SLACK_NS) {
+                let what = format!("task {number} waits while its worker is idle");
+                return Err(self.broken(12, what));
             }
         }
         Ok(())

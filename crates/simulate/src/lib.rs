@@ -1,5 +1,5 @@
 //! The simulation of a pool: the real engine, with workers, callers, a clock and failures that are
-//! simulated from a seed. After every step the engine's eight rules are checked against what really
+//! simulated from a seed. After every step the engine's twelve rules are checked against what really
 //! happened, which the engine cannot see. The same seed gives the same run.
 //!
 //! Real processes, sockets and memory are left to the suites of the pool.

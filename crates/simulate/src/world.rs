@@ -26,6 +26,8 @@ pub(crate) struct SimTask {
     pub(crate) deadline_ns: Option<u64>,
     /// How often more it may be begun, since it ran too long or failed.
     pub(crate) again: u32,
+    /// It failed, and does not run again before.
+    pub(crate) paused_until_ns: u64,
     /// The only worker that may run it.
     pub(crate) pinned: Option<WorkerId>,
     pub(crate) poison: bool,
@@ -56,6 +58,7 @@ impl SimTask {
             limit_ns: spec.limit_ns,
             deadline_ns: spec.deadline_ns,
             again: spec.time_outs,
+            paused_until_ns: 0,
             pinned,
             poison,
             begun: 0,

@@ -11,6 +11,7 @@ impl Engine {
         };
         if let Some(known) = self.tasks.get_mut(task) {
             known.pause_ns = pause_ns;
+            known.again += 1;
         }
         self.workers
             .at(worker.index)
@@ -28,23 +29,23 @@ impl Engine {
         let Some(known) = self.tasks.get_mut(task) else {
             return false;
         };
-        if known.timed_out >= known.spec.time_outs {
+        if known.again >= known.spec.time_outs {
             return false;
         }
         let pause_ns = known.spec.pause_ns;
-        let pause_ns = pause_ns.saturating_mul(1_u64 << known.timed_out.min(32));
-        known.timed_out += 1;
+        let pause_ns = pause_ns.saturating_mul(1_u64 << known.again.min(32));
         self.run_again(worker, entry, pause_ns)
     }
 
     /// The run has ended because of which a task runs again.
     pub(super) fn pause(&mut self, now: u64, task: TaskId) {
+        let at_once = defect!(self, NoPause);
         let Some(known) = self.tasks.get_mut(task) else {
             return;
         };
         known.place = Place::Paused;
         let at_ns = now.saturating_add(known.pause_ns);
-        if known.pause_ns == 0 {
+        if known.pause_ns == 0 || at_once {
             self.resume(task);
         } else {
             self.remind(at_ns, task, Due::Resumes);

@@ -288,5 +288,8 @@ impl Engine {
             };
         }
         self.workers.at(worker.index).pinned.push_front(task);
+        if !defect!(self, PinnedForgotten) && self.idle.remove(&worker.index) {
+            self.offer(worker.index);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::{MS, SEND_ATTEMPTS};
+use crate::shares::Shares;
 use crate::{KillReason, Outcome};
 use std::ops::Range;
 
@@ -29,6 +30,14 @@ impl Engine {
         self.watch(id.index);
     }
 
+    pub(super) fn held_up(&mut self, now: u64, id: WorkerId, ns: u64) {
+        let Some(worker) = self.workers.get_mut(id) else {
+            return;
+        };
+        worker.since_ns = worker.since_ns.saturating_add(ns).min(now);
+        self.watch(id.index);
+    }
+
     pub(super) fn done(&mut self, now: u64, id: WorkerId, number: u64) {
         let Some(worker) = self.workers.get_mut(id) else {
             return;
@@ -53,20 +62,17 @@ impl Engine {
             return;
         };
         let entries = entries.start..entries.end.min(worker.tail());
-        let (open, expected_ns) = worker.load(&entries);
+        let shares = Shares::of(worker.present(&entries), ran_ns);
         // What finished has begun, whether the shell saw that or not.
         if entries.end > worker.begun && !entries.is_empty() {
             let since = worker.since_ns;
             worker.begin(entries.end - 1, since);
         }
-        worker.answered += u64::from(open);
+        worker.answered += shares.open;
         worker.blocked_times = 0;
-        // By expected time, so that long and short tasks in one range keep their means apart.
-        let per_expected = ran_ns as f64 / expected_ns.max(1) as f64;
         while let Some(entry) = self.workers.at(id.index).take(entries.clone()) {
-            let share_ns = per_expected * entry.expected_ns as f64;
-            self.classes
-                .measured(entry.class, share_ns as u64, entry.count);
+            let share_ns = shares.share_ns(&entry);
+            self.classes.measured(entry.class, share_ns, entry.count);
             match entry.holds {
                 Holds::Task(task) => self.tasks.finish(task, entry.count),
                 Holds::Again(task) => self.pause(now, task),

@@ -100,6 +100,12 @@ impl Engine {
         self.tasks.get(task).is_some()
     }
 
+    /// How often the task was to run again after it failed or ran for too long.
+    #[must_use]
+    pub fn runs_again(&self, task: TaskId) -> u32 {
+        self.tasks.get(task).map_or(0, |task| task.again)
+    }
+
     /// Whether the task, which is none of a batch, waits for a worker.
     #[must_use]
     pub fn is_queued(&self, task: TaskId) -> bool {

@@ -341,3 +341,18 @@ fn a_smaller_pool_lets_idle_workers_go_first() {
     let starts = effects(&mut engine);
     assert_eq!(starts.len(), 1, "{starts:?}");
 }
+
+#[test]
+fn a_pinned_task_that_runs_again_is_offered_to_its_worker() {
+    let mut engine = Engine::new(0, Config::default());
+    let worker = start(&mut engine, 0)[0];
+    let task = engine.submit_to(worker, TASK).expect("it takes tasks");
+    let entry = pull(&mut engine, 0, worker)[0].entry;
+    assert!(engine.run_again(worker, entry, MS));
+    engine.handle(0, finished(worker, entry));
+    assert_eq!(pull(&mut engine, 0, worker), [], "its pause lasts");
+    effects(&mut engine);
+    engine.tick(MS);
+    assert_eq!(effects(&mut engine), [Effect::Offer(worker)]);
+    assert_eq!(pull(&mut engine, MS, worker)[0].task, task);
+}

@@ -1,8 +1,8 @@
 //! Situations of pools with a fixed number of workers.
 
 use engine::{
-    Capabilities, Config, Death, Effect, Engine, Event, KillReason, Outcome, PoolFailure, Shutdown,
-    TaskId, TaskSpec, WorkerId,
+    Capabilities, Config, Deal, Death, Effect, Engine, Event, KillReason, Outcome, PoolFailure,
+    Shutdown, TaskId, TaskSpec, WORTH_WAKING_NS, WorkerId,
 };
 
 use crate::fixtures::{LANE, MS, ONCE, PLAIN, TASK, effects, pull, ready, submit, teach};
@@ -91,6 +91,34 @@ fn short_tasks_do_not_wait_behind_a_long_one() {
     engine.tick(MS + 1);
     let (worker, below) = (workers[0], 101);
     assert!(effects(&mut engine).contains(&Effect::Recall { worker, below }));
+}
+
+#[test]
+fn what_was_sent_before_its_class_was_known_leaves_the_class_s_time_right() {
+    const NS: u64 = 5_000;
+    let (mut engine, workers) = ready(1, LANE);
+    let worker = workers[0];
+    let mut sent = Vec::new();
+    let finished = |entries: std::ops::Range<u64>| Event::Finished {
+        worker,
+        ran_ns: NS * (entries.end - entries.start),
+        entries,
+        rss: 0,
+    };
+    for many in [500, 300] {
+        for _ in 0..many {
+            submit(&mut engine, 0, TASK);
+        }
+        engine.deal(0, worker, Deal::ByNumber(many), &mut sent);
+        if many == 500 {
+            engine.handle(0, finished(0..1));
+        }
+    }
+    engine.handle(0, finished(1..799));
+    effects(&mut engine);
+    let most = u32::try_from(WORTH_WAKING_NS / NS).expect("a few");
+    assert!(engine.is_small(TASK.class, most - 1));
+    assert!(!engine.is_small(TASK.class, most));
 }
 
 #[test]
@@ -329,4 +357,30 @@ fn external_workers_are_disconnected_and_never_started() {
     assert!(effects(&mut engine).contains(&Effect::Disconnect(worker, reason)));
     engine.handle(MS, died(worker, Death::Exit));
     assert_eq!(engine.pop_effect(), None);
+}
+
+#[test]
+fn a_limit_does_not_count_how_long_a_worker_waited_for_the_caller() {
+    let (mut engine, workers) = ready(1, LANE);
+    let worker = workers[0];
+    let limit_ns = Some(5 * MS);
+    submit(&mut engine, 0, TaskSpec { limit_ns, ..TASK });
+    let entry = pull(&mut engine, 0, worker)[0].entry;
+    let at_ns = MS;
+    effects(&mut engine);
+    // The caller was away for 10 ms.
+    let began = Event::Began {
+        worker,
+        entry,
+        at_ns,
+    };
+    engine.handle(12 * MS, began);
+    let ns = 10 * MS;
+    engine.handle(12 * MS, Event::HeldUp { worker, ns });
+    engine.tick(12 * MS);
+    assert_eq!(effects(&mut engine), []);
+    engine.tick(16 * MS - 1);
+    assert_eq!(effects(&mut engine), []);
+    engine.tick(16 * MS);
+    assert!(!effects(&mut engine).is_empty(), "it took 5 ms besides");
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 impl Builder {
     /// How many bytes of private writable memory a worker may have (`RLIMIT_DATA`); shared memory does not
-    /// count. A worker that needs more aborts, and the error of its task names the limit.
+    /// count, but with [`StartMethod::Fork`](crate::StartMethod::Fork) what a worker inherits from this process
+    /// does. A worker that needs more aborts, and the error of its task names the limit.
     pub fn worker_memory(mut self, bytes: u64) -> Builder {
         self.bounds.memory = Some(bytes);
         self

@@ -30,6 +30,7 @@ impl Shell {
     /// handles it. A caller's function that panicked is for [`report_panic`](Self::report_panic).
     pub(crate) fn drive(&mut self, timeout: Option<Duration>) -> Result<(), PoolError> {
         self.check()?;
+        self.returned();
         let resolved = self.counters.done + self.counters.failed;
         self.collect_all();
         self.settle();
@@ -55,6 +56,7 @@ impl Shell {
         self.give_back(now);
         self.engine.tick(now);
         self.retry_stuck(now);
+        self.left(now);
         self.settle();
         self.beat();
         self.arm();

@@ -27,6 +27,8 @@ impl Shell {
             // Its end is reported by the pidfd; a closed pipe would stay readable.
             self.reactor.forget(&*stderr);
         }
+        let bytes = stderr.turn();
+        self.wrote(id, bytes);
         for line in lines {
             self.tell(id, now_ns(), What::Stderr(&line));
         }
@@ -41,6 +43,8 @@ impl Shell {
         if !stdout.read(|line| lines.push(line.to_owned())) {
             self.reactor.forget(&*stdout);
         }
+        let bytes = stdout.turn();
+        self.wrote(id, bytes);
         for line in lines {
             self.tell(id, now_ns(), What::Stdout(&line));
         }

@@ -1,6 +1,7 @@
 //! What a few tasks have: priorities, deadlines, runs after a failure, progress, one run on every worker.
 
 use super::Shell;
+use super::absence::MESSAGE;
 use crate::batch::{Batch, MAX_BATCH};
 use crate::call::Call;
 use crate::event::What;
@@ -99,13 +100,13 @@ impl Shell {
         if job.call.extras().again.is_none() {
             return false;
         }
+        let runs = self.engine.runs_again(task);
         let mut pause = None;
         self.hooks
-            .guard(|_| pause = job.call.extras().again_after(failure));
+            .guard(|_| pause = job.call.extras().again_after(failure, runs));
         let Some(pause) = pause else {
             return false;
         };
-        job.call.extras_mut().failures += 1;
         self.engine.run_again(worker, entry, nanoseconds(pause))
     }
 
@@ -115,6 +116,7 @@ impl Shell {
             self.hooks.guard(|_| reply.progress(tag, done, total));
         }
         self.tell(id, now_ns(), What::Progress { task, done, total });
+        self.wrote(id, MESSAGE);
     }
 
     /// A task says something.
@@ -131,6 +133,7 @@ impl Shell {
             self.hooks.guard(|_| reply.note(tag, bytes));
         }
         self.tell(id, now_ns(), What::Note { task, bytes });
+        self.wrote(id, bytes.len() + MESSAGE);
         Ok(())
     }
 

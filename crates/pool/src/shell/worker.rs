@@ -12,6 +12,14 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use task::arrays::coordinator::Member;
 use wire::{CallArrays, Memory};
 
+/// What a worker wrote while its caller was away, and nobody has taken.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// When the caller went away.
+    pub left_ns: u64,
+    pub bytes: usize,
+}
+
 /// What was said of arrays beside a call.
 #[derive(Default)]
 pub(super) struct Beside {
@@ -37,6 +45,7 @@ pub(super) struct Worker {
     pub stderr: Option<Lines>,
     /// Where it has a pipe of its own for it.
     pub stdout: Option<Lines>,
+    pub written: Written,
     /// Its word on the status page; external workers have none.
     pub slot: Option<u32>,
     pub greeted: bool,
@@ -95,6 +104,7 @@ impl Worker {
             connection: Connection::new(socket),
             stderr: None,
             stdout: None,
+            written: Written::default(),
             slot: None,
             greeted: false,
             ready: false,

@@ -16,7 +16,7 @@ pub(crate) const BOTH: &[[Case; 2]] = &[
 ];
 
 #[task]
-fn allocate(bytes: usize) -> usize {
+pub(crate) fn allocate(bytes: usize) -> usize {
     let memory = vec![1_u8; bytes];
     memory.iter().map(|&byte| usize::from(byte)).sum()
 }
@@ -59,7 +59,7 @@ fn time(method: StartMethod, kind: Kind) {
 
 /// Open files allowed, nice value, processors allowed.
 #[task]
-fn allowed() -> (u64, i32, Vec<usize>) {
+pub(crate) fn allowed() -> (u64, i32, Vec<usize>) {
     let (files, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)
         .expect("it can be read");
     (files, nice(), cpus())
@@ -70,7 +70,7 @@ fn nice() -> i32 {
     unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
 }
 
-fn cpus() -> Vec<usize> {
+pub(crate) fn cpus() -> Vec<usize> {
     let set = sched_getaffinity(Pid::from_raw(0)).expect("it can be read");
     let is_set = |&cpu: &usize| set.is_set(cpu).unwrap_or(false);
     (0..CpuSet::count()).filter(is_set).collect()

@@ -55,7 +55,7 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// Waits for the pool's descriptor alone, for at most five seconds.
-fn readable(pool: &Pool) -> bool {
+pub(crate) fn readable(pool: &Pool) -> bool {
     let mut watched = [PollFd::new(pool.as_fd(), PollFlags::POLLIN)];
     poll(&mut watched, PollTimeout::from(5000_u16)).unwrap() > 0
 }

@@ -133,7 +133,7 @@ fn urgent(method: StartMethod, kind: Kind) {
 }
 
 #[task]
-fn note_down(path: String, name: String) -> std::io::Result<()> {
+pub(crate) fn note_down(path: String, name: String) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.create(true).append(true).open(path)?;
     file.write_all(format!("{name} ").as_bytes())

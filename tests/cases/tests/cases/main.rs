@@ -8,19 +8,24 @@ mod api;
 mod arrays;
 mod batches;
 mod bounds;
+mod broadcasts;
 mod callers;
+mod containers;
 mod costs;
 mod either;
 mod elastic;
 mod engine;
 mod given;
 mod limits;
+mod narrow;
+mod order;
 mod output;
 mod programs;
 mod soft;
 mod storm;
 mod surroundings;
 mod tasks;
+mod waits;
 
 use handoff::StartMethod;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -67,11 +72,15 @@ fn cases() -> Vec<Case> {
     let both = [
         arrays::BOTH,
         bounds::BOTH,
+        broadcasts::BOTH,
         elastic::BOTH,
         given::BOTH,
+        narrow::BOTH,
+        order::BOTH,
         output::BOTH,
         soft::BOTH,
         storm::BOTH,
+        waits::BOTH,
     ];
     let both = both.into_iter().flatten().flatten();
     let lists = [
@@ -81,12 +90,15 @@ fn cases() -> Vec<Case> {
         elastic::CASES,
         engine::CASES,
         callers::CASES,
+        containers::CASES,
         costs::CASES,
         limits::CASES,
+        narrow::CASES,
         programs::CASES,
         soft::CASES,
         output::CASES,
         api::CASES,
+        waits::CASES,
     ];
     let single = lists.into_iter().flatten();
     both.chain(single).map(|case| Case { ..*case }).collect()
