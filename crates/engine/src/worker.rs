@@ -353,6 +353,16 @@ impl Worker {
         end
     }
 
+    /// The number of the entry that holds this task of a batch.
+    pub(crate) fn number_of(&self, batch: TaskId, at: u32) -> Option<u64> {
+        let holds = |entry: &&Entry| {
+            let places = entry.first..entry.first + entry.count;
+            entry.holds == Holds::Task(batch) && places.contains(&at)
+        };
+        let entry = self.entries.iter().find(holds)?;
+        Some(entry.number + u64::from(at - entry.first))
+    }
+
     /// The entry of this number becomes that of a task which was one of a batch.
     pub(crate) fn part(&mut self, number: u64, task: TaskId) {
         self.mark(number, Holds::Task(task));

@@ -328,6 +328,28 @@ impl Jobs {
         self.numbers.get(number)
     }
 
+    /// As [`key`](Self::key), with the task's place in its batch.
+    pub(super) fn task_at(&mut self, number: TaskId) -> Option<TaskAt> {
+        let task = self.key(number)?;
+        let at = match self.kept(task)? {
+            Kept::One(_) => 0,
+            Kept::Many(many) => {
+                let at = (number - many.number) as u32;
+                many.has(at).then_some(at)?
+            }
+        };
+        Some(TaskAt { task, at })
+    }
+
+    /// How many tasks have this id of the engine.
+    pub(super) fn left(&mut self, task: engine::TaskId) -> usize {
+        match self.kept(task) {
+            Some(Kept::Many(many)) => many.left.count_ones() as usize,
+            Some(Kept::One(_)) => 1,
+            None => 0,
+        }
+    }
+
     /// The number that the next task gets.
     pub(super) fn next(&self) -> TaskId {
         self.numbers.next()
