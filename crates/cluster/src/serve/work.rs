@@ -4,14 +4,15 @@
 
 use super::arrays::Arrays;
 use super::slot::{All, Slot, Slots};
+use super::waiting::Waiting;
 use crate::feed;
 use crate::fold::Fold;
 use crate::link::{Link, Message};
-use crate::protocol::{Done, Down, Output, Packed, Seen, Terms, Trouble, Up, head, take};
+use crate::protocol::{Done, Down, Output, Packed, Seen, Trouble, Up, head, take};
 use crate::tree;
 use handoff::elsewhere;
 use handoff::{Error, Pool, Shutdown};
-use pool::{Batch, CallBlock, Extras, Input, MAX_BATCH_ARGS, Priority, TaskFailure};
+use pool::{Batch, CallBlock, Extras, Input, Priority, TaskFailure};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,24 +41,6 @@ pub(crate) struct Work {
     /// Since when results wait to be sent.
     since: Option<Instant>,
     broken: Option<String>,
-}
-
-/// A call that the pool does not have yet.
-struct Waiting {
-    id: u64,
-    task: u32,
-    args: Vec<u8>,
-    input: bool,
-    parts: Result<Vec<Part>, String>,
-    terms: Option<Terms>,
-}
-
-impl Waiting {
-    /// Whether it has nothing but short arguments.
-    fn is_plain(&self) -> bool {
-        let arrays = self.parts.as_ref().is_ok_and(Vec::is_empty);
-        arrays && !self.input && self.terms.is_none() && self.args.len() <= MAX_BATCH_ARGS
-    }
 }
 
 impl Work {
