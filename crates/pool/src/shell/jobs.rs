@@ -49,7 +49,7 @@ struct Many {
     reply: Option<Arc<dyn Reply>>,
 }
 
-/// A call as it is sent.
+/// What is sent of a call.
 pub(super) struct Sendable<'a> {
     pub number: TaskId,
     /// The number of its task's name.
