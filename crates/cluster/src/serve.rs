@@ -5,6 +5,7 @@
 
 mod arrays;
 mod slot;
+mod waiting;
 mod work;
 
 use crate::fold::Fold;

@@ -3,7 +3,7 @@
 /// The weight of a new measurement, as a shift.
 const SHIFT: u32 = 3;
 
-/// So many measurements that are alike leave little of the mean before.
+/// This number of equal measurements leaves little of the mean before.
 const MANY: u32 = 1 << SHIFT;
 
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Classes {
         }
     }
 
-    /// So many tasks of a class took `ns` each.
+    /// This number of tasks of a class took `ns` each.
     pub(crate) fn measured(&mut self, class: u32, ns: u64, tasks: u32) {
         let index = class as usize;
         if index >= self.means_ns.len() {

@@ -11,6 +11,7 @@ mod starts;
 mod time;
 mod view;
 
+use crate::WorkerId;
 use crate::classes::Classes;
 use crate::deadlines::Deadlines;
 use crate::queue::{Flaws, Queue};
@@ -20,7 +21,9 @@ use crate::tasks::{Piece, Place, Tasks};
 use crate::timers::{Due, Timers};
 use crate::worker::{Entry, Holds, State};
 use crate::workers::Workers;
-use crate::{Capabilities, Config, Effect, Event, Outcome, Priority, TaskId, TaskSpec, WorkerId};
+use crate::{
+    Capabilities, Config, Effect, Event, Outcome, Parted, Priority, TaskAt, TaskId, TaskSpec,
+};
 use std::collections::{BTreeSet, VecDeque};
 
 /// See the [crate's documentation](crate).
@@ -95,37 +98,6 @@ pub struct Assignment {
     pub count: u32,
     /// How often it has been begun, as far as is known, this time included.
     pub attempt: u32,
-}
-
-/// The task of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TaskAt {
-    /// The task, or the batch.
-    pub task: TaskId,
-    /// Its place in the batch; 0 for a single task.
-    pub at: u32,
-}
-
-impl TaskAt {
-    /// The task that follows it in its batch.
-    #[must_use]
-    pub const fn next(self) -> TaskAt {
-        TaskAt {
-            at: self.at + 1,
-            ..self
-        }
-    }
-}
-
-/// A task has left its batch: from here on it is a task of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Parted {
-    /// The batch.
-    pub batch: TaskId,
-    /// The task's place there.
-    pub at: u32,
-    /// Its id from here on.
-    pub task: TaskId,
 }
 
 /// How many entries a worker is given.
@@ -210,10 +182,10 @@ impl Engine {
             return Err(SubmitError::NoWorker);
         }
         let retries = 0;
-        let place = Place::Pinned {
+        let pinned = Place::Pinned {
             worker: worker.index,
         };
-        let task = self.accept(TaskSpec { retries, ..spec }, place, 1)?;
+        let task = self.accept(TaskSpec { retries, ..spec }, pinned, 1)?;
         if let Some(known) = self.tasks.get_mut(task) {
             known.pinned = Some(worker);
         }
@@ -226,14 +198,14 @@ impl Engine {
     }
 
     #[inline]
-    fn accept(&mut self, spec: TaskSpec, place: Place, count: u32) -> Result<TaskId, SubmitError> {
+    fn accept(&mut self, spec: TaskSpec, at: Place, count: u32) -> Result<TaskId, SubmitError> {
         if self.stage != Stage::Open {
             return Err(SubmitError::Closed);
         }
         if self.has_no_room(count) {
             return Err(SubmitError::Full);
         }
-        let task = self.tasks.insert(spec, place, count);
+        let task = self.tasks.insert(spec, at, count);
         if let Some(at_ns) = spec.deadline_ns {
             self.remind(at_ns, task, Due::Expires);
         }

@@ -62,3 +62,34 @@ impl WorkerId {
         }
     }
 }
+
+/// The task of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskAt {
+    /// The task, or the batch.
+    pub task: TaskId,
+    /// Its place in the batch; 0 for a single task.
+    pub at: u32,
+}
+
+impl TaskAt {
+    /// The task that follows it in its batch.
+    #[must_use]
+    pub const fn next(self) -> TaskAt {
+        TaskAt {
+            at: self.at + 1,
+            ..self
+        }
+    }
+}
+
+/// A task has left its batch: from here on it is a task of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parted {
+    /// The batch.
+    pub batch: TaskId,
+    /// The task's place there.
+    pub at: u32,
+    /// Its id from here on.
+    pub task: TaskId,
+}

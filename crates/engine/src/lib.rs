@@ -73,6 +73,6 @@ pub use config::{
 };
 #[cfg(feature = "defects")]
 pub use defect::Defect;
-pub use engine::{Assignment, Deal, Engine, Footprint, Parted, Shutdown, SubmitError, TaskAt};
+pub use engine::{Assignment, Deal, Engine, Footprint, Shutdown, SubmitError};
 pub use event::{Death, Effect, Event, KillReason, Outcome, PoolFailure};
-pub use id::{TaskId, WorkerId};
+pub use id::{Parted, TaskAt, TaskId, WorkerId};

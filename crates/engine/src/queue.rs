@@ -2,9 +2,9 @@
 //! place. What leaves the queue out of turn stays as a tombstone until it comes to the front or tombstones
 //! outnumber the other places.
 
-use crate::TaskId;
 use crate::config::{PATIENCE, Priority};
 use crate::tasks::Piece;
+use crate::{TaskAt, TaskId};
 use std::collections::VecDeque;
 
 /// Tombstones that are never worth the work of removing them.
@@ -124,6 +124,33 @@ impl Queue {
             self.tidy(turn, flaws, alive);
         }
         all
+    }
+
+    /// Makes one task of a batch, which waits, a task of its own at its place. Returns how many more places
+    /// the rest of the batch has; `None` where it does not wait. Looks at every place of its level.
+    pub(crate) fn part(&mut self, priority: Priority, task: TaskAt, own: TaskId) -> Option<i32> {
+        let level = &mut self.levels[priority.level()];
+        let has =
+            |it: &Piece| it.task == task.task && (it.first..it.first + it.count).contains(&task.at);
+        let at = level.places.iter().position(has)?;
+        let whole = level.places[at];
+        let before = Piece {
+            count: task.at - whole.first,
+            ..whole
+        };
+        let behind = Piece {
+            first: task.at + 1,
+            count: whole.count - before.count - 1,
+            ..whole
+        };
+        level.places[at] = Piece::single(own);
+        if behind.count > 0 {
+            level.places.insert(at + 1, behind);
+        }
+        if before.count > 0 {
+            level.places.insert(at, before);
+        }
+        Some(i32::from(before.count > 0) + i32::from(behind.count > 0) - 1)
     }
 
     /// Queued tasks have been resolved: their places are tombstones from now on.

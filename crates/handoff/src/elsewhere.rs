@@ -7,7 +7,7 @@
 pub use crate::distant::Elsewhere;
 use crate::engine::Engine;
 use crate::{Call, Error, ErrorKind, Pool};
-use pool::{CallBlock, Reply};
+use pool::{Batch, CallBlock, Reply};
 use std::sync::Arc;
 
 /// A pool that runs its calls by `engine`, on that many workers.
@@ -28,6 +28,17 @@ pub fn read<R>(call: &Call<R>, each: &mut dyn FnMut(&[u8])) {
 /// Has a pool of this machine take a call in, which [`start`] starts.
 pub fn submit(pool: &mut Pool, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error> {
     pool.engine.submit_later(call, reply)
+}
+
+/// How many calls of a task a pool of this machine takes in one batch; 1 for none.
+pub fn batch_size(pool: &mut Pool, task: &'static str) -> usize {
+    pool.engine.batch_size(task)
+}
+
+/// Has a pool of this machine take a batch in, where [`batch_size`] is more than 1; the number of its first call.
+/// `None` where it was not taken: then all its calls have failed.
+pub fn submit_batch(pool: &mut Pool, batch: Batch, reply: Arc<dyn Reply>) -> Option<u64> {
+    pool.engine.submit_batch(batch, reply)
 }
 
 /// Starts what was [submitted](submit).

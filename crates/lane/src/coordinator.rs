@@ -219,11 +219,8 @@ impl<M: AsRef<[AtomicU64]>> CoordinatorLane<M> {
         }
         let results = self.words.results();
         let words = self.words.load_header(results, self.taken);
-        let malformed = Err(Violation::Malformed {
-            index,
-            what: "result",
-            word: words[1],
-        });
+        let (what, word) = ("result", words[1]);
+        let malformed = Err(Violation::Malformed { index, what, word });
         let Some(header) = RecordHeader::unpack(words, self.copied.len()) else {
             return malformed;
         };

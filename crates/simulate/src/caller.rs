@@ -4,7 +4,8 @@
 use crate::happens::Happens;
 use crate::profile::{MS, US};
 use crate::world::{Fails, SimTask, World};
-use engine::{Capabilities, Death, Priority, Shutdown, SubmitError, TaskSpec, WorkerId};
+use engine::{Capabilities, Death, Priority, Shutdown, SubmitError};
+use engine::{TaskAt, TaskSpec, WorkerId};
 
 impl World {
     /// One action of the caller.
@@ -213,8 +214,17 @@ impl World {
     fn give_up(&mut self, number: usize, withdraw: bool) {
         self.stats.events += 1;
         self.note(|| format!("the caller gives up task {number}, withdraw: {withdraw}"));
-        // A batch is given up as a whole.
-        let id = self.tasks[number].id;
+        let mut id = self.tasks[number].id;
+        let (task, first) = (id, self.names[&id].0);
+        if self.names[&id].1 > 1 && self.rng.bool() {
+            // One of a batch alone.
+            let at = (number - first) as u32;
+            let single = self.engine.single(TaskAt { task, at });
+            self.name_parted();
+            // The engine may know more than the caller does yet.
+            let Some(single) = single else { return };
+            id = single;
+        }
         for number in self.unresolved(id) {
             self.tasks[number].given_up = true;
         }

@@ -56,6 +56,13 @@ pub(crate) struct Profile {
     pub(crate) away: u32,
 }
 
+fn spare(rng: &mut Rng, external: bool) -> u32 {
+    match external {
+        true => 0,
+        false => [0, 0, 1, 2][rng.usize(..4)],
+    }
+}
+
 impl Profile {
     pub(crate) fn new(rng: &mut Rng) -> Profile {
         let workers = workers(rng);
@@ -86,11 +93,7 @@ impl Profile {
         Profile {
             min: if fixed { workers } else { rng.u32(..=workers) },
             workers,
-            spare: if external {
-                0
-            } else {
-                [0, 0, 1, 2][rng.usize(..4)]
-            },
+            spare: spare(rng, external),
             idle_timeout_ns: rng.bool().then(|| rng.u64(MS..50 * MS)),
             soft_ns: if rng.bool() { 0 } else { rng.u64(MS..20 * MS) },
             obeys: [0, 500, 1000][rng.usize(..3)],

@@ -32,13 +32,18 @@ impl World {
         self.note(|| format!("{event:?}"));
         self.facts.reported(self.now, &event);
         self.engine.handle(self.now, event);
+        self.name_parted();
+        self.pull();
+    }
+
+    /// Tasks have left their batches.
+    pub(crate) fn name_parted(&mut self) {
         while let Some(parted) = self.engine.pop_parted() {
             let (task, at) = (parted.batch, parted.at);
             let number = self.number(TaskAt { task, at });
             self.note(|| format!("task {number} leaves its batch"));
             self.name(parted.task, number, 1);
         }
-        self.pull();
     }
 
     pub(crate) fn pull(&mut self) {

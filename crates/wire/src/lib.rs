@@ -33,6 +33,7 @@ mod arrays;
 mod chunk;
 mod frame;
 mod hello;
+mod lane;
 mod message;
 mod server;
 
@@ -43,9 +44,9 @@ pub use frame::{
     to_bytes, to_slice, write_frame,
 };
 pub use hello::{DESCRIPTORS_VARIABLE, Hello, HelloError, PROTOCOL, VERSION, WORKER_VARIABLE};
+pub use lane::{LANE_DONE, LANE_FAILED, LaneEntry, LaneFailure, NO_TASK, PlainCall};
 pub use message::{
-    Bounds, Call, CallInput, FailureKind, FromWorker, KnownTask, LANE_DONE, LANE_FAILED, LaneEntry,
-    LaneFailure, LogRecord, MAX_NOTE, Memory, NO_TASK, PlainCall, RegionId, Setup, SetupStep,
-    Source, ToWorker,
+    Bounds, Call, CallInput, FailureKind, FromWorker, KnownTask, LogRecord, MAX_NOTE, Memory,
+    RegionId, Setup, SetupStep, Source, ToWorker,
 };
 pub use server::{FromServer, ToServer};

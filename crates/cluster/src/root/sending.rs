@@ -5,9 +5,11 @@ use crate::link::Message;
 use crate::protocol::{Down, Packed, Terms, head};
 use crate::schedule::Action;
 use handoff::elsewhere;
-use pool::{CallBlock, Input, Reply, TaskFailure};
+use pool::{Batch, CallBlock, Input, MAX_BATCH_ARGS, Reply, TaskFailure};
+use std::iter::Peekable;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
+use std::vec::IntoIter;
 use task::arrays::Table;
 use task::arrays::raw;
 
@@ -51,6 +53,38 @@ impl Reply for Own {
     }
 }
 
+/// Takes the results of a batch of calls of this rank's own pool.
+struct Owns {
+    /// The number of each, who waits for it, and how that names it.
+    calls: Vec<(u64, Arc<dyn Reply>, u64)>,
+    ended: super::Ended,
+}
+
+impl Reply for Owns {
+    fn resolve(&self, tag: u64, result: Result<&[u8], TaskFailure>) {
+        let (id, reply, tag) = &self.calls[tag as usize];
+        let left = match result {
+            Ok(output) => {
+                reply.resolve(*tag, Ok(output));
+                None
+            }
+            Err(failure) => Some(Left::Failure(failure)),
+        };
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.push((*id, left));
+    }
+
+    fn progress(&self, tag: u64, done: u64, total: u64) {
+        let (_, reply, tag) = &self.calls[tag as usize];
+        reply.progress(*tag, done, total);
+    }
+
+    fn note(&self, tag: u64, bytes: &[u8]) {
+        let (_, reply, tag) = &self.calls[tag as usize];
+        reply.note(*tag, bytes);
+    }
+}
+
 impl Root {
     /// The number of a task, which other ranks know by then.
     pub(super) fn task_number(&mut self, name: &'static str) -> u32 {
@@ -75,8 +109,9 @@ impl Root {
             match action {
                 Action::Pack { rank: 0, calls } => {
                     own = true;
-                    for id in calls {
-                        self.run_here(id);
+                    let mut calls = calls.into_iter().peekable();
+                    while let Some(id) = calls.next() {
+                        self.run_alike(id, &mut calls);
                     }
                 }
                 Action::Pack { rank, calls } => self.send_calls(rank, &calls),
@@ -87,6 +122,50 @@ impl Root {
             elsewhere::start(&mut self.pool);
         }
         any
+    }
+
+    /// Has this rank's own pool run a call, together with those behind it that are like it.
+    fn run_alike(&mut self, id: u64, others: &mut Peekable<IntoIter<u64>>) {
+        let plain = |root: &mut Root, id| {
+            if root.fold.as_ref().is_some_and(|fold| fold.has(id)) {
+                return None;
+            }
+            root.held(id)?.plain()
+        };
+        let task = plain(self, id);
+        let most = task.map_or(1, |task| elsewhere::batch_size(&mut self.pool, task));
+        let mut like = |next: &u64| plain(self, *next) == task;
+        if most <= 1 || !others.peek().is_some_and(&mut like) {
+            return self.run_here(id);
+        }
+        let mut ids = vec![id];
+        while ids.len() < most
+            && let Some(next) = others.next_if(&mut like)
+        {
+            ids.push(next);
+        }
+        let mut batch = Batch::new(task.unwrap_or_default());
+        let mut calls = Vec::with_capacity(ids.len());
+        for &id in &ids {
+            let Some(held) = self.held(id) else { continue };
+            let Some(call) = held.call.take() else {
+                continue;
+            };
+            batch.push(&call.args);
+            calls.push((id, Arc::clone(&held.reply), call.tag));
+        }
+        let ended = Arc::clone(&self.ended);
+        let ids: Vec<u64> = calls.iter().map(|(id, ..)| *id).collect();
+        self.feed.begins(self.own_open);
+        self.own_open += calls.len();
+        let all = Arc::new(Owns { calls, ended });
+        if let Some(first) = elsewhere::submit_batch(&mut self.pool, batch, all) {
+            for (id, number) in ids.into_iter().zip(first..) {
+                if let Some(held) = self.held(id) {
+                    held.number = Some(number);
+                }
+            }
+        }
     }
 
     fn run_here(&mut self, id: u64) {
@@ -212,6 +291,13 @@ pub(super) struct Sent {
 }
 
 impl Held {
+    /// Its task, where it has nothing but short arguments.
+    fn plain(&self) -> Option<&'static str> {
+        let call = self.call.as_ref()?;
+        let plain = call.more.is_none() && self.parts.is_empty();
+        (plain && call.args.len() <= MAX_BATCH_ARGS).then_some(call.task)
+    }
+
     fn take_for_sending(&mut self) -> Option<Sent> {
         let mut call = self.call.take()?;
         let mut parts = std::mem::take(&mut self.parts);

@@ -15,13 +15,29 @@ pub(super) struct Slot {
     pub(super) given: All,
 }
 
+/// The same for the calls of a batch, whose tags count from 0 on.
+pub(super) struct Slots {
+    pub(super) ids: Vec<u64>,
+    pub(super) given: All,
+}
+
 impl Reply for Slot {
     fn resolve(&self, _: u64, result: Result<&[u8], TaskFailure>) {
-        let given = result.and_then(|output| match raw::take_incoming(output) {
-            Ok((value, parts)) => Ok((value.to_vec(), parts)),
-            Err(why) => Err(TaskFailure::Undecodable(why)),
-        });
-        let mut all = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push((self.id, given));
+        give(&self.given, self.id, result);
     }
+}
+
+impl Reply for Slots {
+    fn resolve(&self, tag: u64, result: Result<&[u8], TaskFailure>) {
+        give(&self.given, self.ids[tag as usize], result);
+    }
+}
+
+fn give(given: &All, id: u64, result: Result<&[u8], TaskFailure>) {
+    let result = result.and_then(|output| match raw::take_incoming(output) {
+        Ok((value, parts)) => Ok((value.to_vec(), parts)),
+        Err(why) => Err(TaskFailure::Undecodable(why)),
+    });
+    let mut all = given.lock().unwrap_or_else(PoisonError::into_inner);
+    all.push((id, result));
 }

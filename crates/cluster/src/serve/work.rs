@@ -3,15 +3,16 @@
 //! The pool gets only as many calls as its workers need, so that all others can be given back.
 
 use super::arrays::Arrays;
-use super::slot::{All, Slot};
+use super::slot::{All, Slot, Slots};
+use super::waiting::Waiting;
 use crate::feed;
 use crate::fold::Fold;
 use crate::link::{Link, Message};
-use crate::protocol::{Done, Down, Output, Packed, Seen, Terms, Trouble, Up, head, take};
+use crate::protocol::{Done, Down, Output, Packed, Seen, Trouble, Up, head, take};
 use crate::tree;
 use handoff::elsewhere;
 use handoff::{Error, Pool, Shutdown};
-use pool::{CallBlock, Extras, Input, Priority, TaskFailure};
+use pool::{Batch, CallBlock, Extras, Input, Priority, TaskFailure};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,16 +41,6 @@ pub(crate) struct Work {
     /// Since when results wait to be sent.
     since: Option<Instant>,
     broken: Option<String>,
-}
-
-/// A call that the pool does not have yet.
-struct Waiting {
-    id: u64,
-    task: u32,
-    args: Vec<u8>,
-    input: bool,
-    parts: Result<Vec<Part>, String>,
-    terms: Option<Terms>,
 }
 
 impl Work {
@@ -194,12 +185,43 @@ impl Work {
             && let Some(call) = self.waiting.pop_front()
         {
             fed = true;
-            self.submit(call, names);
+            self.submit_alike(call, names);
         }
         if fed {
             elsewhere::start(&mut self.pool);
         }
         fed
+    }
+
+    /// Submits a call, together with those behind it that are like it.
+    fn submit_alike(&mut self, call: Waiting, names: &[&'static str]) {
+        let name = names.get(call.task as usize).copied();
+        let Some(task) = name.filter(|_| call.is_plain() && self.broken.is_none()) else {
+            return self.submit(call, names);
+        };
+        let most = elsewhere::batch_size(&mut self.pool, task);
+        let like = |next: &Waiting| next.task == call.task && next.is_plain();
+        if most <= 1 || !self.waiting.front().is_some_and(like) {
+            return self.submit(call, names);
+        }
+        let mut batch = Batch::new(task);
+        batch.push(&call.args);
+        let mut ids = vec![call.id];
+        while ids.len() < most
+            && self.waiting.front().is_some_and(like)
+            && let Some(next) = self.waiting.pop_front()
+        {
+            batch.push(&next.args);
+            ids.push(next.id);
+        }
+        self.feed.begins(self.open.len());
+        let slots = Slots {
+            ids: ids.clone(),
+            given: Arc::clone(&self.given),
+        };
+        if let Some(number) = elsewhere::submit_batch(&mut self.pool, batch, Arc::new(slots)) {
+            self.open.extend(ids.into_iter().zip(number..));
+        }
     }
 
     fn submit(&mut self, call: Waiting, names: &[&'static str]) {

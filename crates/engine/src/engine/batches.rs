@@ -6,7 +6,9 @@ use super::*;
 use crate::KillReason;
 
 impl Engine {
-    /// Accepts `count` tasks of this kind at once. They are given up together.
+    /// Accepts `count` tasks of this kind at once. [`cancel`](Self::cancel) and [`withdraw`](Self::withdraw) give up
+    /// those of them that have no result; [`single`](Self::single) makes one of them a task that can be given up
+    /// alone.
     ///
     /// # Errors
     /// [`SubmitError`]: all are accepted, or none.
@@ -66,6 +68,39 @@ impl Engine {
                 };
             }
         }
+        Some(own)
+    }
+
+    /// The task at this place of a batch as one of its own, wherever it is: it can be given up alone. A single
+    /// task stays what it is. `None` where it is resolved. Looks at all that waits and all workers.
+    pub fn single(&mut self, TaskAt { task, at }: TaskAt) -> Option<TaskId> {
+        let known = self.tasks.get(task)?;
+        if known.place != Place::Spread {
+            return Some(task);
+        }
+        let (spec, waits) = (known.spec, known.queued > 0);
+        for id in self.workers.ids() {
+            let number = self.workers.at(id.index).number_of(task, at);
+            if let Some(number) = number {
+                return self.own_task(id, number);
+            }
+        }
+        if !waits {
+            return None;
+        }
+        let own = self.tasks.insert(spec, Place::Queued, 1);
+        let batch = TaskAt { task, at };
+        let Some(more) = self.queue.part(spec.priority, batch, own) else {
+            self.tasks.finish(own, 1);
+            return None;
+        };
+        if let Some(known) = self.tasks.get_mut(task) {
+            known.queued -= 1;
+            known.places = known.places.saturating_add_signed(more);
+        }
+        self.tasks.finish(task, 1);
+        let (batch, task) = (task, own);
+        self.parted.push_back(Parted { batch, at, task });
         Some(own)
     }
 

@@ -127,7 +127,7 @@ impl Engine {
         self.has_no_room(1)
     }
 
-    /// Whether so many more unresolved tasks are more than the bound allows.
+    /// Whether this number of further unresolved tasks is more than the bound allows.
     #[must_use]
     pub fn has_no_room(&self, tasks: u32) -> bool {
         let more = usize::from(defect!(self, BoundOffByOne));

@@ -134,6 +134,30 @@ fn a_batch_is_given_up_wherever_it_is() {
 }
 
 #[test]
+fn one_of_a_batch_is_given_up_wherever_it_is() {
+    let (mut engine, workers, batch) = running_the_third(ONCE);
+    let single = |engine: &mut Engine, at| engine.single(TaskAt { task: batch, at });
+    assert_eq!(single(&mut engine, 0), None, "it has its result");
+    // One that waits, one that a worker has ahead, and the one that runs.
+    for (at, left) in [(8, 7), (4, 6), (2, 5)] {
+        let own = single(&mut engine, at).unwrap();
+        assert_eq!(
+            parted(&mut engine).last().map(|it| (it.at, it.task)),
+            Some((at, own))
+        );
+        assert!(engine.withdraw(MS, own));
+        assert_eq!((single(&mut engine, at), engine.unresolved()), (None, left));
+    }
+    effects(&mut engine);
+    let (worker, entries) = (workers[0], 4..7);
+    engine.handle(MS, Event::Recalled { worker, entries });
+    let dealt = deal(&mut engine, workers[1], 100);
+    let pieces: Vec<(u32, u32)> = dealt.iter().map(|it| (it.first, it.count)).collect();
+    assert_eq!(pieces, [(3, 1), (5, 3), (9, 1)]);
+    assert_eq!(engine.unresolved(), 5);
+}
+
+#[test]
 fn recalled_tasks_go_before_those_behind_them() {
     let (mut engine, workers, batch) = running_the_third(ONCE);
     let (worker, entries) = (workers[0], 4..7);

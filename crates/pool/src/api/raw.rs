@@ -125,7 +125,7 @@ impl Pool {
 
     /// Submits calls together, no more than the queue bound, whose results go to `reply`; they are started as by
     /// [`submit_raw_later`](Self::submit_raw_later). Returns the number of the first; those of the others follow.
-    /// They are given up together. `None` where they are not taken: then all have failed.
+    /// `None` where they are not taken: then all have failed.
     pub fn submit_batch_later(&mut self, batch: Batch, reply: Arc<dyn Reply>) -> Option<TaskId> {
         while !self.shell().has_room(batch.len()) {
             if let Err(error) = self.drive(None) {

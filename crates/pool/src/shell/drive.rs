@@ -261,7 +261,7 @@ impl Shell {
 
     /// Cancels a task: a queued one is never run, a running one is ended with its worker.
     pub(crate) fn cancel(&mut self, number: TaskId) -> bool {
-        let Some(key) = self.jobs.key(number) else {
+        let Some(key) = self.single(number) else {
             return false;
         };
         let now = self.now();
@@ -274,11 +274,8 @@ impl Shell {
     /// Gives up tasks whose results nobody wants: what has begun runs to its end.
     pub(crate) fn withdraw(&mut self, numbers: impl IntoIterator<Item = TaskId>) {
         let now = self.now();
-        for number in numbers {
-            if let Some(key) = self.jobs.key(number) {
-                // Of a batch all, at the first of its numbers.
-                self.engine.withdraw(now, key);
-            }
+        for key in self.whole(numbers) {
+            self.engine.withdraw(now, key);
         }
         self.settle();
         self.arm();

@@ -25,6 +25,11 @@ impl Shell {
     /// Reports what has happened to a worker.
     pub(super) fn handle(&mut self, now: u64, event: Event) {
         self.engine.handle(now, event);
+        self.part();
+    }
+
+    /// Tasks have left their batches.
+    pub(super) fn part(&mut self) {
         while let Some(parted) = self.engine.pop_parted() {
             self.jobs.part(parted);
         }

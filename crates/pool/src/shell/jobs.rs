@@ -49,7 +49,7 @@ struct Many {
     reply: Option<Arc<dyn Reply>>,
 }
 
-/// A call as it is sent.
+/// What is sent of a call.
 pub(super) struct Sendable<'a> {
     pub number: TaskId,
     /// The number of its task's name.
@@ -326,6 +326,28 @@ impl Jobs {
     /// The engine's id of a task, or of its batch, if it is unresolved.
     pub(super) fn key(&self, number: TaskId) -> Option<engine::TaskId> {
         self.numbers.get(number)
+    }
+
+    /// As [`key`](Self::key), with the task's place in its batch.
+    pub(super) fn task_at(&mut self, number: TaskId) -> Option<TaskAt> {
+        let task = self.key(number)?;
+        let at = match self.kept(task)? {
+            Kept::One(_) => 0,
+            Kept::Many(many) => {
+                let at = (number - many.number) as u32;
+                many.has(at).then_some(at)?
+            }
+        };
+        Some(TaskAt { task, at })
+    }
+
+    /// How many tasks have this id of the engine.
+    pub(super) fn left(&mut self, task: engine::TaskId) -> usize {
+        match self.kept(task) {
+            Some(Kept::Many(many)) => many.left.count_ones() as usize,
+            Some(Kept::One(_)) => 1,
+            None => 0,
+        }
     }
 
     /// The number that the next task gets.

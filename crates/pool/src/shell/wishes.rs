@@ -11,8 +11,9 @@ use crate::input::Input;
 use crate::reply::Reply;
 use crate::reserve;
 use crate::settings::{MAX_WORKERS, nanoseconds};
-use engine::TaskSpec;
+use engine::{TaskAt, TaskSpec};
 use runtime::{last_tick_ns, now_ns};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +77,38 @@ impl Shell {
                 None
             }
         }
+    }
+
+    /// The engine's id of a task that is to be given up alone.
+    pub(super) fn single(&mut self, number: TaskId) -> Option<engine::TaskId> {
+        let task = self.jobs.task_at(number)?;
+        let single = self.engine.single(task);
+        self.part();
+        single
+    }
+
+    /// The engine's ids of tasks that are to be given up: of a batch, its own where that is all that is left of it.
+    pub(super) fn whole(
+        &mut self,
+        numbers: impl IntoIterator<Item = TaskId>,
+    ) -> Vec<engine::TaskId> {
+        let (mut keys, mut batches) = (Vec::new(), HashMap::<_, Vec<TaskId>>::new());
+        for number in numbers {
+            match self.jobs.task_at(number) {
+                Some(TaskAt { task, .. }) if self.jobs.left(task) > 1 => {
+                    batches.entry(task).or_default().push(number);
+                }
+                Some(TaskAt { task, .. }) => keys.push(task),
+                None => {}
+            }
+        }
+        for (batch, numbers) in batches {
+            match numbers.len() == self.jobs.left(batch) {
+                true => keys.push(batch),
+                false => keys.extend(numbers.into_iter().filter_map(|it| self.single(it))),
+            }
+        }
+        keys
     }
 
     /// Fails the calls of a batch that is not taken in.
