@@ -1,6 +1,7 @@
 //! `cargo xtask peers`: what others do for the same sum on the same file, and with tasks that do
 //! nothing, ours beside theirs; `fork_map` beside threads; and process pools of Python.
 
+mod costs;
 mod executors;
 mod forked;
 mod plan;
@@ -77,7 +78,7 @@ pub(crate) fn main(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Ex
     sums.retain(|peer| asked(&peer.name));
     let mut tiny = tiny::PEERS.to_vec();
     tiny.retain(|peer| asked(peer.name));
-    let mut others = vec![forked::NAME, executors::NAME];
+    let mut others = vec![costs::NAME, forked::NAME, executors::NAME];
     others.retain(|name| asked(name));
     let names: Vec<&str> = sums
         .iter()
@@ -148,9 +149,17 @@ fn measure(
         alone: Vec::new(),
         forked: Vec::new(),
         executors: Vec::new(),
+        costs: Vec::new(),
         skipped: Vec::new(),
     };
     let mut stopped = all(&mut peers, sums, tiny, &job, &results, interrupt)?;
+    if others.contains(&costs::NAME) && stopped.is_none() {
+        match costs::measure(&job, interrupt) {
+            Ok(costs) => peers.costs = costs,
+            Err(interrupted) => stopped = Some(interrupted),
+        }
+        save(&peers, &results)?;
+    }
     if others.contains(&forked::NAME) && stopped.is_none() {
         stopped = beside_threads(&mut peers, &job, interrupt);
         save(&peers, &results)?;
@@ -187,7 +196,12 @@ fn programs(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Binaries>
         "peer-rayon",
         "peer-procspawn",
     ];
-    let examples = [("pool", "tiny_tasks"), ("handoff", "fork_sum")];
+    let examples = [
+        ("pool", "tiny_tasks"),
+        ("handoff", "fork_sum"),
+        ("handoff", "rates"),
+        ("lane", "throughput"),
+    ];
     let examples = examples.map(|(package, name)| Example { package, name });
     match &args.bin_dir {
         Some(directory) => {

@@ -107,8 +107,7 @@ fn run(part: &str, records: &str, out: &Path, interrupt: &Interrupt) -> anyhow::
         }
         "peers" => {
             // Of Python's executor one start method: theirs differ little, and each pair takes many seconds.
-            let peers =
-                "executor-fork-bytes,executor-fork-shm,executor-fork-mmap,rayon,tiny,fork_map";
+            let peers = "executor-fork-bytes,executor-fork-shm,executor-fork-mmap,rayon,tiny,costs,fork_map";
             passed &= lab(&format!(
                 "peers --records {records} --runs 3 --peers {peers} --out {}",
                 out.display()

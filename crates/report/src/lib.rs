@@ -58,9 +58,9 @@ pub use matrix::{
     Matrix, PlainReport, PlainRun, TwoModes,
 };
 pub use peers::{
-    AloneLine, AloneRow, ExecutorFigures, ExecutorRow, ExecutorsLine, ForkedLine, ForkedRound,
-    ForkedRow, PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, PoolLine, RateLine, RateRow,
-    SkippedExecutor, SkippedPeer,
+    AloneLine, AloneRow, CostLines, ExecutorFigures, ExecutorRow, ExecutorsLine, ForkedLine,
+    ForkedRound, ForkedRow, PeerLine, PeerPair, PeerRow, PeerSeconds, Peers, PoolLine, RateLine,
+    RateRow, SkippedExecutor, SkippedPeer,
 };
 pub use process::{Coordinator, Ended, Event, Memory, What};
 pub use rank::{ClockOffset, Rank};

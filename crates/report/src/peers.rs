@@ -35,8 +35,20 @@ pub struct Peers {
     /// Process pools of Python in turns; left out in files of versions that did not measure them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub executors: Vec<ExecutorRow>,
+    /// What a task costs here, as our own programs print it; left out in files of versions that did not measure it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub costs: Vec<CostLines>,
     /// Peers that did not run.
     pub skipped: Vec<SkippedPeer>,
+}
+
+/// What a program of ours printed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CostLines {
+    /// The program and its arguments.
+    pub command: String,
+    /// Its lines, or why there are none.
+    pub lines: Vec<String>,
 }
 
 /// A sum over the memory of one process: by forked copies of it, beside threads.

@@ -7,11 +7,12 @@ use harness::grid::{Grid, seconds_spread, three_digits, times};
 /// The tables for a terminal.
 pub(crate) fn terminal(peers: &Peers) -> String {
     format!(
-        "\n{}\n{}\n{}\n{}\n{}\n{}{}",
+        "\n{}\n{}\n{}\n{}\n{}{}\n{}\n{}",
         heading(peers),
         sums(peers, Grid::for_terminal),
         rates(peers).for_terminal(),
         alone(peers).for_terminal(),
+        costs(peers, "$ "),
         forked(peers).for_terminal(),
         executors(peers).for_terminal(),
         troubles(peers),
@@ -26,7 +27,7 @@ pub(crate) fn markdown(peers: &Peers) -> String {
          compare programs, not pools. `rayon-exact` and the tiny tasks have the same kernel on both sides.\n{}\n## Tiny tasks\n\nTasks a second with {} workers, ours by the pool as a \
          library, all tasks queued at once.\n\n{}\n## One task alone\n\nThere and back, nothing else \
          being under way, beside one byte through a bare socket, either pair \
-         of processes held to the same processors.\n\n{}\n## `fork_map` beside threads\n\nOne sum over \
+         of processes held to the same processors.\n\n{}\n{}## `fork_map` beside threads\n\nOne sum over \
          memory of the process, by scoped threads and by `fork_map`, in turns. The ratio is that of \
          `fork_map` without an empty one, which shows what forking costs, to threads.\n\n{}\n## Process \
          pools of Python\n\n{} workers, all pools in one program, in turns. The ratio says how many times \
@@ -36,11 +37,26 @@ pub(crate) fn markdown(peers: &Peers) -> String {
         peers.tiny_workers,
         rates(peers).for_markdown(),
         alone(peers).for_markdown(),
+        costs(peers, "    $ "),
         forked(peers).for_markdown(),
         peers.tiny_workers,
         executors(peers).for_markdown(),
         troubles(peers),
     )
+}
+
+/// What our own programs printed.
+fn costs(peers: &Peers, prompt: &str) -> String {
+    let indent = prompt.trim_end_matches("$ ");
+    let mut text = String::new();
+    for run in &peers.costs {
+        text += &format!("{prompt}{}\n", run.command);
+        for line in &run.lines {
+            text += &format!("{indent}{line}\n");
+        }
+        text += "\n";
+    }
+    text
 }
 
 fn heading(peers: &Peers) -> String {
