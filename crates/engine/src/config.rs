@@ -39,6 +39,9 @@ pub struct Config {
     pub external: bool,
     /// How many tasks may be unresolved at once.
     pub bound: usize,
+    /// How many processors the workers have. Where as many workers are busy, small tasks are not taken from one for
+    /// another that is idle.
+    pub processors: u32,
     /// How long a worker may take to get ready, and for how long the pool goes on without any.
     pub start_timeout_ns: u64,
     /// How long a worker may take to end after it was asked to, and to claim or publish.
@@ -62,6 +65,7 @@ impl Default for Config {
             soft_ns: 0,
             external: false,
             bound: usize::MAX,
+            processors: u32::MAX,
             start_timeout_ns: 30_000 * MS,
             grace_ns: 5_000 * MS,
             recycle_tasks: None,

@@ -46,6 +46,8 @@ pub struct Engine {
     heavy: Set,
     /// Workers with unclaimed entries that have made no progress for the time of a credit.
     stalled: Set,
+    /// Since when idle workers were not offered what is queued, because processors are taken.
+    withheld_ns: Option<u64>,
     starts: Starts,
     stage: Stage,
     effects: VecDeque<Effect>,
@@ -149,6 +151,7 @@ impl Engine {
             standby: BTreeSet::new(),
             heavy: Set::default(),
             stalled: Set::default(),
+            withheld_ns: None,
             stage: Stage::Open,
             effects: VecDeque::new(),
             parted: VecDeque::new(),
@@ -166,7 +169,7 @@ impl Engine {
         let task = self.accept(spec, Place::Queued, 1)?;
         self.queue.push_back(spec.priority, Piece::single(task));
         self.demand(now);
-        self.offer_idle();
+        self.offer_where_gain(now);
         self.make_way(spec.priority);
         self.staff(now);
         Ok(task)

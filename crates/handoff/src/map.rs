@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 /// Calls ahead: enough for a few workers to have tiny tasks in reserve, and few workers do as many of those as
 /// can be submitted.
-const AHEAD: usize = 2048;
+const AHEAD: usize = 4096;
 /// Calls ahead for each worker, where that is more.
 const AHEAD_PER_WORKER: usize = 4;
 /// The same for workers elsewhere: enough that other workers go on while a result is on its way.

@@ -84,6 +84,8 @@ struct Crew {
     unarmed: bool,
     /// The caller will drive the pool soon: workers with little to do are woken then.
     lazy: bool,
+    /// Processors of this machine that this process may use.
+    processors: usize,
     /// Calls submitted since results were last looked for, and effects executed.
     waiting: u32,
     /// Calls submitted since results were last looked for.

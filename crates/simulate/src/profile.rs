@@ -24,6 +24,7 @@ pub(crate) struct Profile {
     /// How many of 1000 workers have a lane.
     pub(crate) lanes: u32,
     pub(crate) bound: usize,
+    pub(crate) processors: u32,
     pub(crate) start_timeout_ns: u64,
     pub(crate) grace_ns: u64,
     pub(crate) recycle_tasks: Option<u64>,
@@ -108,6 +109,7 @@ impl Profile {
             } else {
                 rng.usize(1..200)
             },
+            processors: [1, 2, 8, u32::MAX][rng.usize(..4)],
             start_timeout_ns: rng.u64(30..300) * MS,
             grace_ns: rng.u64(5..40) * MS,
             recycle_tasks: (rng.u32(..4) == 0).then(|| rng.u64(1..30)),
@@ -145,6 +147,7 @@ impl Profile {
             soft_ns: self.soft_ns,
             external: self.external,
             bound: self.bound,
+            processors: self.processors,
             start_timeout_ns: self.start_timeout_ns,
             grace_ns: self.grace_ns,
             recycle_tasks: self.recycle_tasks,

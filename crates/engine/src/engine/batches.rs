@@ -33,7 +33,7 @@ impl Engine {
         let piece = Piece { task, first, count };
         self.queue.push_back(spec.priority, piece);
         self.demand(now);
-        self.offer_idle();
+        self.offer_where_gain(now);
         self.make_way(spec.priority);
         self.staff(now);
         Ok(batch)

@@ -1,7 +1,7 @@
 //! Who gets which task: offers, credit by expected time, and recall for workers that are idle.
 
 use super::*;
-use crate::config::{CREDIT_NS, FRUITLESS, WORTH_WAKING_NS};
+use crate::config::{CREDIT_NS, FRUITLESS, MS, WORTH_WAKING_NS};
 
 impl Engine {
     /// The next entry for this worker, if it has room and there is a task. The shell sends it, or
@@ -44,7 +44,7 @@ impl Engine {
             self.offer_idle();
         } else if self.queue.len() > 0 && !self.idle.is_empty() {
             // Part of a batch was left.
-            self.offer_idle();
+            self.offer_where_gain(now);
         }
         self.balance();
         if self.starts.is_elastic() {
@@ -170,6 +170,30 @@ impl Engine {
         }
     }
 
+    /// As [`offer_idle`](Self::offer_idle). Small tasks that another worker would run no sooner are left to those that
+    /// are busy, for a while.
+    pub(super) fn offer_where_gain(&mut self, now: u64) {
+        if self.idle.is_empty() || self.are_taken() && self.worth_waking() > 1 {
+            self.withheld_ns.get_or_insert(now);
+        } else {
+            self.offer_idle();
+        }
+    }
+
+    /// Whether as many workers are busy as there are processors.
+    fn are_taken(&self) -> bool {
+        let busy = (self.starts.serving as usize).saturating_sub(self.idle.len());
+        busy >= self.config.processors as usize
+    }
+
+    /// When what is queued is offered to idle workers all the same.
+    pub(super) fn withheld_until_ns(&mut self) -> Option<u64> {
+        if self.queue.len() == 0 || self.idle.is_empty() {
+            self.withheld_ns = None;
+        }
+        self.withheld_ns.map(|since| since.saturating_add(MS))
+    }
+
     /// How many tasks such as the next one are worth waking a worker; at least one.
     #[must_use]
     pub fn worth_waking(&mut self) -> usize {
@@ -213,6 +237,9 @@ impl Engine {
             let below = self.workers.at(index).tail();
             self.recall(index, below);
         } else if let Some(index) = self.heavy.any() {
+            if self.is_no_gain(index) {
+                return;
+            }
             self.heavy.remove(index);
             let worker = self.workers.at(index);
             // Where half has brought nothing, all may.
@@ -224,6 +251,14 @@ impl Engine {
             let below = worker.tail() - u64::from(left);
             self.recall(index, below);
         }
+    }
+
+    /// Whether another worker would run what this one has ahead no sooner: small tasks need a processor, and all are
+    /// taken.
+    fn is_no_gain(&mut self, index: u32) -> bool {
+        let worker = self.workers.at(index);
+        let small = worker.unclaimed_ns < u64::from(worker.unclaimed) * WORTH_WAKING_NS;
+        small && self.are_taken()
     }
 
     /// A task has come for which nobody is idle: a worker that has much of lower priority ahead

@@ -15,6 +15,10 @@ impl Engine {
         if self.external_deadline().is_some_and(|at_ns| at_ns <= now) {
             self.external_missing(now);
         }
+        if self.withheld_until_ns().is_some_and(|at_ns| at_ns <= now) {
+            self.withheld_ns = None;
+            self.offer_idle();
+        }
         self.leave_if_drained(now);
         self.staff(now);
     }
@@ -24,7 +28,8 @@ impl Engine {
         let workers = self.deadlines.next();
         let tasks = self.next_reminder();
         let starts = self.start_at_ns();
-        [workers, tasks, starts, self.external_deadline()]
+        let withheld = self.withheld_until_ns();
+        [workers, tasks, starts, withheld, self.external_deadline()]
             .into_iter()
             .flatten()
             .min()

@@ -138,6 +138,7 @@ impl Crew {
             full: false,
             unarmed: false,
             lazy: false,
+            processors: processors() as usize,
             waiting: 0,
             passed: 0,
             gone: Vec::new(),
@@ -145,6 +146,11 @@ impl Crew {
             graves: Vec::new(),
         }
     }
+}
+
+/// Processors of this machine that this process may use.
+fn processors() -> u32 {
+    std::thread::available_parallelism().map_or(u32::MAX, |it| it.get() as u32)
 }
 
 fn config(settings: &Settings, method: &StartMethod) -> Config {
@@ -161,6 +167,7 @@ fn config(settings: &Settings, method: &StartMethod) -> Config {
         soft_ns: nanoseconds(limits.cancel_grace),
         external: matches!(method, StartMethod::Listen(_)),
         bound: limits.queue,
+        processors: processors(),
         start_timeout_ns: nanoseconds(limits.start_timeout),
         grace_ns: nanoseconds(limits.grace),
         recycle_tasks: limits.recycle_tasks,

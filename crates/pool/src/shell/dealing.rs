@@ -10,30 +10,44 @@ use runtime::now_ns;
 
 /// The most entries that a lane is given in a row while others wait for their share.
 const SHARE: usize = 64;
-/// How many workers are looked at for one that has little ahead.
-const FIRST: usize = 16;
 
 impl Shell {
-    /// Deals what is queued to lanes before the caller goes away: it runs meanwhile. First a worker that has
-    /// little ahead gets enough to be worth waking, so that few of many are in use for tiny tasks; then all get
-    /// their share.
+    /// Deals what is queued to lanes before the caller goes away: it runs meanwhile. For small tasks as many workers
+    /// are enough as there are processors: first those of them that have little ahead get enough to be worth
+    /// waking, then these get their share, and others what is left.
     pub(super) fn fill_lanes(&mut self, now: u64) {
         while self.engine.queued() > 0 && !self.crew.full {
             let workers = self.crew.laned.len();
             let worth = self.engine.worth_waking();
-            if worth > 1 && (0..workers.min(FIRST)).any(|at| self.top_up(now, at, worth)) {
-                continue;
+            let few = match worth {
+                0 | 1 => workers,
+                _ => workers.min(self.crew.processors),
+            };
+            if few < workers || worth > 1 {
+                let topped_up = (0..few).any(|at| self.top_up(now, at, worth));
+                if topped_up || self.share(now, few) {
+                    continue;
+                }
+                // A caller that drives the pool soon gives them more then.
+                if few < workers && self.crew.lazy {
+                    self.crew.full = true;
+                    return;
+                }
             }
-            let share = self.engine.queued() / workers.max(1);
-            let most = share.clamp(1, SHARE);
-            let given = (0..workers).any(|_| {
-                self.crew.turn = (self.crew.turn + 1) % workers;
-                let id = self.crew.laned[self.crew.turn];
-                let key = self.crew.workers.get(&id).and_then(|worker| worker.key);
-                key.is_some_and(|key| self.feed_lane(now, (id, key), Some(most)))
-            });
-            self.crew.full = !given;
+            self.crew.full = !self.share(now, workers);
         }
+    }
+
+    /// Gives one of the first `among` workers in turn its share. Whether there was one with room.
+    fn share(&mut self, now: u64, among: usize) -> bool {
+        let share = self.engine.queued() / among.max(1);
+        let most = share.clamp(1, SHARE);
+        (0..among).any(|_| {
+            self.crew.turn = (self.crew.turn + 1) % among;
+            let id = self.crew.laned[self.crew.turn];
+            let key = self.crew.workers.get(&id).and_then(|worker| worker.key);
+            key.is_some_and(|key| self.feed_lane(now, (id, key), Some(most)))
+        })
     }
 
     /// Gives the worker at this place of `laned` entries where it has little ahead. Whether it got any.
