@@ -24,8 +24,9 @@ const AHEAD_PER_WORKER: usize = 4;
 const AHEAD_ELSEWHERE: usize = 16 * 1024;
 /// Calls ahead for each worker, whatever their size: one to run, one in reserve.
 const AHEAD_AT_LEAST: usize = 2;
-/// Bytes of arguments and results that are held beyond that.
-const BYTES_AHEAD: usize = 64 << 20;
+/// Bytes of arguments and results that are held beyond that: of pieces of 32 MiB, which take a few milliseconds, two
+/// workers have enough in reserve for the caller to be kept from its processor for a while.
+const BYTES_AHEAD: usize = 256 << 20;
 /// Calls that are submitted before they are started.
 const TOGETHER: usize = 256;
 
