@@ -21,6 +21,11 @@ def fail(text):
     raise ValueError(text)
 
 
+def after(seconds, array):
+    time.sleep(seconds)
+    return len(array)
+
+
 def pid():
     return os.getpid()
 

@@ -1,9 +1,11 @@
 //! One array, filled in pieces and read again: by worker processes that it is handed over to, and by threads
-//! of rayon on a shared mapping of the same kind, in turns.
+//! of rayon on shared memory, in turns.
 //!
-//! `cargo run --release -p handoff --example fill_and_read -- [BYTES] [WORKERS] [PAIRS]`: seconds of both, and the
-//! median of the pairs' ratios. Reused memory is written before the first round; fresh memory never was.
-//! Rows of ordinary memory, which processes do not share, are threads alone.
+//! `cargo run --release -p handoff --example fill_and_read -- [BYTES] [WORKERS] [PAIRS]`: speeds of both, and the
+//! median of the pairs' ratios. Fresh memory was never written, so each has a mapping of its own. Reused memory is
+//! the array for both, written by both before the first round: of two mappings of the same kind, the one that is
+//! written first can be a fifth slower for as long as it lives, to workers and threads alike, since it has
+//! other pages. Rows of ordinary memory, which processes do not share, are threads alone.
 
 use handoff::{ArrayMut, Pool, task};
 use memmap2::MmapMut;
@@ -75,6 +77,24 @@ fn by_threads(threads: &rayon::ThreadPool, memory: &mut [f64]) -> f64 {
     })
 }
 
+/// Seconds that the workers take, the sum, and the array.
+fn timed_workers(
+    pool: &mut Pool,
+    array: ArrayMut<f64>,
+) -> Result<(f64, f64, ArrayMut<f64>), Failure> {
+    let began = Instant::now();
+    let (total, array) = by_workers(pool, array)?;
+    Ok((began.elapsed().as_secs_f64(), total, array))
+}
+
+/// Seconds that the threads take for the same sum.
+fn timed_threads(threads: &rayon::ThreadPool, memory: &mut [f64], expected: f64) -> f64 {
+    let began = Instant::now();
+    let total = by_threads(threads, memory);
+    assert!(total == expected, "{total} instead of {expected}");
+    began.elapsed().as_secs_f64()
+}
+
 /// Memory of the kind that arenas are: a memfd.
 fn shared_memory(bytes: usize) -> Result<MmapMut, Failure> {
     // SAFETY: takes a constant name; the descriptor is new.
@@ -130,50 +150,41 @@ fn main() -> Result<(), Failure> {
         "memory", "workers", "threads", "workers/threads"
     );
 
-    let mut array = ArrayMut::<f64>::zeroed(len)?;
+    let array = ArrayMut::<f64>::zeroed(len)?;
     let mut mapping = shared_memory(bytes)?;
     let memory: &mut [f64] = bytemuck::cast_slice_mut(&mut mapping[..len * 8]);
+    let (first, expected, mut array) = timed_workers(&mut pool, array)?;
+    print(
+        "shared, fresh",
+        bytes,
+        &[first],
+        &[timed_threads(&threads, memory, expected)],
+    );
+    drop(mapping);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for pair in 0..=pairs {
-        let mut expected = None;
+    // Enters it into this process's page table.
+    timed_threads(&threads, &mut array, expected);
+    for pair in 0..pairs {
         for turn in 0..2 {
-            let began = Instant::now();
-            let total = if (pair + turn) % 2 == 0 {
-                let (total, back) = by_workers(&mut pool, array)?;
+            if (pair + turn) % 2 == 0 {
+                let (seconds, total, back) = timed_workers(&mut pool, array)?;
+                assert!(total == expected, "{total} instead of {expected}");
                 array = back;
-                ours.push(began.elapsed().as_secs_f64());
-                total
+                ours.push(seconds);
             } else {
-                let total = by_threads(&threads, memory);
-                theirs.push(began.elapsed().as_secs_f64());
-                total
-            };
-            let expected = *expected.get_or_insert(total);
-            assert!(total == expected, "{total} instead of {expected}");
+                theirs.push(timed_threads(&threads, &mut array, expected));
+            }
         }
     }
-    // The first pair wrote fresh memory.
-    print("shared, fresh", bytes, &ours[..1], &theirs[..1]);
-    print("shared, reused", bytes, &ours[1..], &theirs[1..]);
-    drop((array, mapping));
+    print("shared, reused", bytes, &ours, &theirs);
+    drop(array);
     // Gives the memory back.
     pool.drive(Some(Duration::from_millis(1500)))?;
 
-    let began = Instant::now();
     let mut ordinary = vec![0.0_f64; len];
-    by_threads(&threads, &mut ordinary);
-    print(
-        "ordinary, fresh",
-        bytes,
-        &[],
-        &[began.elapsed().as_secs_f64()],
-    );
-    let again = |_| {
-        let began = Instant::now();
-        by_threads(&threads, &mut ordinary);
-        began.elapsed().as_secs_f64()
-    };
-    let again: Vec<f64> = (0..pairs).map(again).collect();
+    let mut once = || timed_threads(&threads, &mut ordinary, expected);
+    print("ordinary, fresh", bytes, &[], &[once()]);
+    let again: Vec<f64> = (0..pairs).map(|_| once()).collect();
     print("ordinary, reused", bytes, &[], &again);
     Ok(())
 }

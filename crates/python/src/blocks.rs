@@ -5,7 +5,8 @@ use crate::memory::{Block, HEADER, MINE, RELEASED, SENT, physical};
 use pyo3::prelude::*;
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Lengths of blocks are multiples of this.
 const STEP: usize = 1 << 20;
@@ -13,6 +14,9 @@ const STEP: usize = 1 << 20;
 const MOST: usize = 256;
 /// The part of physical memory that all processes of a pool keep for later.
 const KEPT: usize = 8;
+/// How long a call waits for a block of others rather than taking new memory, bytes in a nanosecond: new memory
+/// costs from one to three times as long, and a caller whose calls wait for it goes on all the same.
+const PATIENCE: u64 = 2;
 
 /// Blocks of this process: those that wait to be used, and those that others have.
 #[derive(Debug, Default)]
@@ -21,10 +25,14 @@ pub(crate) struct Blocks {
     /// Sent to the coordinator, which says in their header when it is done with them.
     sent: Vec<Arc<Block>>,
     in_use: usize,
+    /// Bytes of those in use.
+    used: usize,
     keep: usize,
 }
 
 static BLOCKS: Mutex<Option<(u32, Blocks)>> = Mutex::new(None);
+/// A block has become free.
+static FREED: Condvar = Condvar::new();
 
 /// The table, for this process: a forked child begins with an empty one.
 fn lock() -> MutexGuard<'static, Option<(u32, Blocks)>> {
@@ -68,20 +76,43 @@ impl Lease {
         blocks.reclaim();
         if let Some(block) = blocks.take(len) {
             blocks.in_use += 1;
+            blocks.used += block.map().len();
             return Ok(Lease(Some(block)));
         }
         if blocks.in_use + blocks.sent.len() >= MOST {
             return Err(io::Error::other("too many blocks are in use"));
         }
         blocks.in_use += 1;
+        blocks.used += len;
         drop(all);
         let made = Block::new(len);
         if made.is_err()
             && let Some((_, blocks)) = &mut *lock()
         {
-            blocks.in_use = blocks.in_use.saturating_sub(1);
+            blocks.no_longer(len);
         }
         Ok(Lease(Some(Arc::new(made?))))
+    }
+
+    /// A block of at least `len` bytes. Where blocks in use have as much as may be kept, waits a while for one
+    /// of them: memory that is used again is several times as fast, and what is in flight stays bounded as
+    /// long as tasks end.
+    pub(crate) fn patient(len: usize) -> io::Result<Lease> {
+        let size = len.max(1).next_multiple_of(STEP);
+        let until = Instant::now() + Duration::from_nanos(size as u64 / PATIENCE);
+        let mut all = lock();
+        while let Some((_, blocks)) = &mut *all
+            && blocks.is_short_of(size)
+        {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = FREED.wait_timeout(all, left);
+            all = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(all);
+        Lease::new(len)
     }
 
     pub(crate) fn block(&self) -> &Arc<Block> {
@@ -95,7 +126,7 @@ impl Lease {
         let block = self.0.take().expect("a lease has its block until it ends");
         block.state().store(SENT, Ordering::Release);
         if let Some((_, blocks)) = &mut *lock() {
-            blocks.in_use = blocks.in_use.saturating_sub(1);
+            blocks.no_longer(block.map().len());
             blocks.sent.push(block);
         }
     }
@@ -106,9 +137,10 @@ impl Drop for Lease {
         let mut all = lock();
         let Some((_, blocks)) = &mut *all else { return };
         if let Some(block) = self.0.take() {
-            blocks.in_use = blocks.in_use.saturating_sub(1);
+            blocks.no_longer(block.map().len());
             blocks.free.push(block);
             blocks.trim();
+            FREED.notify_all();
         }
     }
 }
@@ -121,9 +153,20 @@ impl Blocks {
         self.trim();
     }
 
+    fn no_longer(&mut self, len: usize) {
+        self.in_use = self.in_use.saturating_sub(1);
+        self.used = self.used.saturating_sub(len);
+    }
+
+    /// Whether a block of `len` bytes would be more than may be kept, and one that is in use may become free.
+    fn is_short_of(&self, len: usize) -> bool {
+        let fits = |block: &Arc<Block>| fits(block, len);
+        self.used > 0 && self.used + len > self.keep && !self.free.iter().any(fits)
+    }
+
     /// The smallest free block that is long enough, and not much too long.
     fn take(&mut self, len: usize) -> Option<Arc<Block>> {
-        let fits = |block: &Arc<Block>| (len..=len * 2).contains(&block.map().len());
+        let fits = |block: &Arc<Block>| fits(block, len);
         let sizes = self.free.iter().enumerate().filter(|(_, it)| fits(it));
         let (best, _) = sizes.min_by_key(|(_, block)| block.map().len())?;
         let block = self.free.swap_remove(best);
@@ -138,6 +181,11 @@ impl Blocks {
             held -= self.free.remove(0).map().len();
         }
     }
+}
+
+/// Whether a block is long enough, and not much too long.
+fn fits(block: &Arc<Block>, len: usize) -> bool {
+    (len..=len * 2).contains(&block.map().len())
 }
 
 /// Gives all free memory back.

@@ -249,7 +249,7 @@ fn framed(
         .sum::<usize>();
     // Without a block its buffers travel inline.
     let lease = (total > 0)
-        .then(|| Lease::new(HEADER + total).ok())
+        .then(|| py.detach(|| Lease::patient(HEADER + total)).ok())
         .flatten();
     let mut outside = Vec::with_capacity(all.len());
     let mut offset = HEADER;

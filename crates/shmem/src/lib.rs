@@ -36,6 +36,7 @@ compile_error!("shmem needs Linux on a 64-bit processor: it rests on /proc, tmpf
 
 mod address_space;
 mod arena;
+mod arena_size;
 mod behind;
 mod board;
 mod bounds;
@@ -50,6 +51,7 @@ mod mapping;
 mod memfd;
 mod name;
 mod place;
+mod prefault;
 mod private;
 mod reopen;
 mod residency;
@@ -61,7 +63,8 @@ mod sys;
 mod words;
 
 pub use address_space::AddressSpace;
-pub use arena::{Arena, ArenaError, arena_limits, default_arena_size, shared_arena_size};
+pub use arena::{Arena, ArenaError};
+pub use arena_size::{arena_limits, default_arena_size, shared_arena_size};
 pub use behind::limit_behind;
 pub use board::{Board, BoardError};
 pub use bounds::OutOfBounds;

@@ -1,8 +1,7 @@
 //! How much of a file the page cache holds, asked without touching the file (cachestat(2), since
 //! Linux 6.5).
 
-use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use crate::sys;
 
@@ -35,7 +34,7 @@ impl Residency {
 ///
 /// A kernel that is too old, a sandbox that refuses the call and a file that has no page cache all
 /// count as nothing resident.
-pub fn resident(file: &File, offset: u64, len: u64) -> Residency {
+pub fn resident(file: &impl AsFd, offset: u64, len: u64) -> Residency {
     let page = sys::page_size();
     let total_pages = match len {
         0 => 0,
@@ -45,7 +44,7 @@ pub fn resident(file: &File, offset: u64, len: u64) -> Residency {
     let cached = if len == 0 {
         Some(0)
     } else {
-        cachestat(file, offset, len)
+        cachestat(file.as_fd(), offset, len)
     };
     Residency {
         total_pages,
@@ -72,7 +71,7 @@ struct Cachestat {
     recently_evicted: u64,
 }
 
-fn cachestat(file: &File, offset: u64, len: u64) -> Option<u64> {
+fn cachestat(file: BorrowedFd<'_>, offset: u64, len: u64) -> Option<u64> {
     let range = CachestatRange { offset, len };
     let mut answer = Cachestat::default();
     // SAFETY: both pointers are to live structs laid out as the kernel's header has them, the

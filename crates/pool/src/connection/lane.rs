@@ -44,6 +44,8 @@ pub(crate) struct Lane {
     armed: Option<WakeAt>,
     /// When results last came, or entries were last pushed.
     pub fresh_ns: u64,
+    /// The last result's task ran for longer than results may go unseen.
+    slow: bool,
     /// The engine has offered more than there was room for.
     pub starved: bool,
     /// It is among those that are looked at.
@@ -86,6 +88,7 @@ impl Lane {
             by_socket: false,
             armed: None,
             fresh_ns: 0,
+            slow: false,
             starved: false,
             listed: false,
             began: 0,
@@ -224,7 +227,11 @@ impl Lane {
         if self.marker.is_some() || self.ring.oldest() >= below {
             return Ok(None);
         }
-        self.ring.next_result()
+        let record = self.ring.next_result()?;
+        if let Some(record) = &record {
+            self.slow = u64::from(record.ran_ns) >= TICK_NS;
+        }
+        Ok(record)
     }
 
     /// Gives the space of results that were taken back to the worker.
@@ -286,13 +293,13 @@ impl Lane {
         self.ring.is_empty() && self.marker.is_none()
     }
 
-    /// Asks to be woken, unless that was asked for: when the worker runs dry, while results flow, and else
-    /// at the next result. Returns by when to look all the same; at once where there is something to take.
+    /// Asks to be woken, unless that was asked for: when the worker runs dry, while results flow in less time
+    /// than they may go unseen, and else at the next result. Returns by when to look all the same; at once where there is something to take.
     pub(crate) fn arm(&mut self, now: u64) -> Result<Option<u64>, Violation> {
         let look_ns = self.fresh_ns + TICK_NS;
         // A claim wakes nobody, and the counters have to show that the call runs.
         let to_begin = !self.ring.is_empty() && self.began <= self.ring.oldest();
-        let (at, look) = if now < look_ns {
+        let (at, look) = if now < look_ns && !self.slow {
             (WakeAt::Dry, Some(look_ns))
         } else {
             (WakeAt::NextResult, to_begin.then_some(now + TICK_NS))
@@ -326,5 +333,44 @@ impl Lane {
     pub(crate) fn woken(&mut self) {
         self.ring.disarm();
         self.armed = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lane::{Completion, Outcome, WorkerLane};
+
+    /// When to look at the lane, once the first of two tasks has run for `ran_ns` and the second has begun.
+    fn look_after(ran_ns: u32) -> Option<u64> {
+        let layout = Layout::for_workers(1);
+        let (mut lane, _, descriptor) = Lane::create(layout).unwrap();
+        let words = Words::open(&descriptor, layout.words()).unwrap();
+        let mut worker = WorkerLane::new(words, layout).unwrap();
+        lane.push_nothing();
+        lane.push_nothing();
+        assert!(!lane.publish(0, false));
+        worker.claim(|| 0).unwrap();
+        let outcome = Outcome {
+            status: wire::LANE_DONE,
+            ran_ns,
+            body: Body::Inline {
+                arrays: &[],
+                value: &[],
+            },
+        };
+        let completed = worker.complete(&outcome).unwrap();
+        assert!(matches!(completed, Completion::Published { .. }));
+        worker.claim(|| 0).unwrap();
+        assert!(lane.next(u64::MAX).unwrap().is_some());
+        lane.release();
+        (lane.fresh_ns, lane.began) = (1, 2);
+        lane.arm(2).unwrap()
+    }
+
+    #[test]
+    fn a_worker_with_long_tasks_wakes_the_coordinator_at_each_and_no_timer_does() {
+        assert_eq!(look_after(1000), Some(1 + TICK_NS));
+        assert_eq!(look_after(2 * TICK_NS as u32), None);
     }
 }

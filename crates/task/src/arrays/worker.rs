@@ -94,6 +94,10 @@ pub fn incoming(beside: &CallArrays) -> Result<Table, String> {
             ArrayEntry::Bytes { len, mutable } => Entry::Bytes { len, mutable },
             ArrayEntry::Shared(range) => {
                 let (arena, place) = places.next().ok_or("a shared array without a place")?;
+                if range.mutable {
+                    // Others have written it, and this task is about to. Readers' faults bring 16 pages each.
+                    arena.prefault(range.offset, range.len);
+                }
                 Entry::Held(Item {
                     hold: Arc::new(WORKER.hold(&arena, place)?),
                     start: 0,
