@@ -11,6 +11,7 @@
 //! | `hand-overs memory`, `hand-overs results` | what each hand-over costs by size |
 //! | `advice` | the recommendations |
 //! | `sums`, `tiny` | other programs on the same file; tiny tasks |
+//! | `costs` | what a task costs, as our own programs print it |
 //! | `study` | total time by workers and start method |
 //! | `starts` | what starting a child costs |
 
@@ -45,6 +46,10 @@ pub(crate) fn block(record: &Record, name: &str) -> anyhow::Result<String> {
         ["hand-overs", job] => Ok(hand_overs(record.job(job)?).for_markdown()),
         ["advice"] => Ok(recommended(record)),
         ["sums"] => Ok(record.peers.as_ref().map_or_else(|| missing("peers"), sums)),
+        ["costs"] => Ok(record
+            .peers
+            .as_ref()
+            .map_or_else(|| missing("peers"), costs)),
         ["tiny"] => Ok(record
             .peers
             .as_ref()
@@ -309,6 +314,19 @@ fn sums(peers: &Peers) -> String {
 }
 
 /// Tiny tasks: the best of our start methods.
+/// The lines of the programs that measure the pool; the reference has its own in the record.
+fn costs(peers: &Peers) -> String {
+    let mut text = "```text\n".to_owned();
+    let pool = peers
+        .costs
+        .iter()
+        .filter(|run| run.command.starts_with("rates"));
+    for run in pool {
+        text += &format!("$ {}\n{}\n", run.command, run.lines.join("\n"));
+    }
+    text + "```\n"
+}
+
 fn tiny(peers: &Peers) -> Grid {
     let mut grid = Grid::new(
         &["tiny tasks a second", "ours", "theirs", "ours : theirs"],

@@ -39,7 +39,7 @@ impl Shell {
         if let (true, Some(worker)) = (before < MANY && written.bytes >= MANY, worker.key) {
             let now = self.now();
             let ns = away_ns;
-            self.engine.handle(now, Event::HeldUp { worker, ns });
+            self.handle(now, Event::HeldUp { worker, ns });
         }
     }
 }
