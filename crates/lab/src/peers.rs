@@ -153,20 +153,8 @@ fn measure(
         skipped: Vec::new(),
     };
     let mut stopped = all(&mut peers, sums, tiny, &job, &results, interrupt)?;
-    if others.contains(&costs::NAME) && stopped.is_none() {
-        match costs::measure(&job, interrupt) {
-            Ok(costs) => peers.costs = costs,
-            Err(interrupted) => stopped = Some(interrupted),
-        }
-        save(&peers, &results)?;
-    }
-    if others.contains(&forked::NAME) && stopped.is_none() {
-        stopped = beside_threads(&mut peers, &job, interrupt);
-        save(&peers, &results)?;
-    }
-    if others.contains(&executors::NAME) && stopped.is_none() {
-        stopped = executors::measure(&mut peers, &job, interrupt).err();
-        save(&peers, &results)?;
+    if stopped.is_none() {
+        stopped = measure_others(&mut peers, others, &job, &results, interrupt)?;
     }
 
     print!("{}", args.format.of(&peers, || table::terminal(&peers))?);
@@ -185,6 +173,32 @@ fn measure(
     } else {
         exit::DONE
     }))
+}
+
+/// What is compared in other ways than by sums and tiny tasks.
+fn measure_others(
+    peers: &mut Peers,
+    others: &[&str],
+    job: &run::Job<'_>,
+    results: &Results,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<Interrupted>> {
+    let mut stopped = None;
+    for other in others {
+        match *other {
+            costs::NAME => match costs::measure(job, interrupt) {
+                Ok(costs) => peers.costs = costs,
+                Err(interrupted) => stopped = Some(interrupted),
+            },
+            forked::NAME => stopped = beside_threads(peers, job, interrupt),
+            _ => stopped = executors::measure(peers, job, interrupt).err(),
+        }
+        save(peers, results)?;
+        if stopped.is_some() {
+            break;
+        }
+    }
+    Ok(stopped)
 }
 
 /// Our programs and the peers' that are ours to build: given, or built.
