@@ -47,6 +47,11 @@ impl Set {
         self.members.last().copied()
     }
 
+    /// The first for which this holds. Looks at all before it.
+    pub(crate) fn find(&self, mut holds: impl FnMut(u32) -> bool) -> Option<u32> {
+        self.members.iter().copied().find(|&number| holds(number))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.members.len()
     }

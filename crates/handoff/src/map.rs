@@ -155,7 +155,7 @@ where
                 self.pool.engine.start_submitted();
             }
         }
-        if waiting > 0 {
+        if waiting > 0 || !self.batches.is_empty() {
             self.submit_batches();
             self.pool.engine.start_submitted();
         }

@@ -140,7 +140,6 @@ impl Drop for Lease {
             blocks.no_longer(block.map().len());
             blocks.free.push(block);
             blocks.trim();
-            FREED.notify_all();
         }
     }
 }
@@ -156,6 +155,7 @@ impl Blocks {
     fn no_longer(&mut self, len: usize) {
         self.in_use = self.in_use.saturating_sub(1);
         self.used = self.used.saturating_sub(len);
+        FREED.notify_all();
     }
 
     /// Whether a block of `len` bytes would be more than may be kept, and one that is in use may become free.

@@ -236,10 +236,7 @@ impl Engine {
         if let (Some(index), false) = (self.stalled.any(), leave_stalled) {
             let below = self.workers.at(index).tail();
             self.recall(index, below);
-        } else if let Some(index) = self.heavy.any() {
-            if self.is_no_gain(index) {
-                return;
-            }
+        } else if let Some(index) = self.heavy_to_share() {
             self.heavy.remove(index);
             let worker = self.workers.at(index);
             // Where half has brought nothing, all may.
@@ -253,12 +250,17 @@ impl Engine {
         }
     }
 
-    /// Whether another worker would run what this one has ahead no sooner: small tasks need a processor, and all are
-    /// taken.
-    fn is_no_gain(&mut self, index: u32) -> bool {
-        let worker = self.workers.at(index);
-        let small = worker.unclaimed_ns < u64::from(worker.unclaimed) * WORTH_WAKING_NS;
-        small && self.are_taken()
+    /// A worker that has much ahead which another would run sooner: small tasks need a processor, and where all are
+    /// taken they stay.
+    fn heavy_to_share(&mut self) -> Option<u32> {
+        if !self.are_taken() {
+            return self.heavy.any();
+        }
+        let workers = &mut self.workers;
+        self.heavy.find(|index| {
+            let worker = workers.at(index);
+            worker.unclaimed_ns >= u64::from(worker.unclaimed) * WORTH_WAKING_NS
+        })
     }
 
     /// A task has come for which nobody is idle: a worker that has much of lower priority ahead

@@ -61,7 +61,7 @@ impl Shell {
         let mut shell = Shell {
             engine: Engine::new(now_ns(), config),
             jobs: Jobs::default(),
-            crew: Crew::new(board, board_fd),
+            crew: Crew::new(board, board_fd, processors(&settings)),
             regions,
             reactor: Reactor::new().map_err(wait)?,
             hooks: parts.hooks,
@@ -123,7 +123,7 @@ impl Shell {
 }
 
 impl Crew {
-    fn new(board: Board, board_fd: Arc<OwnedFd>) -> Crew {
+    fn new(board: Board, board_fd: Arc<OwnedFd>, processors: u32) -> Crew {
         Crew {
             workers: BTreeMap::new(),
             names: Vec::new(),
@@ -138,7 +138,7 @@ impl Crew {
             full: false,
             unarmed: false,
             lazy: false,
-            processors: processors() as usize,
+            processors: processors as usize,
             waiting: 0,
             passed: 0,
             gone: Vec::new(),
@@ -148,9 +148,13 @@ impl Crew {
     }
 }
 
-/// Processors of this machine that this process may use.
-fn processors() -> u32 {
-    std::thread::available_parallelism().map_or(u32::MAX, |it| it.get() as u32)
+/// Processors that workers may use: those that they are bound to, or else those of this process.
+fn processors(settings: &Settings) -> u32 {
+    let bound_to = settings.bounds.as_ref().map_or(0, |it| it.cpus.len());
+    match settings.spread.len().max(bound_to) {
+        0 => std::thread::available_parallelism().map_or(u32::MAX, |it| it.get() as u32),
+        bound_to => bound_to as u32,
+    }
 }
 
 fn config(settings: &Settings, method: &StartMethod) -> Config {
@@ -167,7 +171,7 @@ fn config(settings: &Settings, method: &StartMethod) -> Config {
         soft_ns: nanoseconds(limits.cancel_grace),
         external: matches!(method, StartMethod::Listen(_)),
         bound: limits.queue,
-        processors: processors(),
+        processors: processors(settings),
         start_timeout_ns: nanoseconds(limits.start_timeout),
         grace_ns: nanoseconds(limits.grace),
         recycle_tasks: limits.recycle_tasks,

@@ -231,8 +231,11 @@ impl Shell {
         }
         let class = self.jobs.class(call.task());
         let spec = self.spec(class, &call);
-        // Starts alone depend on it, and a tick more or less is nothing to them.
-        let now = last_tick_ns().saturating_sub(self.health.paused_ns);
+        // Otherwise starts alone depend on it, and a tick more or less is nothing to them.
+        let now = match self.crew.laned.len() > self.crew.processors {
+            true => self.now(),
+            false => last_tick_ns().saturating_sub(self.health.paused_ns),
+        };
         match self.engine.submit(now, spec) {
             Ok(key) => self.jobs.insert(key, number, class, call),
             Err(engine::SubmitError::Full) => return Err(SubmitError::Full),

@@ -357,15 +357,19 @@ impl Jobs {
 
     /// Takes all, oldest first.
     pub(super) fn drain(&mut self) -> Vec<Job> {
-        let mut jobs = Vec::new();
+        let (mut jobs, mut batches) = (Vec::new(), Vec::new());
         for kept in self.slots.drain(..).flatten() {
             match kept {
                 Kept::One(job) => jobs.push(job),
-                Kept::Many(many) => jobs.extend(many.take_all()),
+                Kept::Many(many) => batches.push(many),
             }
         }
         for job in &jobs {
             self.numbers.remove(job.number);
+        }
+        for many in batches {
+            self.forget_numbers(&many);
+            jobs.extend(many.take_all());
         }
         jobs.sort_unstable_by_key(|job| job.number);
         jobs

@@ -12,8 +12,9 @@ use crate::reply::Reply;
 use crate::reserve;
 use crate::settings::{MAX_WORKERS, nanoseconds};
 use engine::{TaskAt, TaskSpec};
-use runtime::{last_tick_ns, now_ns};
-use std::collections::HashMap;
+use runtime::now_ns;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,8 +50,10 @@ impl Shell {
         if self.hooks.is_watched() || limits.task_timeout.is_some() || self.crew.laned.is_empty() {
             return 1;
         }
+        // Where others have taken most of the queue, each call has to find a place for itself.
+        let places = limits.queue.saturating_sub(self.engine.unresolved());
         let class = self.jobs.class(name);
-        self.engine.batch_size(class).min(MAX_BATCH)
+        self.engine.batch_size(class).min(MAX_BATCH).min(places)
     }
 
     /// Takes a batch in, as [`take_in`](Self::take_in) does one call; the number of its first task.
@@ -66,7 +69,7 @@ impl Shell {
             retries: self.settings.limits.retries,
             ..TaskSpec::new()
         };
-        let now = last_tick_ns().saturating_sub(self.health.paused_ns);
+        let now = self.now();
         match self.engine.submit_batch(now, spec, batch.len() as u32) {
             Ok(key) => {
                 self.jobs.insert_batch(key, number, class, batch, reply);
@@ -87,28 +90,32 @@ impl Shell {
         single
     }
 
-    /// The engine's ids of tasks that are to be given up: of a batch, its own where that is all that is left of it.
+    /// The engine's ids of tasks that are to be given up, newest first: of a batch, its own where that is all that
+    /// is left of it.
     pub(super) fn whole(
         &mut self,
         numbers: impl IntoIterator<Item = TaskId>,
     ) -> Vec<engine::TaskId> {
-        let (mut keys, mut batches) = (Vec::new(), HashMap::<_, Vec<TaskId>>::new());
+        let (mut keys, mut batches) = (Vec::new(), HashMap::<_, BTreeSet<TaskId>>::new());
         for number in numbers {
             match self.jobs.task_at(number) {
                 Some(TaskAt { task, .. }) if self.jobs.left(task) > 1 => {
-                    batches.entry(task).or_default().push(number);
+                    batches.entry(task).or_default().insert(number);
                 }
-                Some(TaskAt { task, .. }) => keys.push(task),
+                Some(TaskAt { task, .. }) => keys.push((number, task)),
                 None => {}
             }
         }
         for (batch, numbers) in batches {
-            match numbers.len() == self.jobs.left(batch) {
-                true => keys.push(batch),
-                false => keys.extend(numbers.into_iter().filter_map(|it| self.single(it))),
+            if numbers.len() == self.jobs.left(batch) {
+                keys.extend(numbers.last().map(|&newest| (newest, batch)));
+            } else {
+                let singles = numbers.into_iter();
+                keys.extend(singles.filter_map(|it| Some((it, self.single(it)?))));
             }
         }
-        keys
+        keys.sort_unstable_by_key(|&(number, _)| Reverse(number));
+        keys.into_iter().map(|(_, key)| key).collect()
     }
 
     /// Fails the calls of a batch that is not taken in.
