@@ -12,6 +12,7 @@
 
 mod blocks;
 mod inline;
+mod others;
 mod record;
 
 use std::fs;
