@@ -6,10 +6,10 @@ import os
 
 import numpy as np
 import pytest
-from conftest import descriptors
 
 import handoff_pool
 import tasks
+from conftest import descriptors
 from handoff_pool import ProcessPoolExecutor, _native
 
 STAMPED = np.dtype([("timestamp", "M8[ns]"), ("val", "f8")])
@@ -147,7 +147,8 @@ def test_a_call_waits_a_while_for_memory_that_is_used_again(tmp_path):
             for _ in range(20):
                 before = blocks()
                 first = pool.submit(tasks.after, 0.03, data)
-                # Where this process is slow, the task ends before the other call, or the wait before the task.
+                # Where this process is slow, the task ends before the other call, or the wait
+                # before the task.
                 running = not first.done()
                 second = pool.submit(tasks.after, 0, data)
                 waited = running and blocks() == before
