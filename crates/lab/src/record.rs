@@ -42,11 +42,11 @@ pub(crate) fn main(args: &RecordArgs, interrupt: &Interrupt) -> anyhow::Result<E
         Some(out) => Results::open(Some(out), &jiff::Zoned::now(), &machine::machine(), &[])?,
         None => Results::record(&jiff::Zoned::now(), &machine::machine())?,
     };
-    // The parts run in the root of the workspace, wherever this was called.
-    let out = &results
-        .directory()
-        .canonicalize()
-        .context("cannot find the folder")?;
+    // The parts run in the root of the workspace, wherever this was called, and save their command lines: what
+    // is inside is named from there.
+    let full = |path: &Path| path.canonicalize().context("cannot find the folder");
+    let (root, out) = (full(&workspace::root())?, full(results.directory())?);
+    let out = out.strip_prefix(&root).unwrap_or(&out);
     let all = args.parts.is_empty();
     let mut failed = Vec::new();
     for part in PARTS {
@@ -115,7 +115,8 @@ fn run(part: &str, records: &str, out: &Path, interrupt: &Interrupt) -> anyhow::
         }
         _ => {
             let binaries = Binaries::build(&["coordinator"], interrupt)?;
-            let file = File::create(out.join("traits.json")).context("cannot write traits.json")?;
+            let traits = workspace::root().join(out).join("traits.json");
+            let file = File::create(traits).context("cannot write traits.json")?;
             let mut traits = binaries.command("coordinator");
             traits.args(["traits", "--format", "json"]).stdout(file);
             passed &= traits.status().context("cannot run coordinator")?.success();

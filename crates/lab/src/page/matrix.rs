@@ -104,7 +104,7 @@ fn references(matrix: &Matrix, limits: Option<&Limits>) -> Markup {
         @if limits.is_some() || !faster.is_empty() {
             section {
                 h2 { "Reference measurements" }
-                p { "Plain programs that move the same bytes, measured in the same session. A reference is not a \
+                p { "Plain programs that move the same bytes, measured between the runs. A reference is not a \
                      limit." }
                 @if !faster.is_empty() {
                     h3 { "Rows that are faster than their reference, and why" }

@@ -23,7 +23,7 @@ impl Shell {
                 0 | 1 => workers,
                 _ => workers.min(self.crew.processors),
             };
-            if few < workers || worth > 1 {
+            if worth > 1 {
                 let topped_up = (0..few).any(|at| self.top_up(now, at, worth));
                 if topped_up || self.share(now, few) {
                     continue;
