@@ -44,7 +44,7 @@ fn busy(method: StartMethod, kind: Kind) {
 }
 
 fn nobody(method: StartMethod, kind: Kind) {
-    let mut pool = kind.start(builder(method).workers(0..=2));
+    let mut pool = kind.start(builder(method).workers(0..=1));
     assert!(pool.broadcast(pid()).is_empty());
     assert_eq!(pool.run(add_one(1)).unwrap(), 2);
     assert_eq!(pool.broadcast(pid()).len(), 1);
