@@ -61,6 +61,10 @@ pub enum Defect {
     PinnedMoves,
     /// Rule 5: what a worker has of a batch that is given up is run.
     BatchRunsOn,
+    /// Rule 5: one task of a batch that is given up while it waits is run.
+    GivenUpWaits,
+    /// Rule 7: a batch grows beyond the bound on unresolved tasks.
+    GrowBeyondBound,
     /// Rule 3: a death is charged to what its worker had of a batch, begun or not.
     ChargeBatch,
     /// Rule 12: what was pinned to a worker and is to run again there is not offered to it.
@@ -75,7 +79,7 @@ pub enum Defect {
 
 impl Defect {
     /// All defects, with the number of the rule that each breaks.
-    pub const ALL: [(Defect, u8); 34] = [
+    pub const ALL: [(Defect, u8); 36] = [
         (Defect::CancelUnresolved, 1),
         (Defect::NoKillAfterGrace, 1),
         (Defect::DeliverAbandoned, 1),
@@ -105,6 +109,8 @@ impl Defect {
         (Defect::DeadlineFromStart, 12),
         (Defect::PinnedMoves, 12),
         (Defect::BatchRunsOn, 5),
+        (Defect::GivenUpWaits, 5),
+        (Defect::GrowBeyondBound, 7),
         (Defect::ChargeBatch, 3),
         (Defect::PinnedForgotten, 12),
         (Defect::NoPause, 12),

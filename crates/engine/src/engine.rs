@@ -11,6 +11,8 @@ mod starts;
 mod time;
 mod view;
 
+pub use batches::{Grown, MAX_BATCH};
+
 use crate::WorkerId;
 use crate::classes::Classes;
 use crate::deadlines::Deadlines;
@@ -297,7 +299,8 @@ impl Engine {
         }
         match known.place {
             Place::Spread => {
-                self.forget(known.spec.priority, (known.queued, known.places));
+                let tasks = known.waits.count_ones();
+                self.forget(known.spec.priority, (tasks, known.places));
                 self.abandon_batch(now, task, holds);
             }
             Place::Queued => self.forget(known.spec.priority, (1, 1)),
@@ -315,8 +318,8 @@ impl Engine {
     /// Tasks in the queue have been resolved.
     fn forget(&mut self, priority: Priority, tasks_and_places: (u32, u32)) {
         let (flaws, tasks) = (self.flaws(), &self.tasks);
-        let alive = |task| tasks.get(task).is_some();
-        self.queue.forget(priority, tasks_and_places, flaws, alive);
+        let live = |piece| tasks.waiting(piece);
+        self.queue.forget(priority, tasks_and_places, flaws, live);
     }
 
     fn flaws(&self) -> Flaws {

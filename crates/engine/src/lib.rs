@@ -73,6 +73,6 @@ pub use config::{
 };
 #[cfg(feature = "defects")]
 pub use defect::Defect;
-pub use engine::{Assignment, Deal, Engine, Footprint, Shutdown, SubmitError};
+pub use engine::{Assignment, Deal, Engine, Footprint, Grown, MAX_BATCH, Shutdown, SubmitError};
 pub use event::{Death, Effect, Event, KillReason, Outcome, PoolFailure};
 pub use id::{Parted, TaskAt, TaskId, WorkerId};

@@ -2,13 +2,18 @@
 //! place. What leaves the queue out of turn stays as a tombstone until it comes to the front or tombstones
 //! outnumber the other places.
 
+use crate::TaskAt;
 use crate::config::{PATIENCE, Priority};
 use crate::tasks::Piece;
-use crate::{TaskAt, TaskId};
 use std::collections::VecDeque;
 
 /// Tombstones that are never worth the work of removing them.
 const FEW: usize = 64;
+
+/// Gives the first tasks at a place that wait, as many as follow each other; `None` where it is a tombstone.
+pub(crate) trait Live: Fn(Piece) -> Option<Piece> {}
+
+impl<F: Fn(Piece) -> Option<Piece>> Live for F {}
 
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
@@ -41,12 +46,14 @@ impl Queue {
         self.more(priority, piece.count).places.push_back(piece);
     }
 
-    /// Returns whether it has a place of its own: where it comes before tasks of its batch, it joins them.
-    pub(crate) fn push_front(&mut self, priority: Priority, piece: Piece) -> bool {
+    /// Returns whether it has a place of its own: where it comes before tasks of its batch that wait, it joins
+    /// them.
+    pub(crate) fn push_front(&mut self, priority: Priority, piece: Piece, live: impl Live) -> bool {
         let level = self.more(priority, piece.count);
         if let Some(next) = level.places.front_mut()
             && next.task == piece.task
             && next.first == piece.first + piece.count
+            && live(*next).is_some()
         {
             next.first = piece.first;
             next.count += piece.count;
@@ -54,6 +61,21 @@ impl Queue {
         }
         level.places.push_front(piece);
         true
+    }
+
+    /// One more task of a batch, behind its tasks that come last in the queue. `false` where others do.
+    pub(crate) fn grow(&mut self, priority: Priority, last: TaskAt, live: impl Live) -> bool {
+        let level = &mut self.levels[priority.level()];
+        let Some(place) = level.places.back_mut() else {
+            return false;
+        };
+        let joins = place.task == last.task && place.first + place.count == last.at;
+        if joins && live(*place).is_some() {
+            place.count += 1;
+            level.tasks += 1;
+            return true;
+        }
+        false
     }
 
     fn more(&mut self, priority: Priority, count: u32) -> &mut Level {
@@ -76,16 +98,19 @@ impl Queue {
         overdue.next().or_else(|| (0..Priority::COUNT).find(waits))
     }
 
-    /// The tasks whose turn it is, where `alive` holds, without taking them. Where tasks of other
-    /// priorities wait, the turn is that of the first alone.
-    pub(crate) fn front(&mut self, flaws: Flaws, alive: impl Fn(TaskId) -> bool) -> Option<Piece> {
+    /// The tasks whose turn it is, without taking them. Where tasks of other priorities wait, the turn is that of
+    /// the first alone.
+    pub(crate) fn front(&mut self, flaws: Flaws, live: impl Live) -> Option<Piece> {
         let turn = self.turn(flaws)?;
         let others = (0..Priority::COUNT).any(|it| it != turn && self.levels[it].tasks > 0);
         let level = &mut self.levels[turn];
-        while let Some(&piece) = level.places.front() {
-            if alive(piece.task) {
-                let count = if others { 1 } else { piece.count };
-                return Some(Piece { count, ..piece });
+        while let Some(place) = level.places.front_mut() {
+            if let Some(next) = live(*place) {
+                // Those before it do not wait any more.
+                place.count -= next.first - place.first;
+                place.first = next.first;
+                let count = if others { 1 } else { next.count };
+                return Some(Piece { count, ..next });
             }
             level.places.pop_front();
             level.tombstones -= 1;
@@ -93,24 +118,20 @@ impl Queue {
         None
     }
 
-    /// Takes `count` tasks of what [`front`](Self::front) gave. Returns whether that was all at its place.
-    pub(crate) fn pop_front(
-        &mut self,
-        flaws: Flaws,
-        count: u32,
-        alive: impl Fn(TaskId) -> bool,
-    ) -> bool {
+    /// Takes `count` tasks of what [`front`](Self::front) gave, which `live` does not hold for any more. Returns
+    /// whether that was all at its place.
+    pub(crate) fn pop_front(&mut self, flaws: Flaws, count: u32, live: impl Live) -> bool {
         let Some(turn) = self.turn(flaws) else {
             return false;
         };
         let level = &mut self.levels[turn];
         level.tasks -= count as usize;
-        let Some(piece) = level.places.front_mut() else {
+        let Some(place) = level.places.front_mut() else {
             return false;
         };
-        piece.first += count;
-        piece.count -= count;
-        let all = piece.count == 0;
+        place.first += count;
+        place.count -= count;
+        let all = place.count == 0 || live(*place).is_none();
         if all {
             level.places.pop_front();
         }
@@ -121,36 +142,22 @@ impl Queue {
             }
         }
         if all {
-            self.tidy(turn, flaws, alive);
+            self.tidy(turn, flaws, live);
         }
         all
     }
 
-    /// Makes one task of a batch, which waits, a task of its own at its place. Returns how many more places
-    /// the rest of the batch has; `None` where it does not wait. Looks at every place of its level.
-    pub(crate) fn part(&mut self, priority: Priority, task: TaskAt, own: TaskId) -> Option<i32> {
-        let level = &mut self.levels[priority.level()];
-        let has =
-            |it: &Piece| it.task == task.task && (it.first..it.first + it.count).contains(&task.at);
-        let at = level.places.iter().position(has)?;
-        let whole = level.places[at];
-        let before = Piece {
-            count: task.at - whole.first,
-            ..whole
+    /// Whether nothing waits at the place that this task of a batch has, or had. Looks at every place of its
+    /// level.
+    pub(crate) fn is_empty_at(&self, priority: Priority, task: TaskAt, live: impl Live) -> bool {
+        let places = &self.levels[priority.level()].places;
+        let has = |it: &&Piece| {
+            it.task == task.task && (it.first..it.first + it.count).contains(&task.at)
         };
-        let behind = Piece {
-            first: task.at + 1,
-            count: whole.count - before.count - 1,
-            ..whole
-        };
-        level.places[at] = Piece::single(own);
-        if behind.count > 0 {
-            level.places.insert(at + 1, behind);
-        }
-        if before.count > 0 {
-            level.places.insert(at, before);
-        }
-        Some(i32::from(before.count > 0) + i32::from(behind.count > 0) - 1)
+        places
+            .iter()
+            .find(has)
+            .is_some_and(|&place| live(place).is_none())
     }
 
     /// Queued tasks have been resolved: their places are tombstones from now on.
@@ -159,20 +166,20 @@ impl Queue {
         priority: Priority,
         (tasks, places): (u32, u32),
         flaws: Flaws,
-        alive: impl Fn(TaskId) -> bool,
+        live: impl Live,
     ) {
         let level = &mut self.levels[priority.level()];
         level.tasks -= tasks as usize;
         level.tombstones += places as usize;
-        self.tidy(priority.level(), flaws, alive);
+        self.tidy(priority.level(), flaws, live);
     }
 
-    fn tidy(&mut self, level: usize, flaws: Flaws, alive: impl Fn(TaskId) -> bool) {
+    fn tidy(&mut self, level: usize, flaws: Flaws, live: impl Live) {
         let level = &mut self.levels[level];
         let many = level.tombstones > FEW && level.tombstones * 2 > level.places.len();
         if many && !flaws.keeps_tombstones {
             self.moved += level.places.len() as u64;
-            level.places.retain(|piece| alive(piece.task));
+            level.places.retain(|&place| live(place).is_some());
             level.tombstones = 0;
         }
     }

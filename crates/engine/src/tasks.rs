@@ -8,9 +8,13 @@ pub(crate) struct Task {
     pub(crate) spec: TaskSpec,
     /// Tasks without a result: 1, or what is left of a batch.
     pub(crate) count: u32,
-    /// Of a batch: how many tasks are in the queue, and at how many places.
-    pub(crate) queued: u32,
+    /// Of a batch: the place that the next task gets that is added.
+    pub(crate) size: u32,
+    /// Of a batch: a bit for each task that is in the queue, and at how many places there they are.
+    pub(crate) waits: u64,
     pub(crate) places: u32,
+    /// Of a batch: the index of the worker that was last given some of it.
+    pub(crate) holder: u32,
     /// Workers that died while they ran it.
     pub(crate) deaths: u32,
     /// Times that it returned and its result did not arrive.
@@ -62,6 +66,11 @@ impl Piece {
             count: 1,
         }
     }
+
+    /// A bit for each task, at its place in the batch.
+    pub(crate) fn bits(&self) -> u64 {
+        (u64::MAX >> (u64::BITS - self.count)) << self.first
+    }
 }
 
 #[derive(Debug, Default)]
@@ -86,8 +95,10 @@ impl Tasks {
         let task = Task {
             spec,
             count,
-            queued: 0,
+            size: count,
+            waits: 0,
             places: 0,
+            holder: u32::MAX,
             deaths: 0,
             lost: 0,
             send_failures: 0,
@@ -142,6 +153,37 @@ impl Tasks {
         slot.generation = slot.generation.wrapping_add(1);
         self.unresolved -= task.count as usize;
         Some(task)
+    }
+
+    /// The first tasks of a piece of the queue that still wait, as many as follow each other; `None` where none
+    /// does.
+    #[inline]
+    pub(crate) fn waiting(&self, piece: Piece) -> Option<Piece> {
+        let known = self.get(piece.task)?;
+        if known.place != Place::Spread {
+            return Some(piece);
+        }
+        let waits = known.waits & piece.bits();
+        if waits == 0 {
+            return None;
+        }
+        let first = waits.trailing_zeros();
+        let count = (waits >> first).trailing_ones();
+        Some(Piece {
+            first,
+            count,
+            ..piece
+        })
+    }
+
+    /// One more task of a batch, which waits in the queue or does not.
+    pub(crate) fn grow(&mut self, batch: TaskId, waits: bool) {
+        if let Some(known) = self.get_mut(batch) {
+            known.waits |= u64::from(waits) << known.size;
+            known.count += 1;
+            known.size += 1;
+            self.unresolved += 1;
+        }
     }
 
     /// Some tasks of a batch, or a single one, are not in the table any more.

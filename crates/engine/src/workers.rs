@@ -47,6 +47,12 @@ impl Workers {
         &mut self.slots[index as usize]
     }
 
+    /// The worker at an index, if there is one.
+    pub(crate) fn get_at(&self, index: u32) -> Option<&Worker> {
+        let worker = self.slots.get(index as usize)?;
+        (worker.state != State::Free).then_some(worker)
+    }
+
     pub(crate) fn release(&mut self, id: WorkerId) {
         if self.get(id).is_some() {
             self.slots[id.index as usize].state = State::Free;

@@ -40,7 +40,10 @@ impl World {
         } else {
             let burst = [1, 1, 2, 5, 20][self.rng.usize(..5)];
             if self.rng.u32(..1000) < self.profile.batches {
-                self.submit_batch(burst)?;
+                match self.rng.bool() {
+                    true => self.submit_batch(burst)?,
+                    false => self.grow_batch(burst)?,
+                }
             } else {
                 self.submit(burst)?;
             }
@@ -152,7 +155,7 @@ impl World {
         self.note(|| format!("the caller submits task {number}: {spec:?}, poison {poison}"));
     }
 
-    fn entered(&mut self, number: usize, spec: TaskSpec) {
+    pub(crate) fn entered(&mut self, number: usize, spec: TaskSpec) {
         // However short it will be there.
         self.watched.quiet_since_ns = None;
         self.open.push(number);
@@ -163,38 +166,7 @@ impl World {
         self.stats.tasks += 1;
     }
 
-    /// Several tasks at once that are alike.
-    fn submit_batch(&mut self, most: u32) -> Result<(), Fails> {
-        let rng = &mut self.rng;
-        let count = rng.u32(1..=most);
-        let spec = TaskSpec {
-            class: rng.u32(..4),
-            retries: [0, 0, 1, 2][rng.usize(..4)],
-            ..TaskSpec::new()
-        };
-        let accepted = self.engine.submit_batch(self.now, spec, count);
-        self.pull();
-        let id = match accepted {
-            Ok(id) => id,
-            Err(SubmitError::Full)
-                if self.open_tasks() + (count as usize) <= self.profile.bound =>
-            {
-                return Err(self.broken(7, "full below the bound".to_owned()));
-            }
-            Err(_) => return Ok(()),
-        };
-        let first = self.tasks.len();
-        for number in first..first + count as usize {
-            let poison = self.rng.u32(..2000) < self.profile.crashes;
-            self.tasks.push(SimTask::new(id, spec, None, poison));
-            self.entered(number, spec);
-        }
-        self.name(id, first, count);
-        self.note(|| format!("the caller submits {count} tasks from {first} on: {spec:?}"));
-        Ok(())
-    }
-
-    fn open_tasks(&mut self) -> usize {
+    pub(crate) fn open_tasks(&mut self) -> usize {
         let tasks = &self.tasks;
         self.open.retain(|&task| !tasks[task].resolved);
         self.open.len()
@@ -214,27 +186,29 @@ impl World {
     fn give_up(&mut self, number: usize, withdraw: bool) {
         self.stats.events += 1;
         self.note(|| format!("the caller gives up task {number}, withdraw: {withdraw}"));
-        let mut id = self.tasks[number].id;
+        let id = self.tasks[number].id;
         let (task, first) = (id, self.names[&id].0);
+        // There was a task until now, whether that was looked at or not.
+        (self.watched.gave_up, self.watched.quiet_since_ns) = (true, None);
         if self.names[&id].1 > 1 && self.rng.bool() {
             // One of a batch alone.
             let at = (number - first) as u32;
-            let single = self.engine.single(TaskAt { task, at });
+            let one = TaskAt { task, at };
+            let given_up = match withdraw {
+                true => self.engine.withdraw_one(self.now, one),
+                false => self.engine.cancel_one(self.now, one),
+            };
             self.name_parted();
             // The engine may know more than the caller does yet.
-            let Some(single) = single else { return };
-            id = single;
-        }
-        for number in self.unresolved(id) {
-            self.tasks[number].given_up = true;
-        }
-        self.watched.gave_up = true;
-        // There was a task until now, whether that was looked at or not.
-        self.watched.quiet_since_ns = None;
-        if withdraw {
-            self.engine.withdraw(self.now, id);
+            self.tasks[number].given_up |= given_up;
         } else {
-            self.engine.cancel(self.now, id);
+            for number in self.unresolved(id) {
+                self.tasks[number].given_up = true;
+            }
+            match withdraw {
+                true => self.engine.withdraw(self.now, id),
+                false => self.engine.cancel(self.now, id),
+            };
         }
         self.pull();
     }

@@ -7,7 +7,7 @@ use crate::world::{Fails, World};
 use engine::{Assignment, Deal, Death, Event, TaskAt, WorkerId};
 
 /// Entries that fit into a lane.
-const LANE: usize = 256;
+pub(crate) const LANE: usize = 256;
 
 impl World {
     /// Gives a worker what the engine has for it.
@@ -50,7 +50,7 @@ impl World {
     }
 
     /// The entries of an assignment, one by one.
-    fn each(&self, assignment: &Assignment) -> Vec<Sent> {
+    pub(crate) fn each(&self, assignment: &Assignment) -> Vec<Sent> {
         let &Assignment { entry, task, .. } = assignment;
         let each = (0..assignment.count).map(|n| Sent {
             entry: entry + u64::from(n),
@@ -63,7 +63,7 @@ impl World {
         each.collect()
     }
 
-    fn send(&mut self, id: WorkerId, sent: Sent) -> Result<(), Fails> {
+    pub(crate) fn send(&mut self, id: WorkerId, sent: Sent) -> Result<(), Fails> {
         let (now, index) = (self.now, id.index());
         let Sent { task, entry, .. } = sent;
         let fails = self.rng.u32(..1000) < self.profile.send_fails;

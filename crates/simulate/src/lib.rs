@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batches;
 mod caller;
 mod check;
 mod elastic;

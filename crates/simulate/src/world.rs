@@ -83,6 +83,8 @@ pub(crate) struct World {
     pub(crate) tasks: Vec<SimTask>,
     /// By the engine's id: which task has it, or the first of which batch, and how many.
     pub(crate) names: HashMap<TaskId, (usize, u32)>,
+    /// The batch that was submitted last.
+    pub(crate) grows: Option<(TaskId, TaskSpec)>,
     pub(crate) open: Vec<usize>,
     /// What the engine asked for and the shell has not done yet.
     pub(crate) to_do: VecDeque<Effect>,
@@ -129,6 +131,7 @@ impl World {
             workers: Vec::new(),
             tasks: Vec::new(),
             names: HashMap::new(),
+            grows: None,
             open: Vec::new(),
             to_do: VecDeque::new(),
             unreported: Vec::new(),

@@ -55,15 +55,14 @@ impl Engine {
     /// What is next for this worker: a task pinned to it, or the first of the queue.
     fn front(&mut self, index: u32) -> Option<Piece> {
         let (flaws, tasks) = (self.flaws(), &self.tasks);
-        let alive = |task| tasks.get(task).is_some();
         let pinned = &mut self.workers.at(index).pinned;
         while let Some(&task) = pinned.front() {
-            if alive(task) {
+            if tasks.get(task).is_some() {
                 return Some(Piece::single(task));
             }
             pinned.pop_front();
         }
-        self.queue.front(flaws, alive)
+        self.queue.front(flaws, |piece| tasks.waiting(piece))
     }
 
     fn take_queued(&mut self, now: u64, id: WorkerId, fill: bool, most: u32) -> Option<Assignment> {
@@ -85,9 +84,13 @@ impl Engine {
         if pinned {
             worker.pinned.pop_front();
         } else {
+            let taken = Piece { task, first, count };
+            if let Some(known) = self.tasks.get_mut(task) {
+                known.waits &= !taken.bits();
+            }
             let (flaws, tasks) = (self.flaws(), &self.tasks);
-            let alive = |task| tasks.get(task).is_some();
-            emptied = self.queue.pop_front(flaws, count, alive);
+            let live = |piece| tasks.waiting(piece);
+            emptied = self.queue.pop_front(flaws, count, live);
         }
         let worker = self.workers.at(id.index);
         let entry = Entry {
@@ -108,8 +111,8 @@ impl Engine {
         }
         let known = self.tasks.get_mut(task)?;
         if known.place == Place::Spread {
-            known.queued -= count;
             known.places -= u32::from(emptied);
+            known.holder = id.index;
         } else {
             known.place = Place::Held {
                 worker: id.index,
@@ -198,7 +201,7 @@ impl Engine {
     #[must_use]
     pub fn worth_waking(&mut self) -> usize {
         let (flaws, tasks) = (self.flaws(), &self.tasks);
-        let next = self.queue.front(flaws, |task| tasks.get(task).is_some());
+        let next = self.queue.front(flaws, |piece| tasks.waiting(piece));
         let class = next
             .and_then(|piece| self.tasks.get(piece.task))
             .map(|task| task.spec.class);
@@ -301,9 +304,14 @@ impl Engine {
                 self.pin_again(piece.task, worker);
                 continue;
             }
-            let apart = self.queue.push_front(known.spec.priority, piece);
-            if known.place == Place::Spread {
-                known.queued += piece.count;
+            let (priority, spread) = (known.spec.priority, known.place == Place::Spread);
+            let live = |piece| self.tasks.waiting(piece);
+            let apart = self.queue.push_front(priority, piece, live);
+            let Some(known) = self.tasks.get_mut(piece.task) else {
+                continue;
+            };
+            if spread {
+                known.waits |= piece.bits();
                 known.places += u32::from(apart);
             } else {
                 known.place = Place::Queued;

@@ -2,7 +2,7 @@
 
 use super::Worker;
 use crate::tasks::Piece;
-use crate::{Priority, TaskId};
+use crate::{Priority, TaskAt, TaskId};
 use std::ops::Range;
 
 /// An entry that a worker was given, or several that follow each other and are those of a batch.
@@ -139,6 +139,24 @@ impl Worker {
         self.tail = entry.end();
         self.entries.push_back(entry);
         entry.number
+    }
+
+    /// Adds one more entry to its last one, where that is of the tasks before this one in their batch. Gives its
+    /// number.
+    pub(crate) fn grow(&mut self, task: TaskAt) -> Option<u64> {
+        let last = self.entries.back_mut()?;
+        let follows = last.end() == self.tail && last.first + last.count == task.at;
+        if !follows || last.holds != Holds::Task(task.task) {
+            return None;
+        }
+        last.count += 1;
+        self.fruitless = 0;
+        self.open += 1;
+        self.unclaimed += 1;
+        self.unclaimed_ns += last.expected_ns;
+        self.ahead_ns += last.expected_ns;
+        self.tail += 1;
+        Some(self.tail - 1)
     }
 
     /// Entries up to and including `number` have begun, `number` at `since_ns`.

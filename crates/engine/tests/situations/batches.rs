@@ -1,8 +1,8 @@
 //! Batches: dealt and recalled in pieces, and taken apart where one of the tasks needs an account of its own.
 
 use crate::fixtures::{LANE, MS, ONCE, TASK, effects, ready, teach};
-use engine::{Assignment, Config, Deal, Death, Effect, Engine, Event, Outcome, Parted};
-use engine::{SubmitError, TaskAt, WorkerId};
+use engine::{Assignment, Config, Deal, Death, Effect, Engine, Event, Grown, MAX_BATCH};
+use engine::{Outcome, Parted, SubmitError, TaskAt, WorkerId};
 
 fn deal(engine: &mut Engine, worker: WorkerId, most: usize) -> Vec<Assignment> {
     let mut dealt = Vec::new();
@@ -136,17 +136,14 @@ fn a_batch_is_given_up_wherever_it_is() {
 #[test]
 fn one_of_a_batch_is_given_up_wherever_it_is() {
     let (mut engine, workers, batch) = running_the_third(ONCE);
-    let single = |engine: &mut Engine, at| engine.single(TaskAt { task: batch, at });
-    assert_eq!(single(&mut engine, 0), None, "it has its result");
+    let give_up = |engine: &mut Engine, at| engine.withdraw_one(MS, TaskAt { task: batch, at });
+    assert!(!give_up(&mut engine, 0), "it has its result");
     // One that waits, one that a worker has ahead, and the one that runs.
     for (at, left) in [(8, 7), (4, 6), (2, 5)] {
-        let own = single(&mut engine, at).unwrap();
-        assert_eq!(
-            parted(&mut engine).last().map(|it| (it.at, it.task)),
-            Some((at, own))
-        );
-        assert!(engine.withdraw(MS, own));
-        assert_eq!((single(&mut engine, at), engine.unresolved()), (None, left));
+        assert!(give_up(&mut engine, at));
+        assert_eq!(parted(&mut engine).last().map(|it| it.at), Some(at));
+        assert!(!give_up(&mut engine, at), "it is given up already");
+        assert_eq!(engine.unresolved(), left);
     }
     effects(&mut engine);
     let (worker, entries) = (workers[0], 4..7);
@@ -179,4 +176,65 @@ fn every_task_of_a_batch_counts_for_the_bound() {
     assert_eq!(engine.submit_batch(0, ONCE, 2), Err(SubmitError::Full));
     engine.submit_batch(0, ONCE, 1).unwrap();
     assert!(engine.is_full());
+}
+
+#[test]
+fn a_place_of_the_queue_ends_with_the_last_task_that_waits_there() {
+    let (mut engine, workers, batch) = running_the_third(ONCE);
+    // The last four wait and are given up; of the three before them, which come back, one is.
+    for at in [7, 9, 8, 6] {
+        assert!(engine.cancel_one(MS, TaskAt { task: batch, at }));
+    }
+    assert_eq!(
+        (engine.queued(), engine.footprint().queue_tombstones),
+        (0, 1)
+    );
+    parted(&mut engine);
+    let (worker, entries) = (workers[0], 4..7);
+    engine.handle(MS, Event::Recalled { worker, entries });
+    assert_eq!(
+        engine.footprint().queue_places,
+        2,
+        "what is empty is not joined"
+    );
+    assert!(engine.cancel_one(MS, TaskAt { task: batch, at: 4 }));
+    parted(&mut engine);
+    let dealt = deal(&mut engine, workers[1], 100);
+    let pieces: Vec<(u32, u32)> = dealt.iter().map(|it| (it.first, it.count)).collect();
+    assert_eq!(pieces, [(3, 1), (5, 1)]);
+    assert_eq!((engine.queued(), engine.unresolved()), (0, 3));
+}
+
+#[test]
+fn a_batch_grows_where_its_last_task_is() {
+    let (mut engine, workers, first) = running_the_third(ONCE);
+    let add = |engine: &mut Engine, batch| engine.grow(MS, batch, |_| true);
+    // Its last tasks wait, and another worker is idle.
+    assert_eq!(add(&mut engine, first), None);
+    assert_eq!(deal(&mut engine, workers[1], 100).len(), 1);
+    assert_eq!(
+        add(&mut engine, first),
+        None,
+        "the first worker was offered more"
+    );
+    assert_eq!(deal(&mut engine, workers[0], 100), []);
+    effects(&mut engine);
+    // Nothing waits, and the second worker has the last of it.
+    let Some(Grown::Dealt(worker, assignment)) = add(&mut engine, first) else {
+        panic!("it has not grown");
+    };
+    assert_eq!(
+        (worker, assignment.entry, assignment.first),
+        (workers[1], 4, 10)
+    );
+    assert_eq!(engine.task_at(worker, 4).map(|it| it.at), Some(10));
+    assert_eq!(engine.grow(MS, first, |_| false), None, "there is no room");
+    // Others wait: those that come last grow.
+    let second = engine.submit_batch(MS, ONCE, 1).unwrap();
+    assert_eq!(add(&mut engine, first), None);
+    assert_eq!(add(&mut engine, second), Some(Grown::Queued));
+    assert_eq!((engine.queued(), engine.unresolved()), (2, 11));
+    let taken = (2..MAX_BATCH).filter(|_| add(&mut engine, second).is_some());
+    assert_eq!(taken.count(), MAX_BATCH as usize - 2);
+    assert_eq!(add(&mut engine, second), None, "it is full");
 }
