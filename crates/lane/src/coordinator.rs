@@ -119,16 +119,21 @@ impl<M: AsRef<[AtomicU64]>> CoordinatorLane<M> {
     /// room after [`release`](Self::release). Takes the worker's flag: the caller has to send a wake byte.
     #[must_use]
     pub fn take_wake(&mut self) -> bool {
+        self.is_to_be_woken() && sleep::take(self.words.control(Control::SleepWorker))
+    }
+
+    /// As [`take_wake`](Self::take_wake), but leaves the flag. One that does not sleep sees what was published.
+    #[must_use]
+    pub fn is_to_be_woken(&self) -> bool {
         self.defects.fence_unless(Defect::NoFenceAfterCalls);
         let flag = self.words.control(Control::SleepWorker);
-        let reason = match flag.load(Ordering::Relaxed) {
+        match flag.load(Ordering::Relaxed) {
             sleep::AWAKE => false,
             sleep::WORKER_CALLS => {
                 self.words.control(Control::Head).load(Ordering::Relaxed) < self.tail
             }
             _ => !self.defects.has(Defect::RoomInSilence),
-        };
-        reason && sleep::take(flag)
+        }
     }
 
     /// Claims up to `max` of the oldest unclaimed calls, so that the worker never begins them.

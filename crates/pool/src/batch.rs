@@ -1,7 +1,7 @@
 //! Calls of one task that are submitted together.
 
 /// The most calls of a batch.
-pub const MAX_BATCH: usize = 64;
+pub const MAX_BATCH: usize = engine::MAX_BATCH as usize;
 /// The most bytes of arguments of one of its calls.
 pub const MAX_BATCH_ARGS: usize = 256;
 

@@ -1,5 +1,6 @@
 //! A task on its way through the pool: what is to be run, and who waits for it.
 
+use crate::batch::MAX_BATCH_ARGS;
 use crate::block::CallBlock;
 use crate::extras::Extras;
 use crate::failure::{SubmitError, TaskFailure};
@@ -96,6 +97,12 @@ impl Call {
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.raw.more.is_none()
+    }
+
+    /// Whether it may be one of a batch.
+    #[inline]
+    pub(crate) fn fits_batch(&self) -> bool {
+        self.is_plain() && self.place.is_none() && self.args().len() <= MAX_BATCH_ARGS
     }
 
     pub(crate) fn extras_mut(&mut self) -> &mut Extras {

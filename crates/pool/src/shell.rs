@@ -15,6 +15,7 @@ mod inputs;
 mod jobs;
 mod lanes;
 mod listening;
+mod many;
 mod messages;
 mod numbers;
 mod reactor;
@@ -90,6 +91,8 @@ struct Crew {
     waiting: u32,
     /// Calls submitted since results were last looked for.
     passed: u32,
+    /// The number of the name of the task that was submitted last.
+    class: u32,
     /// External workers whose connections have ended.
     gone: Vec<WorkerId>,
     /// Workers whose socket refused a send for want of memory or descriptors.

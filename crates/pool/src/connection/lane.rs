@@ -19,8 +19,9 @@ const BODIES: usize = 1 << 20;
 const BATCH: usize = 64;
 /// How long results may go unseen while they flow.
 const TICK_NS: u64 = 1_000_000;
-/// How long a wake message makes others superfluous. Far below the worker's nap of a millisecond.
-const WAKE_PAUSE_NS: u64 = 300_000;
+/// How long a wake message makes others superfluous. Below the worker's nap of a millisecond, which begins after
+/// it.
+const WAKE_PAUSE_NS: u64 = 750_000;
 /// A task that the worker does not have.
 const UNKNOWN: u32 = NO_TASK - 1;
 
@@ -42,8 +43,10 @@ pub(crate) struct Lane {
     by_socket: bool,
     /// What the worker was last asked to wake us at, until its wake message was read.
     armed: Option<WakeAt>,
-    /// When results last came, or entries were last pushed.
+    /// When results last came, or entries that were pushed were last noted.
     pub fresh_ns: u64,
+    /// Entries were pushed, and not noted.
+    pushed: bool,
     /// The last result's task ran for longer than results may go unseen.
     slow: bool,
     /// The engine has offered more than there was room for.
@@ -88,6 +91,7 @@ impl Lane {
             by_socket: false,
             armed: None,
             fresh_ns: 0,
+            pushed: false,
             slow: false,
             starved: false,
             listed: false,
@@ -193,16 +197,24 @@ impl Lane {
         pushed.expect("there is room, and it has no bytes");
     }
 
-    /// Lets the worker see what was pushed. Returns whether to wake it now, as [`take_wake`](Self::take_wake).
+    /// Lets the worker see what was pushed. Returns whether to wake it now, as [`take_wake`](Self::take_wake). The
+    /// clock is looked at only for one that sleeps.
     ///
     /// Within a short time after the last wake message there is no other: that message, or the end of the
     /// worker's nap, makes it look. Nobody relies on that for long: see [`wake_if_due`](Self::wake_if_due).
     #[must_use]
-    pub(crate) fn publish(&mut self, now: u64, worth: bool) -> bool {
+    pub(crate) fn publish(&mut self, worth: bool, clock: impl FnOnce() -> u64) -> bool {
         self.ring.publish();
-        self.fresh_ns = now;
+        self.pushed = true;
+        if worth && !self.ring.is_to_be_woken() {
+            return false;
+        }
         self.wake_due = true;
-        worth && now >= self.woken_ns + WAKE_PAUSE_NS && self.wake_if_due(now)
+        if !worth {
+            return false;
+        }
+        let now = clock();
+        now >= self.woken_ns + WAKE_PAUSE_NS && self.wake_if_due(now)
     }
 
     /// Whether entries wait for a worker that sleeps: the caller has to send the message.
@@ -296,6 +308,9 @@ impl Lane {
     /// Asks to be woken, unless that was asked for: when the worker runs dry, while results flow in less time
     /// than they may go unseen, and else at the next result. Returns by when to look all the same; at once where there is something to take.
     pub(crate) fn arm(&mut self, now: u64) -> Result<Option<u64>, Violation> {
+        if std::mem::take(&mut self.pushed) {
+            self.fresh_ns = now;
+        }
         let look_ns = self.fresh_ns + TICK_NS;
         // A claim wakes nobody, and the counters have to show that the call runs.
         let to_begin = !self.ring.is_empty() && self.began <= self.ring.oldest();
@@ -349,7 +364,7 @@ mod tests {
         let mut worker = WorkerLane::new(words, layout).unwrap();
         lane.push_nothing();
         lane.push_nothing();
-        assert!(!lane.publish(0, false));
+        assert!(!lane.publish(false, || 0));
         worker.claim(|| 0).unwrap();
         let outcome = Outcome {
             status: wire::LANE_DONE,
@@ -364,6 +379,7 @@ mod tests {
         worker.claim(|| 0).unwrap();
         assert!(lane.next(u64::MAX).unwrap().is_some());
         lane.release();
+        lane.pushed = false;
         (lane.fresh_ns, lane.began) = (1, 2);
         lane.arm(2).unwrap()
     }

@@ -141,6 +141,7 @@ impl Crew {
             processors: processors as usize,
             waiting: 0,
             passed: 0,
+            class: u32::MAX,
             gone: Vec::new(),
             stuck: Vec::new(),
             graves: Vec::new(),

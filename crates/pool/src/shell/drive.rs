@@ -125,7 +125,7 @@ impl Shell {
     }
 
     /// As [`arm`](Self::arm), where a lane has come into use or something is due before the timer.
-    fn arm_if_sooner(&mut self) {
+    pub(super) fn arm_if_sooner(&mut self) {
         let next = self.engine.next_deadline();
         let at_ns = next.map_or(u64::MAX, |at_ns| {
             at_ns.saturating_add(self.health.paused_ns)
@@ -181,6 +181,10 @@ impl Shell {
         call: Call,
     ) -> Result<TaskId, SubmitError> {
         let class = self.jobs.class(call.task());
+        let call = match self.submit_small(number, class, call) {
+            Ok(number) => return Ok(number),
+            Err(call) => call,
+        };
         let taken = self.take_in(number, call);
         self.crew.waiting += 1;
         if taken.is_ok() && self.engine.is_small(class, self.crew.waiting) {
@@ -264,11 +268,12 @@ impl Shell {
 
     /// Cancels a task: a queued one is never run, a running one is ended with its worker.
     pub(crate) fn cancel(&mut self, number: TaskId) -> bool {
-        let Some(key) = self.single(number) else {
+        let Some(task) = self.jobs.task_at(number) else {
             return false;
         };
         let now = self.now();
-        let cancelled = self.engine.cancel(now, key);
+        let cancelled = self.engine.cancel_one(now, task);
+        self.part();
         self.settle();
         self.arm_if_sooner();
         cancelled
@@ -277,8 +282,12 @@ impl Shell {
     /// Gives up tasks whose results nobody wants: what has begun runs to its end.
     pub(crate) fn withdraw(&mut self, numbers: impl IntoIterator<Item = TaskId>) {
         let now = self.now();
-        for key in self.whole(numbers) {
-            self.engine.withdraw(now, key);
+        for (task, all) in self.newest_first(numbers) {
+            match all {
+                true => self.engine.withdraw(now, task.task),
+                false => self.engine.withdraw_one(now, task),
+            };
+            self.part();
         }
         self.settle();
         self.arm();

@@ -1,8 +1,8 @@
 //! The payloads of unresolved tasks, by the engine's ids.
 
+use super::many::Many;
 use super::numbers::Numbers;
 use crate::batch::Batch;
-use crate::block::CallBlock;
 use crate::call::Call;
 use crate::ids::TaskId;
 use crate::input::Input;
@@ -29,24 +29,13 @@ pub(super) struct Jobs {
     /// The names that were looked up last, with their classes.
     recent: [(&'static str, u32); 4],
     oldest_recent: usize,
+    /// The batch that tasks were last added to one by one.
+    grows: Option<engine::TaskId>,
 }
 
 enum Kept {
     One(Job),
     Many(Box<Many>),
-}
-
-/// A batch.
-struct Many {
-    key: engine::TaskId,
-    /// Of the first; those of the others follow.
-    number: TaskId,
-    task: u32,
-    batch: Batch,
-    /// A bit for each task: whether it has no result and is in the batch.
-    left: u64,
-    /// None while a result is given to it.
-    reply: Option<Arc<dyn Reply>>,
 }
 
 /// What is sent of a call.
@@ -76,40 +65,6 @@ impl Kept {
     }
 }
 
-impl Many {
-    fn has(&self, at: u32) -> bool {
-        self.left & 1 << at != 0
-    }
-
-    fn tag(&self, at: u32) -> u64 {
-        self.batch.tag + u64::from(at)
-    }
-
-    /// Takes one of the tasks out.
-    fn take(&mut self, key: engine::TaskId, at: u32) -> Option<Job> {
-        if !self.has(at) {
-            return None;
-        }
-        self.left &= !(1 << at);
-        let mut raw = CallBlock::new(self.batch.task());
-        raw.args.extend_from_slice(self.batch.args(at as usize));
-        raw.tag = self.tag(at);
-        let reply = self.reply.clone()?;
-        Some(Job {
-            key,
-            number: self.number + u64::from(at),
-            task: self.task,
-            call: Call::plain(raw, reply),
-        })
-    }
-
-    /// Takes all that is left.
-    fn take_all(mut self) -> Vec<Job> {
-        let key = self.key;
-        (0..u64::BITS).filter_map(|at| self.take(key, at)).collect()
-    }
-}
-
 impl Jobs {
     #[inline]
     pub(super) fn insert(&mut self, key: engine::TaskId, number: TaskId, task: u32, call: Call) {
@@ -133,15 +88,40 @@ impl Jobs {
         reply: Arc<dyn Reply>,
     ) {
         self.numbers.insert_all(number, batch.len() as u64, key);
-        let many = Many {
-            key,
-            number,
-            task,
-            left: u64::MAX >> (u64::BITS as usize - batch.len()),
-            batch,
-            reply: Some(reply),
-        };
+        let many = Many::new(key, number, task, batch, reply);
         self.keep(Kept::Many(Box::new(many)));
+    }
+
+    /// A task that is the first of a batch, to which others may be added.
+    pub(super) fn insert_first(&mut self, key: engine::TaskId, task: u32, call: Call) -> TaskId {
+        let number = self.numbers.next();
+        self.numbers.insert(number, key);
+        let mut many = Many::growing(key, number, task, call.task());
+        many.add(call);
+        self.keep(Kept::Many(Box::new(many)));
+        self.grows = Some(key);
+        number
+    }
+
+    /// The batch that a task with the next number may be added to.
+    #[inline]
+    pub(super) fn grows(&mut self, task: u32) -> Option<engine::TaskId> {
+        let (key, next) = (self.grows?, self.numbers.next());
+        match self.kept(key)? {
+            Kept::Many(many) if many.task == task && many.takes(next) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// One more task of a batch.
+    #[inline]
+    pub(super) fn add(&mut self, batch: engine::TaskId, call: Call) -> TaskId {
+        let number = self.numbers.next();
+        self.numbers.insert(number, batch);
+        if let Some(Kept::Many(many)) = self.kept(batch) {
+            many.add(call);
+        }
+        number
     }
 
     #[inline]
@@ -213,8 +193,7 @@ impl Jobs {
         if let Some(Kept::Many(many)) = self.kept(parted.batch)
             && let Some(job) = many.take(parted.task, parted.at)
         {
-            let left = many.left;
-            if left == 0 {
+            if many.left() == 0 {
                 self.forget(parted.batch);
             }
             self.numbers.insert(job.number, parted.task);
@@ -258,7 +237,7 @@ impl Jobs {
             return self.take(at.task).pop();
         };
         let job = many.take(at.task, at.at)?;
-        if many.left == 0 {
+        if many.left() == 0 {
             self.forget(at.task);
         }
         Some(job)
@@ -277,12 +256,8 @@ impl Jobs {
                 Some(Waiting { reply, tag, batch })
             }
             Kept::Many(many) => {
-                if !many.has(at) {
-                    return None;
-                }
-                many.left &= !(1 << at);
-                let (reply, tag) = (many.reply.take()?, many.tag(at));
-                let batch = (many.left != 0).then_some(task);
+                let (reply, tag) = many.take_waiting(at)?;
+                let batch = (many.left() != 0).then_some(task);
                 if batch.is_none() {
                     self.forget(task);
                 }
@@ -297,7 +272,7 @@ impl Jobs {
         if let Some(batch) = waiting.batch
             && let Some(Kept::Many(many)) = self.kept(batch)
         {
-            many.reply = Some(waiting.reply);
+            many.give_back(waiting.reply);
         }
     }
 
@@ -308,9 +283,7 @@ impl Jobs {
             Kept::One(job) => job.call.reply(),
             Kept::Many(many) => {
                 let at = (number - many.number) as u32;
-                let waits = many.has(at);
-                let reply = many.reply.as_deref().filter(|_| waits)?;
-                Some((reply, many.batch.tag + u64::from(at)))
+                many.reply(at)
             }
         }
     }
@@ -344,7 +317,7 @@ impl Jobs {
     /// How many tasks have this id of the engine.
     pub(super) fn left(&mut self, task: engine::TaskId) -> usize {
         match self.kept(task) {
-            Some(Kept::Many(many)) => many.left.count_ones() as usize,
+            Some(Kept::Many(many)) => many.left(),
             Some(Kept::One(_)) => 1,
             None => 0,
         }

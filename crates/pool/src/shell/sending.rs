@@ -111,9 +111,17 @@ impl Shell {
         }
         self.crew.dealt = dealt;
         if pushed > 0 {
-            self.publish((id, key), now);
+            self.publish((id, key));
         }
         pushed > 0
+    }
+
+    /// Gives a worker an entry that was added to those that it has.
+    pub(super) fn send_one(&mut self, key: engine::WorkerId, assignment: Assignment) {
+        if let Some(id) = self.find(key) {
+            self.push_dealt((id, key), &[assignment]);
+            self.publish((id, key));
+        }
     }
 
     /// Writes calls into a worker's lane.
@@ -179,12 +187,14 @@ impl Shell {
     }
 
     /// Lets a worker see its entries, and wakes it.
-    fn publish(&mut self, (id, key): (WorkerId, engine::WorkerId), now: u64) {
+    fn publish(&mut self, (id, key): (WorkerId, engine::WorkerId)) {
         let worth = !self.crew.lazy || self.engine.is_worth_waking(key);
+        let paused_ns = self.health.paused_ns;
         let Some(lane) = self.crew.lane(id) else {
             return;
         };
-        if lane.publish(now, worth) {
+        let clock = || now_ns().saturating_sub(paused_ns);
+        if lane.publish(worth, clock) {
             self.wake(id);
         } else {
             self.pump_pending(id);

@@ -122,6 +122,15 @@ impl super::Crew {
         worker.lane.as_deref_mut()
     }
 
+    /// Whether one more call may be written into this worker's lane.
+    pub(super) fn has_room(&self, key: engine::WorkerId) -> bool {
+        let id = self.names.get(key.index());
+        let worker = id.and_then(|id| self.workers.get(id));
+        let worker = worker.filter(|worker| worker.ready && worker.key == Some(key));
+        let lane = worker.and_then(|worker| worker.lane.as_deref());
+        lane.is_some_and(|lane| lane.room() > 0)
+    }
+
     /// Results are looked for in this worker's lane from now on.
     pub(super) fn list(&mut self, id: WorkerId) {
         if let Some(lane) = self.lane(id)

@@ -11,8 +11,8 @@ use crate::input::Input;
 use crate::reply::Reply;
 use crate::reserve;
 use crate::settings::{MAX_WORKERS, nanoseconds};
-use engine::{TaskAt, TaskSpec};
-use runtime::now_ns;
+use engine::{Grown, TaskAt, TaskSpec};
+use runtime::{last_tick_ns, now_ns};
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -44,12 +44,18 @@ impl Shell {
         spec
     }
 
+    /// Whether calls may be in batches: nothing is counted for each of them.
+    fn has_batches(&self) -> bool {
+        let timeout = self.settings.limits.task_timeout;
+        !self.hooks.is_watched() && timeout.is_none() && !self.crew.laned.is_empty()
+    }
+
     /// How many calls of a task of this name are worth a batch; 1 where each has to be submitted for itself.
     pub(crate) fn batch_size(&mut self, name: &'static str) -> usize {
-        let limits = &self.settings.limits;
-        if self.hooks.is_watched() || limits.task_timeout.is_some() || self.crew.laned.is_empty() {
+        if !self.has_batches() {
             return 1;
         }
+        let limits = &self.settings.limits;
         // Where others have taken most of the queue, each call has to find a place for itself.
         let places = limits.queue.saturating_sub(self.engine.unresolved());
         let class = self.jobs.class(name);
@@ -82,40 +88,89 @@ impl Shell {
         }
     }
 
-    /// The engine's id of a task that is to be given up alone.
-    pub(super) fn single(&mut self, number: TaskId) -> Option<engine::TaskId> {
-        let task = self.jobs.task_at(number)?;
-        let single = self.engine.single(task);
-        self.part();
-        single
+    /// Takes a small call in while all workers are busy, and starts it: calls of one task that follow each other
+    /// become a batch. Gives back one that has to be taken in for itself.
+    pub(super) fn submit_small(
+        &mut self,
+        number: Option<TaskId>,
+        class: u32,
+        call: Call,
+    ) -> Result<TaskId, Call> {
+        let again = std::mem::replace(&mut self.crew.class, class) == class;
+        let fits = again && number.is_none() && call.fits_batch() && self.check().is_ok();
+        if !fits || !self.engine.is_small(class, self.crew.waiting + 1) || !self.has_batches() {
+            return Err(call);
+        }
+        // A tick more or less is nothing to what is small.
+        let tick = last_tick_ns().saturating_sub(self.health.paused_ns);
+        if let Some(batch) = self.jobs.grows(class) {
+            let crew = &self.crew;
+            let grown = self
+                .engine
+                .grow(tick, batch, |worker| crew.has_room(worker));
+            if let Some(grown) = grown {
+                let number = self.jobs.add(batch, call);
+                if let Grown::Dealt(worker, assignment) = grown {
+                    self.send_one(worker, assignment);
+                }
+                self.start_small(class, false);
+                return Ok(number);
+            }
+        }
+        let spec = TaskSpec {
+            class,
+            retries: self.settings.limits.retries,
+            ..TaskSpec::new()
+        };
+        let now = self.now();
+        let Ok(key) = self.engine.submit_batch(now, spec, 1) else {
+            return Err(call);
+        };
+        let number = self.jobs.insert_first(key, class, call);
+        self.start_small(class, true);
+        Ok(number)
     }
 
-    /// The engine's ids of tasks that are to be given up, newest first: of a batch, its own where that is all that
-    /// is left of it.
-    pub(super) fn whole(
+    /// Starts a small call that was taken in. `due`: something may be due sooner for it.
+    fn start_small(&mut self, class: u32, due: bool) {
+        self.crew.waiting += 1;
+        if !self.engine.is_small(class, self.crew.waiting) {
+            return self.start_queued();
+        }
+        if self.engine.queued() > 0 && !self.crew.full {
+            let now = self.now();
+            self.fill_lanes(now);
+        }
+        if due || self.crew.unarmed {
+            self.arm_if_sooner();
+        }
+    }
+
+    /// Tasks that are to be given up, newest first: of a batch, all at once where that is all that is left of it.
+    pub(super) fn newest_first(
         &mut self,
         numbers: impl IntoIterator<Item = TaskId>,
-    ) -> Vec<engine::TaskId> {
-        let (mut keys, mut batches) = (Vec::new(), HashMap::<_, BTreeSet<TaskId>>::new());
+    ) -> Vec<(TaskAt, bool)> {
+        let (mut tasks, mut batches) = (Vec::new(), HashMap::<_, BTreeSet<TaskId>>::new());
         for number in numbers {
             match self.jobs.task_at(number) {
-                Some(TaskAt { task, .. }) if self.jobs.left(task) > 1 => {
-                    batches.entry(task).or_default().insert(number);
+                Some(at) if self.jobs.left(at.task) > 1 => {
+                    batches.entry(at.task).or_default().insert(number);
                 }
-                Some(TaskAt { task, .. }) => keys.push((number, task)),
+                Some(at) => tasks.push((number, at, true)),
                 None => {}
             }
         }
         for (batch, numbers) in batches {
-            if numbers.len() == self.jobs.left(batch) {
-                keys.extend(numbers.last().map(|&newest| (newest, batch)));
-            } else {
-                let singles = numbers.into_iter();
-                keys.extend(singles.filter_map(|it| Some((it, self.single(it)?))));
+            let all = numbers.len() == self.jobs.left(batch);
+            let few = if all { 1 } else { numbers.len() };
+            for number in numbers.into_iter().rev().take(few) {
+                let at = self.jobs.task_at(number);
+                tasks.extend(at.map(|at| (number, at, all)));
             }
         }
-        keys.sort_unstable_by_key(|&(number, _)| Reverse(number));
-        keys.into_iter().map(|(_, key)| key).collect()
+        tasks.sort_unstable_by_key(|&(number, ..)| Reverse(number));
+        tasks.into_iter().map(|(_, at, all)| (at, all)).collect()
     }
 
     /// Fails the calls of a batch that is not taken in.
