@@ -5,7 +5,7 @@ use crate::gate::{Entering, Gate, Place};
 use crate::pending::Pending;
 use crate::shared::{Engine, Shared, read};
 use crate::shutdown::Shutdown;
-use crate::slot::Slot;
+use crate::slot::Single;
 use crate::threads::Threads;
 use crate::workers::Workers;
 use crate::{Call, Error, ErrorKind};
@@ -146,7 +146,7 @@ impl Background {
         let copies = call.into_copies()?;
         let (put, slots) = std::sync::mpsc::channel();
         let ids = self.shared.broadcast(move || {
-            let slot: Arc<Slot<R>> = Slot::new(task, None);
+            let slot: Arc<Single<R>> = Single::new(task, None);
             let _ = put.send(Arc::clone(&slot));
             (copies.one(), slot)
         })?;
@@ -191,7 +191,7 @@ impl Background {
         R: DeserializeOwned + Send + 'static,
     {
         let has_timeout = call.has_timeout();
-        let slot = Slot::new(call.task(), Some(place));
+        let slot = Single::new(call.task(), Some(place));
         let id = self
             .shared
             .submit(call.into_raw()?, has_timeout, slot.clone())?;

@@ -1,47 +1,31 @@
 //! What a task has sent to its handle and nobody has taken yet.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The most bytes that are kept, so that a handle whose notes nobody takes stays small.
 const KEPT: usize = 1 << 20;
 /// What each note is taken to need besides.
 const EACH: usize = 64;
 
-/// Notes, oldest first. Few tasks have any: without, this is one word and a lock.
+/// Notes, oldest first.
 #[derive(Default)]
-pub(crate) struct Notes(Mutex<Option<Box<Queue>>>);
-
-#[derive(Default)]
-struct Queue {
+pub(crate) struct Notes {
     notes: VecDeque<Vec<u8>>,
     bytes: usize,
 }
 
 impl Notes {
     /// Adds one. Where they are too many, the oldest are dropped.
-    pub(crate) fn push(&self, note: &[u8]) {
-        let mut queue = self.lock();
-        let queue = queue.get_or_insert_default();
-        queue.bytes += note.len() + EACH;
-        queue.notes.push_back(note.to_vec());
-        while queue.bytes > KEPT {
-            queue.pop();
+    pub(crate) fn push(&mut self, note: &[u8]) {
+        self.bytes += note.len() + EACH;
+        self.notes.push_back(note.to_vec());
+        while self.bytes > KEPT {
+            self.pop();
         }
     }
 
     /// The oldest.
-    pub(crate) fn pop(&self) -> Option<Vec<u8>> {
-        self.lock().as_mut()?.pop()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Box<Queue>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Queue {
-    fn pop(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn pop(&mut self) -> Option<Vec<u8>> {
         let note = self.notes.pop_front()?;
         self.bytes -= note.len() + EACH;
         Some(note)
@@ -54,7 +38,7 @@ mod tests {
 
     #[test]
     fn the_latest_notes_are_kept() {
-        let notes = Notes::default();
+        let mut notes = Notes::default();
         for n in 0..100 {
             notes.push(&[n; 64 * 1024 - EACH]);
         }

@@ -1,7 +1,7 @@
 //! A task given to a background pool.
 
 use crate::shared::Shared;
-use crate::slot::Slot;
+use crate::slot::Single;
 use crate::{Error, ErrorKind};
 use std::fmt;
 use std::future::Future;
@@ -17,13 +17,13 @@ use std::time::Duration;
 #[must_use = "the result is awaited, or taken with wait"]
 pub struct Pending<R> {
     id: u64,
-    slot: Arc<Slot<R>>,
+    slot: Arc<Single<R>>,
     pool: Weak<Shared>,
     cancel_on_drop: bool,
 }
 
 impl<R> Pending<R> {
-    pub(crate) fn new(id: u64, slot: Arc<Slot<R>>, pool: Weak<Shared>) -> Pending<R> {
+    pub(crate) fn new(id: u64, slot: Arc<Single<R>>, pool: Weak<Shared>) -> Pending<R> {
         Pending {
             id,
             slot,

@@ -5,7 +5,7 @@
 use crate::counters::Counters;
 use crate::engine::Engine;
 use crate::shutdown::{Shutdown, no_limits};
-use crate::slot::Slot;
+use crate::slot::{Blocks, Single, SlotRef};
 use crate::workers::Workers;
 use crate::{Call, Error, ErrorKind};
 use serde::de::DeserializeOwned;
@@ -45,6 +45,8 @@ pub struct Pool {
     number: u64,
     workers: usize,
     queue_bound: usize,
+    /// Where handles' slots are taken from.
+    slots: Blocks,
     /// Its workers die with the thread that started them.
     _not_send: PhantomData<*const ()>,
 }
@@ -54,7 +56,7 @@ pub struct Pool {
 pub struct Handle<R> {
     pool: u64,
     id: u64,
-    slot: Arc<Slot<R>>,
+    slot: SlotRef<R>,
 }
 
 impl<R> Handle<R> {
@@ -102,6 +104,7 @@ impl Pool {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             workers,
             queue_bound,
+            slots: Blocks::default(),
             _not_send: PhantomData,
         }
     }
@@ -128,8 +131,11 @@ impl Pool {
         R: DeserializeOwned + Send + 'static,
     {
         self.check(&call)?;
-        let slot = Slot::new(call.task(), None);
-        let id = self.engine.submit(call.into_raw()?, slot.clone())?;
+        let task = call.task();
+        let mut raw = call.into_raw()?;
+        let (slot, reply, tag) = self.slots.take(task);
+        raw.tag = tag;
+        let id = self.engine.submit(raw, reply)?;
         let pool = self.number;
         Ok(Handle { pool, id, slot })
     }
@@ -139,10 +145,10 @@ impl Pool {
     /// # Errors
     /// [`Error`]: why the task gave no result; [`ErrorKind::Misuse`] for a handle of another pool,
     /// or one whose result was taken.
-    pub fn wait<R>(&mut self, handle: Handle<R>) -> Result<R, Error> {
+    pub fn wait<R>(&mut self, mut handle: Handle<R>) -> Result<R, Error> {
         self.check_handle(&handle)?;
         loop {
-            if let Some(result) = handle.slot.take() {
+            if let Some(result) = handle.slot.settle() {
                 return result;
             }
             if handle.is_done() {
@@ -287,13 +293,16 @@ impl Pool {
         let copies = call.into_copies()?;
         let mut slots = Vec::new();
         let ids = self.engine.broadcast(|| {
-            let slot = Slot::new(task, None);
+            let slot = Single::new(task, None);
             slots.push(Arc::clone(&slot));
             (copies.one(), slot)
         })?;
         let pool = self.number;
         let handles = ids.into_iter().zip(slots);
-        let handles = handles.map(|(id, slot)| Handle { pool, id, slot });
+        let handles = handles.map(|(id, slot)| {
+            let slot = SlotRef::Alone(slot);
+            Handle { pool, id, slot }
+        });
         Ok(handles.map(|handle| self.wait(handle)).collect())
     }
 

@@ -1,35 +1,55 @@
 //! Where one task's result is put, and who waits for it there.
 
+mod block;
+
 use crate::call::undecodable;
 use crate::gate::Place;
 use crate::notes::Notes;
 use crate::{Error, encoding};
 use pool::{Reply, TaskFailure};
 use serde::de::DeserializeOwned;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 use task::arrays;
 
-/// Where one task's result is put.
-pub(crate) struct Slot<R> {
-    /// For messages.
-    task: &'static str,
-    state: Mutex<State<R>>,
-    notes: Notes,
+pub(crate) use block::{Blocks, SlotRef};
+
+/// Where one task's result is put. Small: programs hold very many.
+pub(crate) struct Slot<R>(Mutex<Inside<R>>);
+
+const _: () = assert!(size_of::<Slot<u64>>() <= 40);
+
+struct Inside<R> {
+    state: State<R>,
+    /// What few tasks have.
+    more: Option<Box<More>>,
 }
 
 enum State<R> {
     Open {
-        waiter: Option<Waiter>,
-        /// How far the task says that it is.
-        progress: Option<Box<(u64, u64)>>,
         /// The task's place in a bounded queue; free once there is a result.
         _place: Option<Place>,
     },
     Done(Result<R, Error>),
     Taken,
+}
+
+#[derive(Default)]
+struct More {
+    waiter: Option<Waiter>,
+    /// How far the task says that it is.
+    progress: Option<(u64, u64)>,
+    notes: Notes,
+}
+
+/// A slot alone.
+pub(crate) struct Single<R> {
+    /// For messages.
+    task: &'static str,
+    slot: Slot<R>,
 }
 
 /// Who waits for the result. A handle has one owner, so there is at most one. A condition variable
@@ -49,64 +69,69 @@ impl Waiter {
 }
 
 impl<R> Slot<R> {
-    pub(crate) fn new(task: &'static str, place: Option<Place>) -> Arc<Slot<R>> {
-        let state = Mutex::new(State::Open {
-            waiter: None,
-            progress: None,
-            _place: place,
-        });
-        let notes = Notes::default();
-        Arc::new(Slot { task, state, notes })
+    fn open(place: Option<Place>) -> Slot<R> {
+        let state = State::Open { _place: place };
+        Slot(Mutex::new(Inside { state, more: None }))
+    }
+
+    /// Nobody wants the result any more.
+    fn abandon(&self) {
+        let taken = Inside {
+            state: State::Taken,
+            more: None,
+        };
+        let before = std::mem::replace(&mut *self.lock(), taken);
+        // What may be large is dropped with the lock released.
+        drop(before);
     }
 
     pub(crate) fn is_done(&self) -> bool {
-        !matches!(*self.lock(), State::Open { .. })
+        !self.lock().state.is_open()
     }
 
     /// How far the task last said that it is.
     pub(crate) fn progress(&self) -> Option<(u64, u64)> {
-        match *self.lock() {
-            State::Open { ref progress, .. } => progress.as_deref().copied(),
-            _ => None,
-        }
+        let inside = self.lock();
+        let more = inside.more.as_ref().filter(|_| inside.state.is_open());
+        more.and_then(|more| more.progress)
     }
 
     /// The oldest note that was not taken.
     pub(crate) fn note(&self) -> Option<Vec<u8>> {
-        self.notes.pop()
+        self.lock().more.as_mut()?.notes.pop()
     }
 
     /// Waits for a note on another thread than the pool's; `None` where the task has ended.
     pub(crate) fn wait_note(&self) -> Option<Vec<u8>> {
         while self.is_open_for(|| Waiter::Thread(thread::current())) {
-            if let Some(note) = self.notes.pop() {
+            if let Some(note) = self.note() {
                 return Some(note);
             }
             thread::park();
         }
-        self.notes.pop()
+        self.note()
     }
 
     /// A note, or `None` where the task has ended; or else `waker` is woken when there is either.
     pub(crate) fn poll_note(&self, waker: &Waker) -> Poll<Option<Vec<u8>>> {
         let open = self.is_open_for(|| Waiter::Future(waker.clone()));
-        match self.notes.pop() {
+        match self.note() {
             None if open => Poll::Pending,
             note => Poll::Ready(note),
         }
     }
 
     /// The result, once, when there is one.
+    #[inline]
     pub(crate) fn take(&self) -> Option<Result<R, Error>> {
-        let mut state = self.lock();
-        match std::mem::replace(&mut *state, State::Taken) {
-            State::Done(result) => Some(result),
-            State::Taken => None,
-            open @ State::Open { .. } => {
-                *state = open;
-                None
-            }
-        }
+        self.lock().state.take()
+    }
+
+    /// As [`take`](Self::take), and whether nothing else is left to be dropped.
+    #[inline]
+    fn take_all(&self) -> Option<(Result<R, Error>, bool)> {
+        let mut inside = self.lock();
+        Some((inside.state.take()?, inside.more.is_none()))
     }
 
     /// Waits for the result on another thread than the pool's, up to `timeout`.
@@ -131,49 +156,99 @@ impl<R> Slot<R> {
 
     /// Whether there is no result yet; `new_waiter` is woken when there is.
     fn is_open_for(&self, new_waiter: impl FnOnce() -> Waiter) -> bool {
-        let mut state = self.lock();
-        if let State::Open { waiter, .. } = &mut *state {
-            *waiter = Some(new_waiter());
-            return true;
+        let mut inside = self.lock();
+        let open = inside.state.is_open();
+        if open {
+            inside.more.get_or_insert_default().waiter = Some(new_waiter());
         }
-        false
+        open
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<R>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inside<R>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl<R: DeserializeOwned + Send> Reply for Slot<R> {
-    fn progress(&self, _: u64, done: u64, total: u64) {
-        if let State::Open { progress, .. } = &mut *self.lock() {
-            *progress = Some(Box::new((done, total)));
+    fn set_progress(&self, done: u64, total: u64) {
+        let mut inside = self.lock();
+        if inside.state.is_open() {
+            inside.more.get_or_insert_default().progress = Some((done, total));
         }
     }
 
-    fn note(&self, _: u64, bytes: &[u8]) {
-        self.notes.push(bytes);
-        let waiter = match &mut *self.lock() {
-            State::Open { waiter, .. } => waiter.take(),
-            _ => None,
-        };
+    fn add_note(&self, bytes: &[u8]) {
+        let mut inside = self.lock();
+        if !inside.state.is_open() {
+            return;
+        }
+        let more = inside.more.get_or_insert_default();
+        more.notes.push(bytes);
+        let waiter = more.waiter.take();
+        drop(inside);
         // Who waits for the result waits again.
         if let Some(waiter) = waiter {
             waiter.wake();
         }
     }
 
-    fn resolve(&self, _: u64, result: Result<&[u8], TaskFailure>) {
-        let result = decoded(self.task, result);
-        let before = std::mem::replace(&mut *self.lock(), State::Done(result));
-        // Woken, and its place freed, with the lock released.
-        if let State::Open {
-            waiter: Some(waiter),
-            ..
-        } = before
-        {
+    fn put(&self, result: Result<R, Error>) {
+        let mut inside = self.lock();
+        if !inside.state.is_open() {
+            return;
+        }
+        let before = std::mem::replace(&mut inside.state, State::Done(result));
+        let waiter = inside.more.as_mut().and_then(|more| more.waiter.take());
+        drop(inside);
+        // Its place is freed, and it is woken, with the lock released.
+        drop(before);
+        if let Some(waiter) = waiter {
             waiter.wake();
         }
+    }
+}
+
+impl<R> State<R> {
+    fn is_open(&self) -> bool {
+        matches!(self, State::Open { .. })
+    }
+
+    #[inline]
+    fn take(&mut self) -> Option<Result<R, Error>> {
+        if !matches!(self, State::Done(_)) {
+            return None;
+        }
+        match std::mem::replace(self, State::Taken) {
+            State::Done(result) => Some(result),
+            _ => None,
+        }
+    }
+}
+
+impl<R> Single<R> {
+    pub(crate) fn new(task: &'static str, place: Option<Place>) -> Arc<Single<R>> {
+        let slot = Slot::open(place);
+        Arc::new(Single { task, slot })
+    }
+}
+
+impl<R> Deref for Single<R> {
+    type Target = Slot<R>;
+
+    fn deref(&self) -> &Slot<R> {
+        &self.slot
+    }
+}
+
+impl<R: DeserializeOwned + Send> Reply for Single<R> {
+    fn resolve(&self, _: u64, result: Result<&[u8], TaskFailure>) {
+        self.put(decoded(self.task, result));
+    }
+
+    fn progress(&self, _: u64, done: u64, total: u64) {
+        self.set_progress(done, total);
+    }
+
+    fn note(&self, _: u64, bytes: &[u8]) {
+        self.add_note(bytes);
     }
 }
 

@@ -1,0 +1,191 @@
+//! Slots of handles of one task that follow each other, in one block of memory: the allocator is slow where very
+//! many are taken before the first is given back.
+
+use super::{Single, Slot, decoded};
+use crate::Error;
+use pool::{Reply, TaskFailure};
+use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// Slots of a block.
+const SLOTS: usize = 32;
+
+struct Block<R> {
+    /// For messages.
+    task: &'static str,
+    slots: [Slot<R>; SLOTS],
+}
+
+/// Refers to a slot, which is abandoned with the last handle of its task.
+pub(crate) enum SlotRef<R> {
+    Alone(Arc<Single<R>>),
+    Among(InBlock<R>),
+}
+
+pub(crate) struct InBlock<R> {
+    block: Arc<Block<R>>,
+    at: u32,
+    /// The result was taken, and nothing else is there.
+    settled: bool,
+}
+
+/// The block from which the next slots are taken.
+#[derive(Default)]
+pub(crate) struct Blocks {
+    /// The task whose slot was taken last.
+    task: &'static str,
+    /// An `Arc<Block<R>>` of this task's results, and how many of its slots were taken.
+    current: Option<(Box<dyn Any>, usize)>,
+}
+
+impl Blocks {
+    /// A slot for a result of this task, and what fills it: the reply with the tag. The first of several in a row
+    /// has memory of its own.
+    pub(crate) fn take<R>(&mut self, task: &'static str) -> (SlotRef<R>, Arc<dyn Reply>, u64)
+    where
+        R: DeserializeOwned + Send + 'static,
+    {
+        if !std::ptr::eq(task, self.task) {
+            (self.task, self.current) = (task, None);
+            let slot = Single::new(task, None);
+            return (SlotRef::Alone(Arc::clone(&slot)), slot, 0);
+        }
+        let current = self.current.as_mut().filter(|(_, taken)| *taken < SLOTS);
+        let known = current.and_then(|(block, taken)| {
+            *taken += 1;
+            let block = block.downcast_ref::<Arc<Block<R>>>()?;
+            Some((Arc::clone(block), *taken - 1))
+        });
+        let (block, at) = known.unwrap_or_else(|| {
+            let slots = std::array::from_fn(|_| Slot::open(None));
+            let block = Arc::new(Block { task, slots });
+            self.current = Some((Box::new(Arc::clone(&block)), 1));
+            (block, 0)
+        });
+        let reply = Arc::clone(&block) as _;
+        let among = InBlock {
+            block,
+            at: at as u32,
+            settled: false,
+        };
+        (SlotRef::Among(among), reply, at as u64)
+    }
+}
+
+impl<R> Deref for SlotRef<R> {
+    type Target = Slot<R>;
+
+    #[inline]
+    fn deref(&self) -> &Slot<R> {
+        match self {
+            SlotRef::Alone(slot) => slot,
+            SlotRef::Among(among) => among.slot(),
+        }
+    }
+}
+
+impl<R> SlotRef<R> {
+    /// The result, if there is one: the last thing that is done with the handle.
+    #[inline]
+    pub(crate) fn settle(&mut self) -> Option<Result<R, Error>> {
+        let (result, nothing_left) = self.take_all()?;
+        if let SlotRef::Among(among) = self {
+            among.settled = nothing_left;
+        }
+        Some(result)
+    }
+}
+
+impl<R> InBlock<R> {
+    #[inline]
+    fn slot(&self) -> &Slot<R> {
+        &self.block.slots[self.at as usize]
+    }
+}
+
+impl<R> Drop for InBlock<R> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.settled {
+            self.slot().abandon();
+        }
+    }
+}
+
+impl<R: DeserializeOwned + Send> Reply for Block<R> {
+    fn resolve(&self, tag: u64, result: Result<&[u8], TaskFailure>) {
+        self.slots[tag as usize].put(decoded(self.task, result));
+    }
+
+    fn progress(&self, tag: u64, done: u64, total: u64) {
+        self.slots[tag as usize].set_progress(done, total);
+    }
+
+    fn note(&self, tag: u64, bytes: &[u8]) {
+        self.slots[tag as usize].add_note(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(reply: &Arc<dyn Reply>, tag: u64, value: u8) {
+        reply.resolve(tag, Ok(&[value]));
+    }
+
+    #[test]
+    fn results_go_to_the_slots_that_they_are_for() {
+        let mut blocks = Blocks::default();
+        let mut taken = Vec::new();
+        for n in 0..3 * SLOTS {
+            let task = if n == 70 { "other" } else { "task" };
+            taken.push(blocks.take::<u8>(task));
+        }
+        let blocks_of = |range: std::ops::Range<usize>| {
+            let of = |(slot, ..): &(SlotRef<u8>, _, _)| match slot {
+                SlotRef::Alone(_) => None,
+                SlotRef::Among(among) => Some(Arc::as_ptr(&among.block)),
+            };
+            taken[range].iter().map(of).collect::<Vec<_>>()
+        };
+        assert_eq!(blocks_of(0..1), [None], "the first has memory of its own");
+        assert!(blocks_of(1..33).iter().all(|it| *it == blocks_of(1..2)[0]));
+        assert_ne!(blocks_of(33..34), blocks_of(32..33));
+        assert_eq!(
+            blocks_of(70..72),
+            [None, None],
+            "another task, and the first again"
+        );
+        for (n, (_, reply, tag)) in taken.iter().enumerate().rev() {
+            resolve(reply, *tag, n as u8);
+        }
+        for (n, (slot, ..)) in taken.iter().enumerate() {
+            assert_eq!(slot.take().unwrap().unwrap(), n as u8);
+            assert!(slot.take().is_none());
+        }
+    }
+
+    #[test]
+    fn a_result_that_nobody_wants_is_dropped_while_others_of_its_block_are_kept() {
+        let mut blocks = Blocks::default();
+        let mut take = || blocks.take::<String>("task");
+        let (_alone, (before, reply, first), (after, _, second), kept) =
+            (take(), take(), take(), take());
+        let text = [&[5][..], b"large"].concat();
+        reply.resolve(first, Ok(&text));
+        drop(before);
+        drop(after);
+        reply.resolve(second, Ok(&text));
+        let SlotRef::Among(InBlock { block, .. }) = &kept.0 else {
+            panic!("it has memory of its own");
+        };
+        for at in [first, second] {
+            let inside = block.slots[at as usize].lock();
+            assert!(matches!(inside.state, super::super::State::Taken));
+        }
+        assert!(!kept.0.is_done());
+    }
+}
