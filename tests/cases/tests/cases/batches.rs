@@ -32,7 +32,7 @@ pub(crate) const CASES: &[Case] = &[
 
 /// Leaves its number, and ends its worker where that is `fatal` and it has left none before.
 #[task]
-fn leave(path: String, number: u32, fatal: u32) -> std::io::Result<u32> {
+pub(crate) fn leave(path: String, number: u32, fatal: u32) -> std::io::Result<u32> {
     let mut file = std::fs::OpenOptions::new().append(true).open(&path)?;
     file.write_all(&number.to_le_bytes())?;
     if number % fatal == fatal - 1 && handoff::worker().is_some_and(|it| it.attempt() == 1) {
@@ -69,7 +69,7 @@ fn pool(method: StartMethod, retries: u32) -> Pool {
 }
 
 /// How often each number was left.
-fn left(marks: &Marks, numbers: u32) -> Vec<u32> {
+pub(crate) fn left(marks: &Marks, numbers: u32) -> Vec<u32> {
     let mut left = vec![0; numbers as usize];
     let bytes = std::fs::read(marks.as_path()).unwrap();
     for number in bytes.chunks_exact(4) {

@@ -16,6 +16,7 @@ mod either;
 mod elastic;
 mod engine;
 mod given;
+mod handles;
 mod limits;
 mod narrow;
 mod order;
@@ -86,6 +87,7 @@ fn cases() -> Vec<Case> {
     let lists = [
         arrays::CASES,
         batches::CASES,
+        handles::CASES,
         surroundings::CASES,
         elastic::CASES,
         engine::CASES,
