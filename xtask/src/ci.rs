@@ -93,6 +93,7 @@ fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
     let aborts = "run --locked --profile abort --package cases --bin aborts";
     // A feature that nothing in the workspace asks for.
     let ndarray = "test --locked --package task --features ndarray ndarray";
+    let features = "check --locked --package handoff --all-features";
     let mut matrix = words("matrix --records 1M --runs 1 --workers 1,4")?;
     matrix.arg("--out").arg(out);
     Ok(vec![
@@ -102,6 +103,7 @@ fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
         ("models", with(cargo(), "loom --locked")),
         ("figures", words("figures --check")?),
         ("ndarray", with(cargo(), ndarray)),
+        ("features", with(cargo(), features)),
         ("defects", with(cargo(), defects)),
         ("simulate", words("simulate --seeds 100000")?),
         ("matrix", matrix),

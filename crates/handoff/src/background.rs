@@ -6,13 +6,13 @@ use crate::pending::Pending;
 use crate::shared::{Engine, Shared, read};
 use crate::shutdown::Shutdown;
 use crate::slot::Single;
-use crate::threads::Threads;
 use crate::workers::Workers;
 use crate::{Call, Error, ErrorKind};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll, ready};
 
@@ -54,19 +54,20 @@ pub struct Background {
 }
 
 impl Background {
-    pub(crate) fn of_processes(pool: pool::Background, gate: Arc<Gate>) -> Background {
-        Background::over(Engine::Processes(pool), gate)
-    }
-
-    pub(crate) fn of_threads(threads: Threads, gate: Arc<Gate>) -> Background {
-        Background::over(Engine::Threads(threads), gate)
-    }
-
-    fn over(engine: Engine, gate: Arc<Gate>) -> Background {
-        let engine = RwLock::new(Some(engine));
+    pub(crate) fn over(engine: Engine, gate: Arc<Gate>, workers: usize) -> Background {
+        let shared = Shared {
+            gate,
+            engine: RwLock::new(Some(engine)),
+            workers: AtomicUsize::new(workers),
+        };
         Background {
-            shared: Arc::new(Shared { gate, engine }),
+            shared: Arc::new(shared),
         }
+    }
+
+    /// The most workers that it is to have.
+    pub(crate) fn workers(&self) -> usize {
+        self.shared.workers.load(Ordering::Relaxed)
     }
 
     /// Submits a task. Where the [queue bound](crate::Builder::queue_bound) is reached, blocks this

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::event::Event;
 use crate::gate::Gate;
 use crate::pool::Pool;
+use crate::shared;
 use crate::shutdown::no_limits;
 use crate::threads::Threads;
 use crate::workers::Workers;
@@ -285,13 +286,12 @@ impl Builder {
     /// As [`start`](Self::start).
     pub fn background(self) -> Result<Background, Error> {
         let gate = Gate::new(self.queue_bound);
-        if self.method == StartMethod::InProcess {
-            return Ok(Background::of_threads(self.threads()?, gate));
-        }
-        Ok(Background::of_processes(
-            self.processes()?.background()?,
-            gate,
-        ))
+        let workers = self.workers.max;
+        let engine = match self.method {
+            StartMethod::InProcess => shared::Engine::Threads(self.threads()?),
+            _ => shared::Engine::Processes(self.processes()?.background()?),
+        };
+        Ok(Background::over(engine, gate, workers))
     }
 
     fn set(

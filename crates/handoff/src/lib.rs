@@ -33,7 +33,8 @@
 //!
 //! It needs Linux on a 64-bit processor and Rust 1.88 or later. The feature `sandbox` adds [`Builder::sandbox`], and `tracing`
 //! forwards records of `tracing` beside those of `log`. With `ndarray`, arrays have views of that crate
-//! (`array.ndarray((rows, columns))`).
+//! (`array.ndarray((rows, columns))`). With `stream`, results of [`Background::map`] are a `Stream` of the crate
+//! `futures-core`.
 //!
 //! # Tasks
 //!
@@ -299,6 +300,7 @@ mod program;
 mod shared;
 mod shutdown;
 mod slot;
+mod stream;
 pub mod testing;
 mod threads;
 mod worker;
@@ -319,6 +321,7 @@ pub use priority::Priority;
 pub use program::{init, init_with, serve_at};
 pub use runtime::Forwarding;
 pub use shutdown::Shutdown;
+pub use stream::{MapStream, MapUnorderedStream};
 pub use task::{
     Array, ArrayError, ArrayMut, Input, JoinError, Pod, Reduce, Registry, Task, TaskError,
 };

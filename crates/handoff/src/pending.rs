@@ -19,7 +19,15 @@ pub struct Pending<R> {
     id: u64,
     slot: Arc<Single<R>>,
     pool: Weak<Shared>,
-    cancel_on_drop: bool,
+    on_drop: OnDrop,
+}
+
+/// What happens to a task without a result whose handle is dropped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnDrop {
+    Nothing,
+    Withdraw,
+    Cancel,
 }
 
 impl<R> Pending<R> {
@@ -28,7 +36,7 @@ impl<R> Pending<R> {
             id,
             slot,
             pool,
-            cancel_on_drop: false,
+            on_drop: OnDrop::Nothing,
         }
     }
 
@@ -99,7 +107,13 @@ impl<R> Pending<R> {
 
     /// From now on, dropping this before it has a result cancels the task.
     pub fn cancel_on_drop(mut self) -> Pending<R> {
-        self.cancel_on_drop = true;
+        self.on_drop = OnDrop::Cancel;
+        self
+    }
+
+    /// From now on, dropping this before it has a result gives the task up where it has not begun.
+    pub(crate) fn withdraw_on_drop(mut self) -> Pending<R> {
+        self.on_drop = OnDrop::Withdraw;
         self
     }
 }
@@ -119,8 +133,15 @@ impl<R> Future for Pending<R> {
 
 impl<R> Drop for Pending<R> {
     fn drop(&mut self) {
-        if self.cancel_on_drop && !self.is_done() {
-            self.cancel();
+        if self.on_drop == OnDrop::Nothing || self.is_done() {
+            return;
+        }
+        if let Some(pool) = self.pool.upgrade() {
+            match self.on_drop {
+                OnDrop::Nothing => {}
+                OnDrop::Withdraw => pool.withdraw(self.id),
+                OnDrop::Cancel => pool.cancel(self.id),
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::threads::{Threads, fixed_threads};
 use crate::workers::Workers;
 use crate::{Error, ErrorKind};
 use pool::{CallBlock, Reply};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// What the clones share, and what handles need to cancel.
@@ -13,6 +14,8 @@ pub(crate) struct Shared {
     pub(crate) gate: Arc<Gate>,
     /// `None` once it has been shut down.
     pub(crate) engine: RwLock<Option<Engine>>,
+    /// The most workers that it is to have.
+    pub(crate) workers: AtomicUsize,
 }
 
 /// What runs the tasks.
@@ -40,6 +43,7 @@ impl Shared {
         match &*read(self) {
             Some(Engine::Processes(pool)) => {
                 pool.resize(workers.min, workers.max);
+                self.workers.store(workers.max, Ordering::Relaxed);
                 Ok(())
             }
             Some(Engine::Threads(_)) => Err(fixed_threads()),
@@ -55,6 +59,15 @@ impl Shared {
             Some(Engine::Processes(pool)) => Ok(pool.broadcast_raw(make)?),
             Some(Engine::Threads(_)) => Err(fixed_threads()),
             None => Err(shut_down()),
+        }
+    }
+
+    /// Gives up a task whose result nobody wants: where it has begun it runs to its end.
+    pub(crate) fn withdraw(&self, id: u64) {
+        match &*read(self) {
+            Some(Engine::Processes(pool)) => pool.withdraw_raw(id),
+            Some(Engine::Threads(threads)) => drop(threads.withdraw(id)),
+            None => {}
         }
     }
 

@@ -28,7 +28,7 @@ impl Wake for Unpark {
 }
 
 /// The smallest executor.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut future = pin!(future);
     loop {
@@ -39,7 +39,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-fn pools(bound: usize) -> impl Iterator<Item = Background> {
+pub(crate) fn pools(bound: usize) -> impl Iterator<Item = Background> {
     let methods = [
         StartMethod::Spawn,
         StartMethod::ForkServer,

@@ -10,6 +10,7 @@ mod errors;
 mod fork_map;
 mod pools;
 mod starts;
+mod streams;
 mod tasks;
 
 use handoff::StartMethod;
@@ -87,6 +88,10 @@ const CHECKS: &[(&str, fn())] = checks![
     starts::panics_of_a_tasks_threads_are_not_lost,
     background::handles_are_futures,
     background::waiting_for_room_blocks_no_executor,
+    streams::results_come_in_order_and_calls_only_some_way_ahead,
+    streams::results_come_as_they_are_ready,
+    streams::a_call_that_cannot_be_sent_is_one_result,
+    streams::a_dropped_stream_gives_up_what_has_not_begun,
     background::a_dropped_future_cancels_its_task,
     background::handles_can_be_polled_and_waited_for,
     background::shutdown_is_for_all_clones,
