@@ -69,3 +69,44 @@ impl Deadlines {
         self.heap.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outdated_deadlines_do_not_pile_up() {
+        let mut deadlines = Deadlines::default();
+        for worker in 0..4 {
+            for at_ns in (0..1000).rev() {
+                deadlines.arm(worker, at_ns, true);
+            }
+        }
+        assert_eq!(deadlines.armed, [0; 4]);
+        assert!((4..=24).contains(&deadlines.len()), "{}", deadlines.len());
+        // They outnumber the workers only if they are more than twice as many, and 16.
+        let mut few = Deadlines::default();
+        for at_ns in (0..18).rev() {
+            few.arm(0, at_ns, true);
+        }
+        assert_eq!(few.len(), 18);
+        few.arm(1, 5, true);
+        few.arm(1, 4, true);
+        few.arm(1, 3, true);
+        assert_eq!(few.len(), 2);
+    }
+
+    #[test]
+    fn the_earliest_that_counts_comes_first() {
+        let mut deadlines = Deadlines::default();
+        for (worker, at_ns) in [(0, 30), (1, 20), (2, 10), (1, 25), (0, 15)] {
+            deadlines.arm(worker, at_ns, true);
+        }
+        deadlines.disarm(2);
+        assert_eq!(deadlines.next(), Some(15));
+        assert_eq!(deadlines.pop(14), None);
+        assert_eq!(deadlines.pop(15), Some(0));
+        assert_eq!((deadlines.pop(20), deadlines.next()), (Some(1), None));
+        assert_eq!(deadlines.pop(u64::MAX), None);
+    }
+}

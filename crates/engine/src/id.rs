@@ -93,3 +93,24 @@ pub struct Parted {
     /// Its id from here on.
     pub task: TaskId,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_numbers_and_back() {
+        let (index, generation) = (7, 9);
+        let task = TaskId { index, generation };
+        let worker = WorkerId { index, generation };
+        assert_eq!(
+            (task.to_bits(), worker.to_bits()),
+            (9 << 32 | 7, 9 << 32 | 7)
+        );
+        assert_eq!(TaskId::from_bits(task.to_bits()), task);
+        assert_eq!(WorkerId::from_bits(worker.to_bits()), worker);
+        assert_eq!((task.index(), worker.index()), (7, 7));
+        let next = TaskAt { task, at: 3 }.next();
+        assert_eq!((next.task, next.at), (task, 4));
+    }
+}

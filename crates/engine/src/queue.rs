@@ -217,3 +217,109 @@ impl Queue {
         self.moved
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TaskId;
+
+    const NONE: Flaws = Flaws {
+        keeps_tombstones: false,
+        one_level: false,
+        no_patience: false,
+    };
+
+    fn id(index: u32) -> TaskId {
+        let generation = 0;
+        TaskId { index, generation }
+    }
+
+    fn piece(task: u32, first: u32, count: u32) -> Piece {
+        let task = id(task);
+        Piece { task, first, count }
+    }
+
+    #[test]
+    fn a_place_is_that_of_the_task_and_of_no_other_batch() {
+        let mut queue = Queue::default();
+        for place in [piece(1, 0, 8), piece(2, 0, 3), piece(2, 5, 3)] {
+            queue.push_back(Priority::Normal, place);
+        }
+        // Of the second batch, nothing waits at its second place.
+        let live = |place: Piece| (place != piece(2, 5, 3)).then_some(place);
+        let is_empty = |task, at| {
+            let task = TaskAt { task: id(task), at };
+            queue.is_empty_at(Priority::Normal, task, live)
+        };
+        assert!(is_empty(2, 5) && is_empty(2, 7));
+        assert!(!is_empty(2, 2) && !is_empty(1, 5));
+        assert!(!is_empty(2, 8) && !is_empty(3, 0), "they have no place");
+    }
+
+    #[test]
+    fn tombstones_are_removed_once_they_are_many_and_most() {
+        let mut queue = Queue::default();
+        for task in 0..200 {
+            queue.push_back(Priority::Low, piece(task, 0, 1));
+        }
+        let mut resolved = 0;
+        let mut forget = |queue: &mut Queue, tasks: u32| {
+            for _ in 0..tasks {
+                resolved += 1;
+                let live = |place: Piece| (place.task.index >= resolved).then_some(place);
+                queue.forget(Priority::Low, (1, 1), NONE, live);
+            }
+            (queue.places(), queue.tombstones(), queue.moved())
+        };
+        assert_eq!(forget(&mut queue, 100), (200, 100, 0), "half of all");
+        assert_eq!(forget(&mut queue, 1), (99, 0, 200));
+        assert_eq!(forget(&mut queue, 64), (99, 64, 200), "few");
+        assert_eq!(forget(&mut queue, 1), (34, 0, 299));
+        assert_eq!((queue.len(), queue.len_of(Priority::Low)), (34, 34));
+    }
+
+    #[test]
+    fn a_batch_grows_only_at_the_end() {
+        let mut queue = Queue::default();
+        queue.push_back(Priority::Normal, piece(1, 0, 2));
+        let mut grow = |task, at, waits| {
+            let last = TaskAt { task: id(task), at };
+            let live = |place: Piece| Some(place).filter(|_| waits);
+            queue.grow(Priority::Normal, last, live)
+        };
+        assert!(!grow(1, 1, true) && !grow(1, 3, true), "others are last");
+        assert!(!grow(2, 2, true) && !grow(1, 2, false));
+        assert!(grow(1, 2, true) && grow(1, 3, true));
+        assert_eq!((queue.len(), queue.places()), (4, 1));
+        let taken = queue.front(NONE, Some);
+        assert_eq!(taken, Some(piece(1, 0, 4)));
+    }
+
+    #[test]
+    fn what_comes_back_joins_only_what_it_came_before() {
+        let mut queue = Queue::default();
+        assert!(queue.push_front(Priority::Normal, piece(1, 6, 2), Some));
+        assert!(!queue.push_front(Priority::Normal, piece(1, 4, 2), Some));
+        assert!(queue.push_front(Priority::Normal, piece(1, 2, 1), Some));
+        assert!(queue.push_front(Priority::Normal, piece(2, 1, 1), Some));
+        assert!(queue.push_front(Priority::Normal, piece(2, 0, 1), |_| None));
+        assert_eq!((queue.len(), queue.places()), (7, 4));
+    }
+
+    #[test]
+    fn a_level_that_was_passed_over_for_long_has_its_turn() {
+        let mut queue = Queue::default();
+        for task in 0..PATIENCE + 10 {
+            queue.push_back(Priority::High, piece(task, 0, 1));
+        }
+        queue.push_back(Priority::Low, piece(9999, 0, 3));
+        for task in 0..PATIENCE {
+            assert_eq!(queue.front(NONE, Some), Some(piece(task, 0, 1)));
+            assert!(queue.pop_front(NONE, 1, Some));
+        }
+        // One of them, and the others wait for as long again.
+        assert_eq!(queue.front(NONE, Some), Some(piece(9999, 0, 1)));
+        assert!(!queue.pop_front(NONE, 1, Some));
+        assert_eq!(queue.front(NONE, Some), Some(piece(PATIENCE, 0, 1)));
+    }
+}
