@@ -16,6 +16,7 @@ mod compare;
 mod ending;
 mod figures;
 mod job;
+mod job_timeline;
 mod jobs;
 mod limits;
 mod matrix;
