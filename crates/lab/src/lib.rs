@@ -16,6 +16,7 @@ mod compare;
 mod ending;
 mod figures;
 mod job;
+mod job_timeline;
 mod jobs;
 mod limits;
 mod matrix;
@@ -52,8 +53,8 @@ pub fn main() -> ExitCode {
 ///
 /// A task stands with what gives its arguments, which is evaluated for each use of them; that is the fill of the
 /// tables, so what takes long and is no part of handing over belongs into `setup`. How
-/// arguments are handed over follows from their type: with `Array` or `ArrayMut` in shared memory, otherwise as
-/// bytes. Several tasks that do the same for arguments of different types can be compared:
+/// arguments are handed over follows from their type: with `Array` or `ArrayMut` in shared memory, with a `Path` or
+/// `PathBuf` by file, which the task opens or maps, otherwise as bytes. Several tasks that do the same for arguments of different types can be compared:
 ///
 /// ```no_run
 /// use handoff::{Array, task};

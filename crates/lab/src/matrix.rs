@@ -5,6 +5,7 @@ pub(crate) mod faster;
 mod plain;
 mod plan;
 mod rank;
+mod reuse;
 mod run;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -34,7 +35,7 @@ use harness::workspace::{self, Binaries};
 
 pub(crate) use plain::PLAIN;
 pub(crate) use plain::main as measure_plain;
-pub(crate) use rank::{Place, Ranking, ranked};
+pub(crate) use rank::{Place, Ranking, fastest_of, ranked};
 pub(crate) use status::Status;
 pub(crate) use summary::other_seconds;
 pub(crate) use table::two_modes;
@@ -59,8 +60,8 @@ pub(crate) struct MatrixArgs {
     /// The original study's table alone: workers 1, 4 and 8, transports bytes and shm
     #[arg(long, conflicts_with_all = ["workers", "transports", "job"])]
     study: bool,
-    /// Take no reference measurements and no baseline: faster, but `compare` can then not distinguish a change
-    /// of the program from one of the machine
+    /// Take no reference measurements, no baseline and no second sums by the same workers: faster, but
+    /// `compare` can then not distinguish a change of the program from one of the machine
     #[arg(long, visible_alias = "no-reference")]
     no_limits: bool,
     /// Write all measured runs as one trace for Perfetto or chrome://tracing; writing it lengthens
@@ -147,7 +148,14 @@ fn measure(args: &MatrixArgs, cells: Vec<Cell>, interrupt: &Interrupt) -> anyhow
         trace: args.trace.as_deref(),
         quiet: args.dataset.quiet,
     };
-    let (matrix, stopped) = run::all(matrix, &job, interrupt)?;
+    let (mut matrix, mut stopped) = run::all(matrix, &job, interrupt)?;
+    if stopped.is_none() && !args.no_limits && !args.study {
+        match reuse::measure(&matrix, &job, interrupt) {
+            Ok(reuse) => matrix.reuse = reuse,
+            Err(interrupted) => stopped = Some(interrupted),
+        }
+        save::matrix(&matrix, &results)?;
+    }
     let text = || match args.study {
         true => study::terminal(&matrix),
         false => table::terminal(&matrix),
@@ -218,6 +226,7 @@ impl MatrixArgs {
                 plain::rows(cores)
             },
             cells: cells.into_iter().map(plan::not_run_yet).collect(),
+            reuse: Vec::new(),
         }
     }
 }

@@ -17,7 +17,7 @@ pub struct OwnWay {
 }
 
 /// A task with what makes its arguments. How they are handed over follows from their type: `Array`,
-/// `ArrayMut`, or else as bytes.
+/// `ArrayMut`, a path to a file, or else as bytes.
 #[doc(hidden)]
 pub fn way<A, R, I>(
     task: impl Fn(A) -> Call<R> + Copy + Sync + 'static,
@@ -94,12 +94,14 @@ pub(crate) fn job(ways: &[OwnWay], plain: Option<&OwnWay>) -> Job {
     }
 }
 
-/// The hand-over of arguments of a type.
+/// The hand-over of arguments of a type. Who is given a path reads the data in the file.
 fn hand_over(name: &str) -> HandOver {
     if name.contains("ArrayMut<") {
         HandOver::InPlace
     } else if name.contains("Array<") {
         HandOver::Array
+    } else if name.contains("std::path::Path") {
+        HandOver::File
     } else {
         HandOver::Bytes
     }
@@ -201,6 +203,12 @@ mod tests {
         let name = std::any::type_name::<handoff::ArrayMut<f64>>();
         assert_eq!(hand_over(name), HandOver::InPlace);
         assert_eq!(hand_over(std::any::type_name::<Vec<u8>>()), HandOver::Bytes);
+        for name in [
+            std::any::type_name::<std::path::PathBuf>(),
+            std::any::type_name::<(std::path::PathBuf, u64)>(),
+        ] {
+            assert_eq!(hand_over(name), HandOver::File, "{name}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod glossary;
 mod html;
 mod jobs;
 mod matrix;
+mod memory;
 mod names;
 mod recommend;
 mod report;
@@ -39,7 +40,9 @@ pub(crate) use trace::Trace;
 
 use self::report::Material;
 use figures::Figure;
-use names::{CLUSTER, FIGURES, MATRIX_PAGE, TIMELINES, TRAITS_PAGE};
+use names::{CLUSTER, FIGURES, MATRIX_PAGE, TIMELINES, TRAITS_PAGE, job_timelines_file};
+
+use crate::job_timeline::JobTimeline;
 
 use harness::exit;
 use harness::results::Results;
@@ -74,6 +77,19 @@ pub(crate) fn main(args: &PageArgs) -> anyhow::Result<ExitCode> {
 /// Those of writing the file.
 pub(crate) fn save_timelines(timelines: &[Timeline], results: &Results) -> anyhow::Result<()> {
     results.text(TIMELINES, &timelines::as_json(timelines)?)
+}
+
+/// Saves what the caller and the workers of a job's rows did and when.
+///
+/// # Errors
+///
+/// Those of writing the file.
+pub(crate) fn save_job_timelines(
+    job: &str,
+    timelines: &[JobTimeline],
+    results: &Results,
+) -> anyhow::Result<()> {
+    results.json(&job_timelines_file(job), &timelines)
 }
 
 /// Draws the pages of the results in a folder, and gives their names.
@@ -175,9 +191,11 @@ fn draw_report(
     if let Some(figures) = &figures {
         save(figures.iter(), results)?;
     }
+    let lanes = job_lanes(jobs, results)?;
     let page = report::page(&Material {
         matrix,
         jobs,
+        lanes: &lanes,
         limits: limits.as_ref(),
         figures: figures.as_ref(),
         start_cost,
@@ -186,6 +204,23 @@ fn draw_report(
         Some(page) => results.text(MATRIX_PAGE, &page).map(|()| true),
         None => Ok(false),
     }
+}
+
+/// The timelines of each job, those that were kept.
+fn job_lanes(jobs: &[Bench], results: &Results) -> anyhow::Result<Vec<Vec<Figure>>> {
+    let mut all = Vec::new();
+    for bench in jobs {
+        let name = &bench.job.name;
+        let kept: Option<Vec<JobTimeline>> = read(results.directory(), &job_timelines_file(name))?;
+        let lanes = kept
+            .iter()
+            .flatten()
+            .map(|timeline| figures::job_lanes(name, timeline))
+            .collect::<anyhow::Result<Vec<Figure>>>()?;
+        save(&lanes, results)?;
+        all.push(lanes);
+    }
+    Ok(all)
 }
 
 fn save<'a>(

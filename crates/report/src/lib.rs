@@ -55,7 +55,7 @@ pub use limits::{Limit, LimitData, Limits, Pages, Touch, Unit, Width};
 pub use machine::{HugePages, Machine};
 pub use matrix::{
     Adaptive, Baseline, BaselineRound, Beside, Cell, CellReport, CellRun, CellSummary, CellTime,
-    Matrix, PlainReport, PlainRun, TwoModes,
+    Matrix, PlainReport, PlainRun, Reuse, ReuseRun, TwoModes,
 };
 pub use peers::{
     AloneLine, AloneRow, CostLines, ExecutorFigures, ExecutorRow, ExecutorsLine, ForkedLine,

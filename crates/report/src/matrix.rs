@@ -37,6 +37,36 @@ pub struct Matrix {
     pub plain: Vec<PlainReport>,
     /// Every cell, in the order of the table. One that was not reached has no runs and no failure.
     pub cells: Vec<CellReport>,
+    /// Of the fastest cell of each transport: a second sum by the same workers. Left out where it was not
+    /// measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reuse: Vec<Reuse>,
+}
+
+/// Two sums by the same workers: the first finds memory that they did not have before, the second what the
+/// first has left them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reuse {
+    /// By which configuration.
+    #[serde(flatten)]
+    pub cell: Cell,
+    /// Every measured command.
+    pub runs: Vec<ReuseRun>,
+    /// Seconds of the first sum; null where it failed.
+    pub first: Option<Spread>,
+    /// Seconds of the second; null where it failed.
+    pub again: Option<Spread>,
+    /// Why it failed.
+    pub failed: Option<String>,
+}
+
+/// The `run` of two sums of one command, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ReuseRun {
+    /// Of the first.
+    pub first: f64,
+    /// Of the second.
+    pub again: f64,
 }
 
 /// When a cell has been run often enough.

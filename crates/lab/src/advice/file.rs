@@ -1,9 +1,9 @@
 //! What the matrix of the sum over a file recommends.
 
 use harness::grid::{seconds, size, times};
-use report::{CellReport, CellSummary, Matrix, Spread, StartMethod};
+use report::{CellReport, CellSummary, Matrix, Spread};
 
-use super::Advice;
+use super::recommendation::Advice;
 use crate::matrix::ranked;
 
 /// A cell that has a place in an order.
@@ -39,7 +39,7 @@ pub(crate) fn of_matrix(matrix: &Matrix) -> Vec<Advice> {
                 seconds(summary.run.median),
                 seconds(summary.load.median + summary.share.median + summary.start.median)
             ),
-            code: command(matrix, cell),
+            code: format!("{} --repeat 10", command(matrix, cell)),
         });
     }
     advice
@@ -75,28 +75,14 @@ fn of_threads(matrix: &Matrix, summary: &CellSummary) -> String {
     )
 }
 
-/// The cell to recommend: of those that cannot be distinguished from the fastest the safest start method, then
-/// the smallest median.
+/// The cell to recommend.
 fn chosen<'a>(
     cells: &[Measured<'a>],
     figure: impl Fn(&CellSummary) -> Spread,
 ) -> Option<Measured<'a>> {
-    let median = |(_, summary): &&Measured<'a>| figure(summary).median;
-    let best = cells
-        .iter()
-        .min_by(|one, other| median(one).total_cmp(&median(other)))?;
-    let end = figure(best.1).ends()[1];
-    let safety = |method: StartMethod| match method {
-        StartMethod::Spawn => 0,
-        StartMethod::ForkServer => 1,
-        StartMethod::Fork => 2,
-    };
-    let tied = cells
-        .iter()
-        .filter(|(_, summary)| figure(summary).ends()[0] <= end);
-    tied.min_by(|one, other| {
-        let safer = safety(one.0.cell.start_method).cmp(&safety(other.0.cell.start_method));
-        safer.then(median(one).total_cmp(&median(other)))
-    })
-    .copied()
+    super::choose::chosen(
+        cells,
+        |(_, summary)| figure(summary),
+        |(cell, _)| Some(cell.cell.start_method),
+    )
 }

@@ -1,9 +1,10 @@
 //! What the rows of a job recommend.
 
 use harness::grid::{seconds, times};
-use report::{Bench, BenchRow, BenchSummary, HandOver, Runner, StartMethod};
+use report::{Bench, BenchRow, BenchSummary, HandOver, Runner, Spread};
 
-use super::{Advice, code};
+use super::code;
+use super::recommendation::Advice;
 use crate::bench::{label, of_size, sizes};
 use crate::stats::float;
 
@@ -12,14 +13,6 @@ type Measured<'a> = (&'a BenchRow, &'a BenchSummary);
 
 /// The part of a task's time that may be lost to handing it over before that is worth a word.
 const NEGLIGIBLE: f64 = 0.1;
-
-/// The recommendations as lines of a text.
-pub(crate) fn lines(bench: &Bench) -> Vec<String> {
-    of_bench(bench)
-        .into_iter()
-        .map(|advice| format!("{}: {}. {}", advice.situation, advice.choose, advice.why))
-        .collect()
-}
 
 /// The recommendations of a job: for its data used once, and for data that is used again.
 pub(crate) fn of_bench(bench: &Bench) -> Vec<Advice> {
@@ -74,7 +67,7 @@ fn once(
         situation: format!("{}, one use", capital(&situation(bench, bytes))),
         choose: row.key.to_string(),
         why,
-        code: code::of(row.key),
+        code: code::of(row.key, bench.job.name == "results"),
     })
 }
 
@@ -102,19 +95,18 @@ fn again(
             times(each / threads.run_again.median)
         );
     }
-    why += ".";
+    why += &format!(
+        ", after {} to start and fill.",
+        seconds(summary.start.median + summary.fill.median)
+    );
     if bench.job.name == "tiny" {
         why += &each_task(bench, summary);
-    }
-    if bench.job.name == "memory" {
-        let break_even = break_even(&rows, row.key.workers);
-        why += &break_even.map_or_else(String::new, |text| format!(" {text}"));
     }
     Some(Advice {
         situation: format!("{}, used again", capital(&situation(bench, bytes))),
         choose: row.key.to_string(),
         why,
-        code: code::of(row.key),
+        code: code::of(row.key, bench.job.name == "results"),
     })
 }
 
@@ -129,64 +121,20 @@ fn each_task(bench: &Bench, summary: &BenchSummary) -> String {
     )
 }
 
-/// From which use on shared memory is cheaper than sending.
-fn break_even(rows: &[Measured<'_>], workers: u32) -> Option<String> {
-    let of = |hand_over: HandOver| {
-        rows.iter().find(|(row, _)| {
-            row.key.hand_over == Some(hand_over)
-                && row.key.workers == workers
-                && row.key.start_method == Some(StartMethod::Spawn)
-        })
-    };
-    let ((_, bytes), (_, array)) = (of(HandOver::Bytes)?, of(HandOver::Array)?);
-    Some(beats(
-        array.fill.median,
-        array.run_again.median,
-        bytes.fill_reused.median + bytes.run_again.median,
-    ))
-}
-
-/// Compares `fill` once and `shared` for each use with `sent` for each use.
-fn beats(fill: f64, shared: f64, sent: f64) -> String {
-    if sent <= shared {
-        return "Shared memory is not faster than sending here, however often the data is used."
-            .to_owned();
-    }
-    let uses = (fill / (sent - shared)).ceil().max(1.0);
-    if uses <= 1.0 {
-        return "Shared memory beats sending from the first use on.".to_owned();
-    }
-    format!("Shared memory beats sending from use {uses:.0} of the same data on.")
-}
-
-/// The row to recommend: of those that cannot be distinguished from the fastest the safest start method, then
-/// the smallest median.
+/// The row to recommend.
 fn chosen<'a>(
     rows: &[Measured<'a>],
-    figure: impl Fn(&BenchSummary) -> report::Spread,
+    figure: impl Fn(&BenchSummary) -> Spread,
 ) -> Option<Measured<'a>> {
-    let median = |(_, summary): &&Measured<'a>| figure(summary).median;
-    let best = rows
-        .iter()
-        .min_by(|one, other| median(one).total_cmp(&median(other)))?;
-    let end = figure(best.1).ends()[1];
-    let safety = |method: Option<StartMethod>| match method {
-        Some(StartMethod::Spawn) => 0,
-        Some(StartMethod::ForkServer) => 1,
-        _ => 2,
-    };
-    let tied = rows
-        .iter()
-        .filter(|(_, summary)| figure(summary).ends()[0] <= end);
-    tied.min_by(|one, other| {
-        let safer = safety(one.0.key.start_method).cmp(&safety(other.0.key.start_method));
-        safer.then(median(one).total_cmp(&median(other)))
-    })
-    .copied()
+    super::choose::chosen(
+        rows,
+        |(_, summary)| figure(summary),
+        |(row, _)| row.key.start_method,
+    )
 }
 
 /// Whether threads are significantly slower, which isolation does not explain.
-fn cheaper(processes: &report::Spread, threads: &report::Spread) -> &'static str {
+fn cheaper(processes: &Spread, threads: &Spread) -> &'static str {
     if processes.ends()[1] < threads.ends()[0] {
         " (threads were slower)"
     } else {
@@ -200,19 +148,4 @@ fn capital(text: &str) -> String {
         .next()
         .map(|letter| letter.to_uppercase().to_string());
     first.unwrap_or_default() + letters.as_str()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn break_even_is_the_first_use_at_which_the_sum_is_smaller() {
-        assert_eq!(
-            beats(1.0, 1.0, 1.6),
-            "Shared memory beats sending from use 2 of the same data on."
-        );
-        assert!(beats(0.1, 1.0, 2.0).contains("first use"));
-        assert!(beats(1.0, 2.0, 1.0).contains("not faster"));
-    }
 }

@@ -1,10 +1,10 @@
 //! One run of one row, in a process of its own.
 
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use handoff::{Pool, Shutdown, StartMethod};
+use handoff::{Event, Pool, Shutdown, StartMethod};
 use harness::exit;
 use harness::interrupt::Interrupt;
 use harness::process::{self, RunError};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::subject::Subject;
 use crate::job::{By, Job, Way};
+use crate::job_timeline::{Clock, JobTimeline, Step};
 use crate::jobs;
 
 /// The hidden command that runs one row.
@@ -23,6 +24,9 @@ pub(crate) const ROW: &str = "bench-row";
 struct Order {
     job: String,
     key: BenchKey,
+    /// Whether to take down what the workers do, which costs time.
+    #[serde(default)]
+    watch: bool,
 }
 
 /// What was measured.
@@ -40,9 +44,13 @@ pub(crate) struct Measured {
     pub(crate) digest: String,
     /// Tasks, where their number is known.
     pub(crate) tasks: u64,
+    /// What the workers did, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) timeline: Option<JobTimeline>,
 }
 
-/// Runs a row in a process of its own, which is this program again.
+/// Runs a row in a process of its own, which is this program again; with `watch` its workers are watched, and its
+/// times are no figures.
 ///
 /// # Errors
 ///
@@ -50,6 +58,7 @@ pub(crate) struct Measured {
 pub(crate) fn in_a_process(
     job: &str,
     key: BenchKey,
+    watch: bool,
     timeout: Duration,
     interrupt: &Interrupt,
 ) -> Result<Measured, RunError> {
@@ -61,6 +70,7 @@ pub(crate) fn in_a_process(
     let order = Order {
         job: job.to_owned(),
         key,
+        watch,
     };
     let order = serde_json::to_string(&order).map_err(|error| failed(error.to_string()))?;
     let mut command = Command::new(own);
@@ -73,7 +83,7 @@ pub(crate) fn in_a_process(
 pub(crate) fn asked(subject: &Subject<'_>) -> Option<anyhow::Result<ExitCode>> {
     let mut arguments = std::env::args().skip(1);
     let order = (arguments.next()? == ROW).then(|| arguments.next())??;
-    Some(parsed(&order).and_then(|order| printed(subject, order.key)))
+    Some(parsed(&order).and_then(|order| printed(subject, &order)))
 }
 
 /// The hidden command: runs the row that the JSON orders.
@@ -84,21 +94,21 @@ pub(crate) fn asked(subject: &Subject<'_>) -> Option<anyhow::Result<ExitCode>> {
 pub(crate) fn main(order: &str) -> anyhow::Result<ExitCode> {
     let order = parsed(order)?;
     let known = jobs::named(&order.job).context("no job has this name")?;
-    printed(&Subject::known(known), order.key)
+    printed(&Subject::known(known), &order)
 }
 
 fn parsed(order: &str) -> anyhow::Result<Order> {
     serde_json::from_str(order).context("cannot read the order of a row")
 }
 
-fn printed(subject: &Subject<'_>, key: BenchKey) -> anyhow::Result<ExitCode> {
-    let mut job = subject.make(key.bytes)?;
-    let measured = measure(&mut job, key)?;
+fn printed(subject: &Subject<'_>, order: &Order) -> anyhow::Result<ExitCode> {
+    let mut job = subject.make(order.key.bytes)?;
+    let measured = measure(&mut job, order.key, order.watch)?;
     println!("{}", serde_json::to_string(&measured)?);
     Ok(ExitCode::from(exit::DONE))
 }
 
-fn measure(job: &mut Job, key: BenchKey) -> anyhow::Result<Measured> {
+fn measure(job: &mut Job, key: BenchKey, watch: bool) -> anyhow::Result<Measured> {
     let way = match key.hand_over {
         None => &mut job.plain,
         Some(hand_over) => {
@@ -107,11 +117,13 @@ fn measure(job: &mut Job, key: BenchKey) -> anyhow::Result<Measured> {
             &mut found.context("the job has no such hand-over")?.1
         }
     };
-    let (start, mut by) = timed(|| begin(key))?;
-    let (first, digest) = used(way.as_mut(), &mut by)?;
-    let (again, second) = used(way.as_mut(), &mut by)?;
+    let mut clock = Clock::new();
+    let watcher = watch.then(|| clock.watcher());
+    let (start, mut by) = clock.timed(Step::Start, || begin(key, watcher))?;
+    let (first, digest) = used(way.as_mut(), &mut by, &mut clock)?;
+    let (again, second) = used(way.as_mut(), &mut by, &mut clock)?;
     ensure!(digest == second, "the second use has other results");
-    let (stop, ()) = timed(|| match by {
+    let (stop, ()) = clock.timed(Step::Stop, || match by {
         By::Pool(pool) => Ok(pool.shutdown(Shutdown::Drain)?),
         _ => Ok(()),
     })?;
@@ -122,11 +134,15 @@ fn measure(job: &mut Job, key: BenchKey) -> anyhow::Result<Measured> {
         stop,
         digest,
         tasks: job.tasks.get(),
+        timeline: watch.then(|| clock.timeline(key)),
     })
 }
 
 /// Starts what runs the tasks.
-fn begin(key: BenchKey) -> anyhow::Result<By> {
+fn begin(
+    key: BenchKey,
+    watcher: Option<impl FnMut(&Event<'_>) + Send + 'static>,
+) -> anyhow::Result<By> {
     let method = match (key.runner, key.start_method) {
         (Runner::InProcess, _) => return Ok(By::Loop),
         (Runner::Threads, _) => return Ok(By::Threads(key.workers)),
@@ -141,19 +157,16 @@ fn begin(key: BenchKey) -> anyhow::Result<By> {
         report::StartMethod::ForkServer => StartMethod::ForkServer,
     };
     let workers = usize::try_from(key.workers)?;
-    let builder = Pool::builder().start_method(method).workers(workers);
+    let mut builder = Pool::builder().start_method(method).workers(workers);
+    if let Some(watcher) = watcher {
+        builder = builder.watch(watcher);
+    }
     Ok(By::Pool(builder.start()?))
 }
 
 /// One use: its times, and the hash of its results, which the clock does not see.
-fn used(way: &mut dyn Way, by: &mut By) -> anyhow::Result<(BenchUse, String)> {
-    let (fill, ()) = timed(|| way.fill())?;
-    let (run, outputs) = timed(|| way.run(by))?;
+fn used(way: &mut dyn Way, by: &mut By, clock: &mut Clock) -> anyhow::Result<(BenchUse, String)> {
+    let (fill, ()) = clock.timed(Step::Fill, || way.fill())?;
+    let (run, outputs) = clock.timed(Step::Run, || way.run(by))?;
     Ok((BenchUse { fill, run }, outputs()?))
-}
-
-fn timed<T>(what: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(f64, T)> {
-    let began = Instant::now();
-    let done = what()?;
-    Ok((began.elapsed().as_secs_f64(), done))
 }

@@ -11,6 +11,7 @@ use report::{Bench, BenchRun, Runner};
 use super::row::{self, Measured};
 use super::subject::Subject;
 use super::{save, summary};
+use crate::page;
 use crate::stats::{Repeat, shuffle};
 use crate::terms::Terms;
 
@@ -60,7 +61,8 @@ pub(crate) fn all(
         }
         session.save(results)?;
     }
-    Ok((session.bench, None))
+    let stopped = session.timelines(results, interrupt)?;
+    Ok((session.bench, stopped))
 }
 
 /// A job while it is run.
@@ -110,7 +112,7 @@ impl Session {
         self.progress
             .about(format!("{key} {}", summary::label(key.bytes)));
         let began = Instant::now();
-        match row::in_a_process(&self.bench.job.name, key, self.timeout, interrupt) {
+        match row::in_a_process(&self.bench.job.name, key, false, self.timeout, interrupt) {
             // A warm-up proves that the row can run at all; its figures are not the row's.
             Ok(measured) if round > 0 => {
                 self.spent[index] += began.elapsed();
@@ -136,6 +138,7 @@ impl Session {
             stop,
             digest,
             tasks,
+            timeline: _,
         } = measured;
         self.bench.job.tasks = tasks;
         let row = &mut self.bench.rows[index];
@@ -151,6 +154,26 @@ impl Session {
         });
         let runs = u32::try_from(row.runs.len()).unwrap_or(u32::MAX);
         self.bench.runs = self.bench.runs.max(runs);
+    }
+
+    /// One more run of the fastest row of each hand-over, whose workers are watched.
+    fn timelines(
+        &mut self,
+        results: &Results,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Option<Interrupted>> {
+        let job = &self.bench.job.name;
+        let mut timelines = Vec::new();
+        for key in summary::fastest_with_pool(&self.bench) {
+            self.progress.about(format!("{key}, watched"));
+            match row::in_a_process(job, key, true, self.timeout, interrupt) {
+                Ok(measured) => timelines.extend(measured.timeline),
+                Err(RunError::Interrupted(interrupted)) => return Ok(Some(interrupted)),
+                Err(error) => self.progress.line(&format!("{key}, watched: {error}")),
+            }
+        }
+        page::save_job_timelines(job, &timelines, results)?;
+        Ok(None)
     }
 
     fn save(&mut self, results: &Results) -> anyhow::Result<()> {

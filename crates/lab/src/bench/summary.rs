@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use harness::grid::binary_size;
-use report::{Bench, BenchRow, BenchRun, BenchSummary, HandOver, Runner, StartMethod, TwoModes};
+use report::{
+    Bench, BenchKey, BenchRow, BenchRun, BenchSummary, HandOver, Runner, StartMethod, TwoModes,
+};
 
 use crate::stats::{modes, spread};
 
@@ -94,6 +96,24 @@ pub(crate) fn best_of_processes(bench: &Bench, bytes: u64) -> Option<(&BenchRow,
         .filter_map(|row| Some((row, row.summary.as_ref()?)))
         .filter(|(_, summary)| summary.modes.is_none())
         .min_by(|(_, one), (_, other)| one.wall.median.total_cmp(&other.wall.median))
+}
+
+/// Of the largest size, the fastest row of each hand-over whose workers a pool watches; forks report nothing.
+pub(super) fn fastest_with_pool(bench: &Bench) -> Vec<BenchKey> {
+    let Some(bytes) = sizes(bench).last().copied() else {
+        return Vec::new();
+    };
+    let pooled = HandOver::ALL.into_iter();
+    let pooled = pooled.filter(|hand_over| *hand_over != HandOver::Inherit);
+    let fastest = pooled.filter_map(|hand_over| {
+        of_size(bench, bytes)
+            .filter(|row| row.key.hand_over == Some(hand_over))
+            .filter_map(|row| Some((row.key, row.summary.as_ref()?)))
+            .filter(|(_, summary)| summary.modes.is_none())
+            .map(|(key, summary)| (key, summary.wall.median))
+            .min_by(|(_, one), (_, other)| one.total_cmp(other))
+    });
+    fastest.map(|(key, _)| key).collect()
 }
 
 /// The row that stands for a hand-over: spawn where there is spawn, as many workers as any row has.

@@ -14,9 +14,7 @@ const COLUMNS: &str = "Wall is start + fill + run + stop. Fill is fresh memory; 
 /// The tables for a terminal.
 pub(crate) fn terminal(bench: &Bench) -> String {
     let mut text = format!("\n{}\n", heading(bench));
-    for line in advice::lines(bench) {
-        text += &format!("- {line}\n");
-    }
+    text += &advice::list(None, std::slice::from_ref(bench));
     for bytes in sizes(bench) {
         text += &format!("\n{}\n", title(bytes));
         text += &grid(bench, bytes).for_terminal();
@@ -27,9 +25,7 @@ pub(crate) fn terminal(bench: &Bench) -> String {
 /// The tables as a Markdown page.
 pub(crate) fn markdown(bench: &Bench) -> String {
     let mut text = format!("# {}\n\n{}\n\n", bench.job.name, heading(bench));
-    for line in advice::lines(bench) {
-        text += &format!("- {line}\n");
-    }
+    text += &advice::list(None, std::slice::from_ref(bench));
     for bytes in sizes(bench) {
         text += &format!("\n## {}\n\n", title(bytes));
         text += &grid(bench, bytes).for_markdown();

@@ -10,6 +10,8 @@
 //! | `isolation` | what processes cost compared with threads |
 //! | `hand-overs memory`, `hand-overs results` | what each hand-over costs by size |
 //! | `advice` | the recommendations |
+//! | `code` | the lines of code of each recommendation |
+//! | `break-even` | from where on another choice is the better one |
 //! | `sums`, `tiny` | other programs on the same file; tiny tasks |
 //! | `costs` | what a task costs, as our own programs print it |
 //! | `study` | total time by workers and start method |
@@ -46,6 +48,8 @@ pub(crate) fn block(record: &Record, name: &str) -> anyhow::Result<String> {
         ["isolation"] => Ok(isolation(record)?.for_markdown()),
         ["hand-overs", job] => Ok(hand_overs(record.job(job)?).for_markdown()),
         ["advice"] => Ok(recommended(record)),
+        ["code"] => Ok(code(record)),
+        ["break-even"] => Ok(break_even(record)),
         ["sums"] => Ok(record.peers.as_ref().map_or_else(|| missing("peers"), sums)),
         ["costs"] => Ok(record
             .peers
@@ -262,8 +266,7 @@ fn hand_overs(bench: &Bench) -> Grid {
 }
 
 fn recommended(record: &Record) -> String {
-    let mut all: Vec<Advice> = advice::of_matrix(&record.matrix);
-    all.extend(record.jobs.iter().flat_map(advice::of_bench));
+    let all = advice::of(Some(&record.matrix), &record.jobs);
     let mut text = String::from("| situation | fastest here | why |\n| --- | --- | --- |\n");
     for Advice {
         situation,
@@ -275,6 +278,30 @@ fn recommended(record: &Record) -> String {
         let _ = writeln!(text, "| {situation} | {choose} | {why} |");
     }
     text
+}
+
+/// The code of each choice once, below the choices that it stands for.
+fn code(record: &Record) -> String {
+    let mut snippets: Vec<(String, Vec<String>)> = Vec::new();
+    for Advice { choose, code, .. } in record.jobs.iter().flat_map(advice::of_bench) {
+        match snippets.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, choices)) if choices.contains(&choose) => {}
+            Some((_, choices)) => choices.push(choose),
+            None => snippets.push((code, vec![choose])),
+        }
+    }
+    let each = snippets
+        .into_iter()
+        .map(|(code, choices)| format!("// {}\n{code}\n", choices.join("; ")));
+    let each: Vec<String> = each.collect();
+    format!("```rust,ignore\n{}```\n", each.join("\n"))
+}
+
+fn break_even(record: &Record) -> String {
+    advice::break_even(Some(&record.matrix), &record.jobs)
+        .iter()
+        .map(|line| format!("- {line}\n"))
+        .collect()
 }
 
 fn study(record: &Record) -> String {

@@ -42,7 +42,6 @@ pub(super) fn sums(peers: &Peers) -> String {
     text
 }
 
-/// Tiny tasks: the best of our start methods.
 /// The lines of the programs that measure the pool; the reference has its own in the record.
 pub(super) fn costs(peers: &Peers) -> String {
     let mut text = "```text\n".to_owned();
@@ -56,6 +55,7 @@ pub(super) fn costs(peers: &Peers) -> String {
     text + "```\n"
 }
 
+/// Tiny tasks: the best of our start methods.
 pub(super) fn tiny(peers: &Peers) -> Grid {
     let mut grid = Grid::new(
         &["tiny tasks a second", "ours", "theirs", "ours : theirs"],

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use report::{Bench, CellReport, CellSummary, Matrix, Peers, StartMethod, Traits, Transport};
 use serde_json::Value;
 
-use crate::matrix::ranked;
+use crate::matrix::fastest_of;
 use crate::page;
 
 /// A figure that a record does not have: it is of an earlier version, or a part was left out.
@@ -78,10 +78,7 @@ impl Record {
 
     /// The cell of a transport with the smallest wall time.
     pub(crate) fn best(&self, transport: Transport) -> Option<(&CellReport, &CellSummary)> {
-        self.cells()
-            .filter(|cell| cell.cell.transport == transport)
-            .filter_map(|cell| Some((cell, ranked(cell)?)))
-            .min_by(|(_, one), (_, other)| one.wall.median.total_cmp(&other.wall.median))
+        fastest_of(self.cells(), transport)
     }
 
     /// A job.

@@ -4,7 +4,7 @@
 //! meets that of the fastest is tied with it. A cell with two modes has no place in an order, since its
 //! median says how often either mode occurred.
 
-use report::{Cell, CellReport, CellSummary, Matrix, Spread};
+use report::{Cell, CellReport, CellSummary, Matrix, Spread, Transport};
 
 /// The order of a matrix's cells by wall time.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,6 +59,18 @@ impl Ranking {
 pub(crate) fn ranked(cell: &CellReport) -> Option<&CellSummary> {
     let summary = cell.summary.as_ref()?;
     summary.modes.is_none().then_some(summary)
+}
+
+/// The fastest of the cells with a transport that have a place in an order.
+pub(crate) fn fastest_of<'a>(
+    cells: impl IntoIterator<Item = &'a CellReport>,
+    transport: Transport,
+) -> Option<(&'a CellReport, &'a CellSummary)> {
+    cells
+        .into_iter()
+        .filter(|cell| cell.cell.transport == transport)
+        .filter_map(|cell| Some((cell, ranked(cell)?)))
+        .min_by(|(_, one), (_, other)| one.wall.median.total_cmp(&other.wall.median))
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub(crate) fn matrix(workers: &[u32]) -> Matrix {
         baseline: None,
         plain: Vec::new(),
         cells: workers.iter().map(|workers| cell(*workers)).collect(),
+        reuse: Vec::new(),
     }
 }
 

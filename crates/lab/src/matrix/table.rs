@@ -22,6 +22,11 @@ const PHASES: &str = "Medians. start + run is what a further job on a pool of th
                       of start + run over one worker. A reference is a plain program that moves the \
                       same bytes, measured next to each run.";
 
+/// What the rows of a second sum mean.
+pub(crate) const REUSE: &str = "Two sums by the same workers: the first finds fresh memory (new \
+                     buffers, new page tables), the second what the first has left. What is filled before \
+                     (a segment, a copy of the dataset) is filled once.";
+
 /// A part of the output: its title, a line on it, its table.
 struct Section {
     title: &'static str,
@@ -29,8 +34,8 @@ struct Section {
     grid: Grid,
 }
 
-fn sections(matrix: &Matrix) -> [Section; 3] {
-    [
+fn sections(matrix: &Matrix) -> Vec<Section> {
+    let mut sections = vec![
         Section {
             title: "Wall time of the whole command",
             about: format!("{}{SPREAD_MEANS}. {MARKS}.", SPREAD_MEANS_HEAD),
@@ -46,7 +51,15 @@ fn sections(matrix: &Matrix) -> [Section; 3] {
             about: "Medians over runs; of the workers, the one that held most.".to_owned(),
             grid: memory(matrix),
         },
-    ]
+    ];
+    if !matrix.reuse.is_empty() {
+        sections.push(Section {
+            title: "Fresh and reused memory",
+            about: REUSE.to_owned(),
+            grid: reuse(matrix),
+        });
+    }
+    sections
 }
 
 const SPREAD_MEANS_HEAD: &str = "From exec to exit: ";
@@ -54,12 +67,7 @@ const SPREAD_MEANS_HEAD: &str = "From exec to exit: ";
 /// The tables for a terminal.
 pub(crate) fn terminal(matrix: &Matrix) -> String {
     let mut text = format!("\n{}\n", heading(matrix));
-    for advice in advice::of_matrix(matrix) {
-        text += &format!(
-            "- {}: {}. {}\n",
-            advice.situation, advice.choose, advice.why
-        );
-    }
+    text += &advice::list(Some(matrix), &[]);
     for Section { title, about, grid } in sections(matrix) {
         text += &format!("\n{title}\n{about}\n{}", grid.for_terminal());
     }
@@ -249,6 +257,27 @@ fn memory(matrix: &Matrix) -> Grid {
     })
 }
 
+/// Two rows for each cell that summed twice.
+fn reuse(matrix: &Matrix) -> Grid {
+    let head = ["transport", "start method", "workers", "memory", "run"];
+    let mut grid = Grid::new(&head, 2);
+    for reuse in &matrix.reuse {
+        let states = [("fresh", reuse.first), ("reused", reuse.again)];
+        for (state, spread) in states {
+            let cell = reuse.cell;
+            let time = spread.map_or_else(|| "failed".to_owned(), |spread| seconds_spread(&spread));
+            grid.rows.push(vec![
+                cell.transport.to_string(),
+                cell.start_method.to_string(),
+                cell.workers.to_string(),
+                state.to_owned(),
+                time,
+            ]);
+        }
+    }
+    grid
+}
+
 /// A row for every cell that has a summary.
 fn fill(mut grid: Grid, matrix: &Matrix, figures: impl Fn(&CellSummary) -> Vec<String>) -> Grid {
     for report in &matrix.cells {
@@ -292,6 +321,13 @@ fn troubles(matrix: &Matrix) -> Vec<String> {
                 "{start_method} {transport}, {workers} workers {reason}"
             ))
         })
+        .chain(matrix.reuse.iter().filter_map(|reuse| {
+            let (cell, why) = (reuse.cell, reuse.failed.as_ref()?);
+            Some(format!(
+                "{} {}, {} workers, two sums failed: {why}",
+                cell.start_method, cell.transport, cell.workers
+            ))
+        }))
         .collect()
 }
 

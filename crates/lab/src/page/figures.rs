@@ -3,6 +3,7 @@
 mod axis;
 mod canvas;
 mod cells;
+mod job_lanes;
 mod lanes;
 mod overview;
 pub(crate) mod palette;
@@ -14,6 +15,7 @@ use report::{Matrix, Sum, Transport};
 use cells::{best, measured};
 
 pub(crate) use canvas::Figure;
+pub(crate) use job_lanes::figure as job_lanes;
 pub(crate) use start_cost::figure as start_cost;
 
 use super::timelines::Timeline;

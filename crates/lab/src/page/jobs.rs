@@ -1,10 +1,12 @@
 //! The jobs of a folder: what isolation costs, what each hand-over costs by size, and every row of each.
 
 use maud::{Markup, html};
-use report::{Bench, BenchRow, BenchSummary, HandOver, Matrix, Runner};
+use report::{Bench, BenchRow, HandOver, Matrix, Runner};
 
 use super::dots::{self, Scale};
-use super::table::{field, multiple, time, two_modes_text, wall_of};
+use super::figures::Figure;
+use super::html::grid;
+use super::table::{field, multiple, two_modes_text, wall_of};
 use crate::bench::{best_of_processes, in_order, label, of_size, sizes, threads_of, typical};
 use crate::matrix::Place;
 use harness::grid::{seconds, times};
@@ -151,59 +153,10 @@ fn both(row: Option<&BenchRow>) -> Markup {
     }
 }
 
-/// Fresh and reused memory, as rows of their own.
-pub(crate) fn memory(jobs: &[Bench]) -> Markup {
-    let rows: Vec<(&Bench, &BenchRow, &BenchSummary)> = jobs
-        .iter()
-        .flat_map(|bench| {
-            let bytes = sizes(bench).last().copied().unwrap_or(0);
-            let all = [HandOver::Array, HandOver::InPlace, HandOver::File];
-            all.into_iter().filter_map(move |hand_over| {
-                let row = typical(bench, bytes, hand_over)?;
-                let summary = row.summary.as_ref()?;
-                (summary.fill.median > 1e-3).then_some((bench, row, summary))
-            })
-        })
-        .collect();
+/// Every row of every job, and what its processes did.
+pub(crate) fn tables(jobs: &[Bench], lanes: &[Vec<Figure>]) -> Markup {
     html! {
-        @if !rows.is_empty() {
-            section {
-                h2 { "Fresh and reused memory" }
-                p {
-                    "Filling memory that the process did not have before costs page faults, and on a virtual \
-                     machine the time of its host. The second fill goes to memory that the process has."
-                }
-                div.wide tabindex="0" role="region" aria-label="Fresh and reused memory" {
-                    table #memory {
-                        thead { tr {
-                            th.name scope="col" { "job" }
-                            th.name scope="col" { "hand-over" }
-                            th.name scope="col" { "memory" }
-                            th scope="col" { "fill" }
-                        } }
-                        tbody {
-                            @for (bench, row, summary) in rows {
-                                @for (state, fill) in [("fresh", &summary.fill), ("reused", &summary.fill_reused)] {
-                                    tr {
-                                        th scope="row" { (bench.job.name) " " (label(row.key.bytes)) }
-                                        th scope="row" { (row.key.hand_over.map_or("", |it| it.as_str())) }
-                                        th scope="row" { (state) }
-                                        (field(&time(fill)))
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Every row of every job.
-pub(crate) fn tables(jobs: &[Bench]) -> Markup {
-    html! {
-        @for bench in jobs {
+        @for (bench, lanes) in jobs.iter().zip(lanes) {
             section {
                 h2 { "Job: " (bench.job.name) }
                 p { (bench.job.about) " Every run is a dot, the line is the median; = marks what cannot be \
@@ -211,6 +164,18 @@ pub(crate) fn tables(jobs: &[Bench]) -> Markup {
                 @for bytes in sizes(bench) {
                     @if bytes > 0 { h3 { (label(bytes)) " of data" } }
                     (table(bench, bytes))
+                }
+                @if !lanes.is_empty() {
+                    details {
+                        summary { "Who did what when" }
+                        p {
+                            "The fastest row of each hand-over, the largest size, in a run of its own that no \
+                             table counts, since watching costs time: two uses, the second by the same workers. \
+                             A worker has a task from when it was sent, or from its answer before that, to \
+                             its own answer. The forks of inherit report nothing."
+                        }
+                        (grid(lanes))
+                    }
                 }
             }
         }

@@ -13,6 +13,11 @@ pub(crate) const TIMELINES: &str = "timelines.json";
 /// The file that `cluster sum --format json` was saved in, if one was put there.
 pub(crate) const CLUSTER: &str = "cluster.json";
 
+/// The file of the timelines of a job's rows.
+pub(crate) fn job_timelines_file(name: &str) -> String {
+    format!("timelines-job-{name}.json")
+}
+
 /// The file of a job.
 pub(crate) fn job_file(name: &str) -> String {
     format!("job-{name}.json")

@@ -1,14 +1,14 @@
-//! What the page opens with: recommendations, computed from the data beside it.
+//! What the page opens with: recommendations and break-even points, computed from the data beside it.
 
 use maud::{Markup, html};
 use report::{Bench, Matrix};
 
-use crate::advice::{self, Advice};
+use crate::advice;
 
 /// All recommendations of a folder; nothing where there is none.
 pub(crate) fn section(matrix: Option<&Matrix>, jobs: &[Bench]) -> Markup {
-    let mut all: Vec<Advice> = matrix.map(advice::of_matrix).unwrap_or_default();
-    all.extend(jobs.iter().flat_map(advice::of_bench));
+    let all = advice::of(matrix, jobs);
+    let points = advice::break_even(matrix, jobs);
     html! {
         @if !all.is_empty() {
             section.advice {
@@ -28,6 +28,18 @@ pub(crate) fn section(matrix: Option<&Matrix>, jobs: &[Bench]) -> Markup {
                         }
                     }
                 }
+            }
+        }
+        @if !points.is_empty() {
+            section {
+                h2 { "Break-even points" }
+                p {
+                    "From where on the other choice is the better one, by the medians below: for a pool with as \
+                     many workers as were measured, started for the first use, filled once and ended after the \
+                     last. A further sum takes as long as the second one, or as the first where no second was \
+                     measured."
+                }
+                ul #break-even { @for line in &points { li { (line) } } }
             }
         }
     }

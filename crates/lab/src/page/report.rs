@@ -6,7 +6,7 @@ use report::{Bench, Limits, Machine, Matrix};
 use super::figures::{Figure, Figures};
 use super::html::{Made, Page, date, findings, foot};
 use super::names::people;
-use super::{glossary, jobs, matrix, recommend, words};
+use super::{glossary, jobs, matrix, memory, recommend, words};
 use harness::grid::size;
 
 /// What a folder holds.
@@ -15,6 +15,8 @@ pub(crate) struct Material<'a> {
     pub(crate) matrix: Option<&'a Matrix>,
     /// The other jobs.
     pub(crate) jobs: &'a [Bench],
+    /// The timelines of each job.
+    pub(crate) lanes: &'a [Vec<Figure>],
     /// The reference measurements.
     pub(crate) limits: Option<&'a Limits>,
     /// The figures of the matrix.
@@ -41,11 +43,11 @@ pub(crate) fn page(material: &Material<'_>) -> Option<String> {
             }
             (jobs::isolation(material.matrix, material.jobs))
             (jobs::by_size(material.jobs))
-            (jobs::memory(material.jobs))
+            (memory::section(material.matrix, material.jobs))
             @if let (Some(matrix), Some(figures)) = (material.matrix, material.figures) {
                 (matrix::sections(matrix, material.limits, figures, material.start_cost))
             }
-            (jobs::tables(material.jobs))
+            (jobs::tables(material.jobs, material.lanes))
             (glossary::section())
         },
         foot: foot(&made),
@@ -54,7 +56,7 @@ pub(crate) fn page(material: &Material<'_>) -> Option<String> {
 }
 
 fn made<'a>(material: &Material<'a>) -> Option<Made<'a>> {
-    let files = "matrix.json, limits.json, timelines.json, traits.json and job-*.json";
+    let files = "matrix.json, limits.json, timelines*.json, traits.json and job-*.json";
     if let Some(matrix) = material.matrix {
         return Some(Made {
             machine: &matrix.machine,

@@ -3,10 +3,14 @@
 use std::fs;
 
 use report::{Bench, BenchRow, HandOver, Runner};
+use roxmltree::Document;
 use scraper::{ElementRef, Html};
 use tempfile::TempDir;
 
-use crate::{assert_stands_alone, fixture, near, page, seconds_in, select, texts};
+use crate::{
+    Scale, assert_stands_alone, assert_well_formed, elements, figures, fixture, near, number, page,
+    seconds_in, select, texts, words,
+};
 
 fn bench() -> Bench {
     serde_json::from_str(&fs::read_to_string(fixture("job-memory.json")).unwrap()).unwrap()
@@ -168,6 +172,111 @@ fn fresh_and_reused_memory_are_rows_of_their_own() {
                 "{text}"
             );
         }
+    }
+}
+
+/// What a number of uses by a row costs: the whole of one, and a further run for each other.
+fn cost(bench: &Bench, bytes: u64, hand_over: HandOver, uses: f64) -> f64 {
+    let rows = bench.rows.iter();
+    let of_it = rows.filter(|row| row.key.bytes == bytes && row.key.hand_over == Some(hand_over));
+    let method = |row: &BenchRow| row.key.start_method == Some(report::StartMethod::Spawn);
+    let row = of_it
+        .max_by_key(|row| (method(row), row.key.workers))
+        .unwrap();
+    let summary = row.summary.as_ref().unwrap();
+    summary.wall.median + (uses - 1.0) * summary.run_again.median
+}
+
+/// Gives one row of a size a cost.
+fn set(bench: &mut Bench, bytes: u64, hand_over: HandOver, one: f64, further: f64) {
+    for row in &mut bench.rows {
+        if row.key.bytes == bytes && row.key.hand_over == Some(hand_over) {
+            let summary = row.summary.as_mut().unwrap();
+            summary.wall.median = one;
+            summary.run_again.median = further;
+        }
+    }
+}
+
+#[test]
+fn break_even_points_are_where_the_costs_of_the_json_meet() {
+    let largest = bench().rows.iter().map(|row| row.key.bytes).max().unwrap();
+    for (one, further, said) in [
+        (3.0, 0.25, "from use 4 on"),
+        (0.5, 0.25, "from the first use on"),
+        (3.0, 1.5, "however often"),
+        (0.5, 2.0, "for fewer than"),
+    ] {
+        let change = |bench: &mut Bench| {
+            set(bench, largest, HandOver::Bytes, 1.0, 1.0);
+            set(bench, largest, HandOver::Array, one, further);
+        };
+        let folder = drawn(change);
+        let points = texts(&html(&folder), "#break-even li");
+        let size = format!("{} MiB in memory: shared memory", largest >> 20);
+        let mut named = points.iter().filter(|line| line.contains(&size));
+        let line = named.next().unwrap_or_else(|| panic!("{size}: {points:?}"));
+        assert!(line.contains(said), "{line}");
+        // What the sentence says is so, by the figures beside the page.
+        let mut bench = bench();
+        change(&mut bench);
+        let gained = |uses| {
+            cost(&bench, largest, HandOver::Bytes, uses)
+                - cost(&bench, largest, HandOver::Array, uses)
+        };
+        match said {
+            "from use 4 on" => assert!(gained(3.0) <= 0.0 && gained(4.0) > 0.0),
+            "from the first use on" => assert!(gained(1.0) > 0.0 && gained(1e6) > 0.0),
+            "however often" => assert!(gained(1.0) < 0.0 && gained(1e6) < 0.0),
+            _ => assert!(gained(1.0) > 0.0 && gained(1e6) < 0.0),
+        }
+    }
+}
+
+/// A timeline of two workers, of whom one computes twice as long.
+const TIMELINE: &str = r#"[{"bytes": 268435456, "runner": "processes", "hand_over": "array", "workers": 2,
+    "start_method": "spawn", "caller": [
+        {"what": "start", "from": 0.0, "to": 0.2}, {"what": "fill", "from": 0.2, "to": 0.3},
+        {"what": "run", "from": 0.3, "to": 0.9}, {"what": "stop", "from": 0.9, "to": 1.0}],
+    "lanes": [
+        {"name": "SpawnProcess-1", "started": 0.05, "ready": 0.15, "ended": 0.95,
+            "busy": [{"from": 0.3, "to": 0.7, "tasks": 1}]},
+        {"name": "SpawnProcess-2", "started": 0.05, "ready": 0.2, "ended": 0.95,
+            "busy": [{"from": 0.3, "to": 0.5, "tasks": 2}]}]}]"#;
+
+#[test]
+fn a_lane_of_each_worker_shows_when_it_had_tasks() {
+    let folder = drawn(|_| ());
+    assert!(!page(&folder, "report.html").0.contains("Who did what when"));
+    fs::write(folder.path().join("timelines-job-memory.json"), TIMELINE).unwrap();
+    let folder = crate::drawn(folder);
+    assert!(page(&folder, "report.html").0.contains("Who did what when"));
+    let svg = &figures(&folder)["timeline-job-memory-array"];
+    assert_well_formed("timeline-job-memory-array", svg);
+    let document = Document::parse(svg).unwrap();
+    let named = words(&document);
+    for name in ["caller", "SpawnProcess-1", "SpawnProcess-2", "has a task"] {
+        assert!(named.contains(&name), "{name}: {named:?}");
+    }
+    let scale = Scale::of(&document, "x");
+    let legend = elements(&document, "text")
+        .find(|node| node.text().map(str::trim) == Some("has a task"))
+        .unwrap();
+    let bars: Vec<(f64, f64)> = elements(&document, "rect")
+        .filter(|bar| bar.attribute("fill") == Some("#006BA8"))
+        .filter(|bar| number(*bar, "y") > number(legend, "y") + 9.0)
+        .map(|bar| {
+            let from = number(bar, "x");
+            (
+                scale.linear(from),
+                scale.linear(from + number(bar, "width")),
+            )
+        })
+        .collect();
+    assert_eq!(bars.len(), 2, "{bars:?}");
+    for ((from, to), expected) in bars.into_iter().zip([(0.3, 0.7), (0.3, 0.5)]) {
+        assert!((from - expected.0).abs() < 0.02, "{from}");
+        assert!((to - expected.1).abs() < 0.02, "{to}");
     }
 }
 

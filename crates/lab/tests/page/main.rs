@@ -5,6 +5,8 @@ mod bars;
 mod jobs;
 mod machines;
 mod matrix;
+mod memory;
+mod statements;
 mod traits;
 
 use std::collections::BTreeMap;

@@ -4,11 +4,11 @@ use plotters::style::RGBColor;
 use report::{CellReport, CellRun, Event, Rank, Seconds, Sum, What};
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Figure, Frame, Key, Mark};
+use super::canvas::{Canvas, Figure, Frame, Key, Mark, room};
 use super::palette::{BLUE, GREEN, GREY, PURPLE, VERMILION, YELLOW};
 use crate::page::timelines::{Doing, Span, Timeline, spans, typical};
 use crate::page::words;
-use harness::grid::seconds;
+use harness::grid::tick;
 
 const ROW: u32 = 22;
 
@@ -109,7 +109,7 @@ fn lanes(name: String, title: String, pools: &[Pool<'_>]) -> anyhow::Result<Figu
     let x = Axis::linear(
         "since the coordinator started",
         ends.fold(0.0, f64::max),
-        seconds,
+        tick,
     );
     let y = Axis::rows(&names);
     let busy = busy(pools, &first);
@@ -127,7 +127,7 @@ fn lanes(name: String, title: String, pools: &[Pool<'_>]) -> anyhow::Result<Figu
         name,
         title,
         height: ROW * u32::try_from(names.len())?,
-        left: 140,
+        left: room(&names),
         x: &x,
         y: &y,
         legend: &legend,
