@@ -11,7 +11,7 @@
 //! | `hand-overs memory`, `hand-overs results` | what each hand-over costs by size |
 //! | `advice` | the recommendations |
 //! | `code` | the lines of code of each recommendation |
-//! | `break-even` | from where on another choice is the better one |
+//! | `break-even`, `break-even-text` | from where on another choice is the better one |
 //! | `sums`, `tiny` | other programs on the same file; tiny tasks |
 //! | `costs` | what a task costs, as our own programs print it |
 //! | `study` | total time by workers and start method |
@@ -49,7 +49,11 @@ pub(crate) fn block(record: &Record, name: &str) -> anyhow::Result<String> {
         ["hand-overs", job] => Ok(hand_overs(record.job(job)?).for_markdown()),
         ["advice"] => Ok(recommended(record)),
         ["code"] => Ok(code(record)),
-        ["break-even"] => Ok(break_even(record)),
+        ["break-even"] => Ok(break_even(record)
+            .iter()
+            .map(|line| format!("- {line}\n"))
+            .collect()),
+        ["break-even-text"] => Ok(break_even(record).join(" ")),
         ["sums"] => Ok(record.peers.as_ref().map_or_else(|| missing("peers"), sums)),
         ["costs"] => Ok(record
             .peers
@@ -265,22 +269,23 @@ fn hand_overs(bench: &Bench) -> Grid {
     grid
 }
 
+/// What was fastest in each situation: for one use, and for further ones beside it.
 fn recommended(record: &Record) -> String {
     let all = advice::of(Some(&record.matrix), &record.jobs);
-    let mut text = String::from("| situation | fastest here | why |\n| --- | --- | --- |\n");
-    for Advice {
-        situation,
-        choose,
-        why,
-        ..
-    } in all
-    {
-        let _ = writeln!(text, "| {situation} | {choose} | {why} |");
+    let (mut text, head) = (String::new(), ["situation", "once", "again"]);
+    let _ = writeln!(text, "| {} |\n|{}", head.join(" | "), " --- |".repeat(3));
+    let situation = |it: &Advice| it.situation.split(", ").next().map(str::to_owned);
+    for group in all.chunk_by(|one, other| situation(one) == situation(other)) {
+        let mut row = vec![situation(&group[0]).unwrap_or_default()];
+        row.extend(group.iter().map(|it| format!("{}: {}", it.choose, it.why)));
+        row.resize(head.len(), String::new());
+        let _ = writeln!(text, "| {} |", row.join(" | "));
     }
     text
 }
 
-/// The code of each choice once, below the choices that it stands for.
+/// The code of each choice once, behind the choices that it stands for. A line like that of the one before, which
+/// starts a pool, is left out.
 fn code(record: &Record) -> String {
     let mut snippets: Vec<(String, Vec<String>)> = Vec::new();
     for Advice { choose, code, .. } in record.jobs.iter().flat_map(advice::of_bench) {
@@ -290,18 +295,24 @@ fn code(record: &Record) -> String {
             None => snippets.push((code, vec![choose])),
         }
     }
-    let each = snippets
-        .into_iter()
-        .map(|(code, choices)| format!("// {}\n{code}\n", choices.join("; ")));
-    let each: Vec<String> = each.collect();
-    format!("```rust,ignore\n{}```\n", each.join("\n"))
+    snippets.sort_by_key(|(code, _)| code.lines().count() == 1);
+    let (mut text, mut pool) = (String::from("```rust,ignore\n"), String::new());
+    for (code, choices) in snippets {
+        let mut lines = code.lines().peekable();
+        if let Some(first) = lines.next_if(|line| line.starts_with("let mut pool"))
+            && pool != first
+        {
+            let _ = writeln!(text, "{first}");
+            pool = first.to_owned();
+        }
+        let _ = writeln!(text, "// {}", choices.join("; "));
+        lines.for_each(|line| _ = writeln!(text, "{line}"));
+    }
+    text + "```\n"
 }
 
-fn break_even(record: &Record) -> String {
+fn break_even(record: &Record) -> Vec<String> {
     advice::break_even(Some(&record.matrix), &record.jobs)
-        .iter()
-        .map(|line| format!("- {line}\n"))
-        .collect()
 }
 
 fn study(record: &Record) -> String {
