@@ -2,7 +2,7 @@
 
 mod entries;
 
-use crate::config::CREDIT_NS;
+use crate::config::{CREDIT_NS, FRUITLESS};
 use crate::{Capabilities, Config, KillReason, Priority, TaskId};
 use std::collections::VecDeque;
 
@@ -266,7 +266,9 @@ impl Worker {
         if self.running().is_none() {
             at_ns = after(self.progress_ns, config.grace_ns);
         }
-        if !stalled {
+        if self.fruitless >= FRUITLESS {
+            // Nothing more is recalled.
+        } else if !stalled {
             at_ns = at_ns.min(after(self.progress_ns, CREDIT_NS));
         } else if self.limit_min_ns != u64::MAX {
             // So that the start of a task with a limit is seen soon after it.

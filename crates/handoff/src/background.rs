@@ -1,7 +1,7 @@
 //! A pool that advances by itself, for async programs and programs with many threads.
 
 use crate::counters::Counters;
-use crate::gate::{Entering, Gate, Place};
+use crate::gate::{Entering, Gate, Place, Watching};
 use crate::pending::Pending;
 use crate::shared::{Engine, Shared, read};
 use crate::shutdown::Shutdown;
@@ -63,6 +63,11 @@ impl Background {
         Background {
             shared: Arc::new(shared),
         }
+    }
+
+    /// Room for one more task, which keeps nobody else from it.
+    pub(crate) fn room(&self) -> Watching {
+        self.shared.gate.watching()
     }
 
     /// The most workers that it is to have.
@@ -187,7 +192,7 @@ impl Background {
         }
     }
 
-    fn enqueue<R>(&self, call: Call<R>, place: Place) -> Result<Pending<R>, Error>
+    pub(crate) fn enqueue<R>(&self, call: Call<R>, place: Place) -> Result<Pending<R>, Error>
     where
         R: DeserializeOwned + Send + 'static,
     {

@@ -14,6 +14,8 @@ struct State {
     free: usize,
     /// Each has a number, so that a future that is polled again does not queue twice.
     waiting: VecDeque<(u64, Waker)>,
+    /// Those that are woken where nobody waits, and keep nobody from a place while they do not come.
+    watching: Vec<(u64, Waker)>,
     next: u64,
 }
 
@@ -33,6 +35,7 @@ impl Gate {
         Arc::new(Gate(Mutex::new(State {
             free: places,
             waiting: VecDeque::new(),
+            watching: Vec::new(),
             next: 0,
         })))
     }
@@ -66,15 +69,24 @@ impl Gate {
         }
     }
 
-    /// Wakes the one that has waited longest, if there is a place for it.
+    pub(crate) fn watching(self: &Arc<Gate>) -> Watching {
+        Watching(self.entering())
+    }
+
+    /// Wakes the one that has waited longest, if there is a place for it, or else those that watch.
     fn wake_next(&self) {
-        let state = self.lock();
-        let first = state.waiting.front().filter(|_| state.free > 0);
-        let waker = first.map(|(_, waker)| waker.clone());
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
+        let mut state = self.lock();
+        if state.free == 0 {
+            return;
         }
+        let first = state.waiting.front().map(|(_, waker)| waker.clone());
+        let watching = match first {
+            None => std::mem::take(&mut state.watching),
+            Some(_) => Vec::new(),
+        };
+        drop(state);
+        let watching = watching.into_iter().map(|(_, waker)| waker);
+        first.into_iter().chain(watching).for_each(Waker::wake);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -118,13 +130,41 @@ impl Entering {
     }
 }
 
+/// Waits for a place that nobody else waits for. Others pass it while it is not polled.
+#[derive(Debug)]
+pub(crate) struct Watching(Entering);
+
+impl Watching {
+    /// A place, if one is free now and nobody waits for it.
+    pub(crate) fn try_enter(&self) -> Option<Place> {
+        self.0.gate.try_enter()
+    }
+
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Place> {
+        let Entering { gate, number } = &mut self.0;
+        let mut state = gate.lock();
+        if state.waiting.is_empty() && state.free > 0 {
+            state.free -= 1;
+            return Poll::Ready(Place(Arc::clone(gate)));
+        }
+        if number.is_none() {
+            *number = Some(state.next);
+            state.next += 1;
+        }
+        let number = number.unwrap_or_default();
+        state.watching.retain(|(other, _)| *other != number);
+        state.watching.push((number, context.waker().clone()));
+        Poll::Pending
+    }
+}
+
 impl Drop for Entering {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.gate
-                .lock()
-                .waiting
-                .retain(|(other, _)| *other != number);
+            let mut state = self.gate.lock();
+            state.waiting.retain(|(other, _)| *other != number);
+            state.watching.retain(|(other, _)| *other != number);
+            drop(state);
             // It may have been woken for a place that it does not take.
             self.gate.wake_next();
         }
@@ -180,5 +220,24 @@ mod tests {
         drop(first);
         assert!(second.poll(&mut context).is_ready());
         assert!(gate.lock().waiting.is_empty());
+    }
+
+    #[test]
+    fn one_that_watches_holds_nobody_up() {
+        let gate = Gate::new(1);
+        let mut context = Context::from_waker(Waker::noop());
+        let place = gate.enter();
+        let mut watching = gate.watching();
+        assert!(watching.poll(&mut context).is_pending());
+        drop(place);
+        // It does not come, and others do.
+        let place = gate.try_enter().expect("it keeps nobody from it");
+        let mut entering = gate.entering();
+        assert!(entering.poll(&mut context).is_pending());
+        drop(place);
+        assert!(watching.poll(&mut context).is_pending(), "others wait");
+        drop(entering);
+        assert!(watching.poll(&mut context).is_ready());
+        assert_eq!(gate.lock().watching.len(), 0);
     }
 }

@@ -1,8 +1,9 @@
 //! Many calls on a background pool, with their results for async code.
 
-use crate::background::{Background, Submit};
+use crate::background::Background;
+use crate::gate::Watching;
 use crate::pending::Pending;
-use crate::{Call, Error};
+use crate::{Call, Error, ErrorKind};
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -27,10 +28,13 @@ struct Streaming<R, I> {
     pool: Background,
     calls: Fuse<I>,
     /// A call that waits for room in the queue.
-    entering: Option<Submit<R>>,
+    call: Option<Call<R>>,
+    room: Watching,
     /// Calls whose results were not taken, with their indices, oldest first.
     open: VecDeque<(usize, Submitted<R>)>,
     submitted: usize,
+    /// The pool cannot go on: the error was the last result.
+    ended: bool,
 }
 
 enum Submitted<R> {
@@ -53,27 +57,32 @@ where
         Streaming {
             pool: pool.clone(),
             calls: calls.fuse(),
-            entering: None,
+            call: None,
+            room: pool.room(),
             open: VecDeque::new(),
             submitted: 0,
+            ended: false,
         }
     }
 
-    /// Submits calls as far ahead as is allowed and there is room.
+    /// Submits calls as far ahead as is allowed and there is room. Where there is none, the end of one of its own
+    /// calls makes room; with none of them open, it waits for that of others.
     fn submit(&mut self, context: &mut Context<'_>) {
         let ahead = self.pool.workers() * AHEAD_PER_WORKER;
         while self.open.len() < ahead {
-            if self.entering.is_none() {
-                self.entering = self.calls.next().map(|call| self.pool.submit_async(call));
-            }
-            let Some(entering) = &mut self.entering else {
+            let Some(call) = self.call.take().or_else(|| self.calls.next()) else {
                 return;
             };
-            let Poll::Ready(submitted) = Pin::new(entering).poll(context) else {
+            let place = match self.room.try_enter() {
+                None if self.open.is_empty() => self.room.poll(context),
+                None => Poll::Pending,
+                Some(place) => Poll::Ready(place),
+            };
+            let Poll::Ready(place) = place else {
+                self.call = Some(call);
                 return;
             };
-            self.entering = None;
-            let submitted = match submitted {
+            let submitted = match self.pool.enqueue(call, place) {
                 Ok(pending) => Submitted::Pending(pending.withdraw_on_drop()),
                 Err(error) => Submitted::Failed(error),
             };
@@ -84,8 +93,11 @@ where
 
     /// The next result: of the oldest call, or of the first `among` that has one.
     fn poll_next(&mut self, context: &mut Context<'_>, among: usize) -> Next<R> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
         self.submit(context);
-        if self.open.is_empty() && self.entering.is_none() {
+        if self.open.is_empty() && self.call.is_none() {
             return Poll::Ready(None);
         }
         for at in 0..self.open.len().min(among) {
@@ -94,13 +106,36 @@ where
                     continue;
                 };
                 let index = self.open.remove(at).map(|(index, _)| index);
-                return Poll::Ready(index.map(|index| (index, result)));
+                return self.give(index.map(|index| (index, result)));
             }
             if let Some((index, Submitted::Failed(error))) = self.open.remove(at) {
-                return Poll::Ready(Some((index, Err(error))));
+                return self.give(Some((index, Err(error))));
             }
         }
         Poll::Pending
+    }
+
+    /// Ends where the pool cannot go on: an endless iterator would give errors for ever.
+    fn give(&mut self, next: Option<(usize, Result<R, Error>)>) -> Next<R> {
+        let kind = match &next {
+            Some((_, Err(error))) => Some(error.kind()),
+            _ => None,
+        };
+        self.ended = matches!(
+            kind,
+            Some(
+                ErrorKind::ShutDown
+                    | ErrorKind::Start
+                    | ErrorKind::Initializer
+                    | ErrorKind::OtherBuild
+                    | ErrorKind::Interrupted
+                    | ErrorKind::System
+            )
+        );
+        if self.ended {
+            self.open.clear();
+        }
+        Poll::Ready(next)
     }
 }
 
@@ -164,8 +199,9 @@ impl Background {
     /// Runs every call; gives the results in the order of the calls, to async code.
     ///
     /// Calls are taken from the iterator only some way ahead of the results that were taken, four for each worker,
-    /// so it may be endless. No thread is blocked where the [queue bound](crate::Builder::queue_bound) is reached.
-    /// Dropping the stream gives up what has not begun.
+    /// so it may be endless. No thread is blocked where the [queue bound](crate::Builder::queue_bound) is reached, and
+    /// a stream that is not asked for results holds up nobody else. Where the pool cannot go on, the error is the
+    /// last result. Dropping the stream gives up what has not begun.
     ///
     /// ```
     /// use handoff::{Background, task};

@@ -28,6 +28,17 @@ impl Batch {
         }
     }
 
+    /// One that may stay small.
+    pub(crate) fn small(task: &'static str) -> Batch {
+        let (tag, args, ends) = (0, Vec::new(), Vec::new());
+        Batch {
+            task,
+            tag,
+            args,
+            ends,
+        }
+    }
+
     /// Adds a call with these arguments.
     ///
     /// # Panics

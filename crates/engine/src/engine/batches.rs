@@ -177,7 +177,8 @@ impl Engine {
             if !more || worker.unclaimed == 0 || !worker.pinned.is_empty() || !room(id) {
                 return None;
             }
-            let light = worker.unclaimed_ns < WORTH_WAKING_NS;
+            let alone = worker.open == 1 || worker.fruitless > 0;
+            let light = alone || worker.unclaimed_ns < WORTH_WAKING_NS;
             let entry = self.workers.at(holder).grow(task)?;
             self.tasks.grow(batch, false);
             if light && self.workers.at(holder).unclaimed_ns >= WORTH_WAKING_NS {

@@ -1,6 +1,6 @@
 //! Batches: dealt and recalled in pieces, and taken apart where one of the tasks needs an account of its own.
 
-use crate::fixtures::{LANE, MS, ONCE, TASK, effects, ready, teach};
+use crate::fixtures::{LANE, MS, ONCE, TASK, effects, ready, submit, teach};
 use engine::{Assignment, Config, Deal, Death, Effect, Engine, Event, Grown, MAX_BATCH};
 use engine::{Outcome, Parted, SubmitError, TaskAt, WorkerId};
 
@@ -237,4 +237,57 @@ fn a_batch_grows_where_its_last_task_is() {
     let taken = (2..MAX_BATCH).filter(|_| add(&mut engine, second).is_some());
     assert_eq!(taken.count(), MAX_BATCH as usize - 2);
     assert_eq!(add(&mut engine, second), None, "it is full");
+}
+
+#[test]
+fn a_worker_that_a_batch_makes_heavy_gives_some_of_it_to_an_idle_one() {
+    let (mut engine, workers) = ready(2, LANE);
+    teach(&mut engine, workers[0], 60_000);
+    submit(&mut engine, 0, TASK);
+    let other = deal(&mut engine, workers[0], 1)[0].entry;
+    let batch = engine.submit_batch(0, ONCE, 1).unwrap();
+    deal(&mut engine, workers[1], 1);
+    effects(&mut engine);
+    for _ in 0..8 {
+        assert!(engine.grow(0, batch, |_| true).is_some());
+    }
+    let finished = Event::Finished {
+        worker: workers[0],
+        entries: other..other + 1,
+        ran_ns: 60_000,
+        rss: 0,
+    };
+    engine.handle(1000, finished);
+    let (worker, below) = (workers[1], 5);
+    assert_eq!(effects(&mut engine), [Effect::Recall { worker, below }]);
+}
+
+#[test]
+fn what_cannot_be_recalled_is_not_looked_at_for_ever() {
+    let (mut engine, workers) = ready(2, LANE);
+    teach(&mut engine, workers[0], 30_000);
+    engine.submit_batch(0, ONCE, 4).unwrap();
+    effects(&mut engine);
+    let entry = deal(&mut engine, workers[0], 4)[0].entry;
+    let (worker, at_ns) = (workers[0], 0);
+    engine.handle(
+        0,
+        Event::Began {
+            worker,
+            entry,
+            at_ns,
+        },
+    );
+    // Another is idle, and recalls bring nothing: it has begun more than it has said.
+    for at in 2..10 {
+        engine.tick(at * MS);
+        for effect in effects(&mut engine) {
+            if let Effect::Recall { worker, .. } = effect {
+                let entries = 0..0;
+                engine.handle(at * MS, Event::Recalled { worker, entries });
+            }
+        }
+    }
+    let next = engine.next_deadline();
+    assert!(next.is_none_or(|at_ns| at_ns > 9 * MS), "{next:?}");
 }

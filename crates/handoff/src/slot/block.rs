@@ -9,13 +9,22 @@ use std::any::Any;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Slots of a block.
-const SLOTS: usize = 32;
+/// The most slots of a block, and the most bytes: one handle that is kept keeps all of it.
+const MAX_SLOTS: usize = 32;
+const MAX_BYTES: usize = 4096;
+/// Handles of one task in a row before the first that is in a block.
+const ALONE: usize = 2;
+
+/// Slots of a block of such results; none where they are large.
+const fn slots<R>() -> usize {
+    let fit = MAX_BYTES / size_of::<Slot<R>>();
+    if fit < MAX_SLOTS { fit } else { MAX_SLOTS }
+}
 
 struct Block<R> {
     /// For messages.
     task: &'static str,
-    slots: [Slot<R>; SLOTS],
+    slots: Box<[Slot<R>]>,
 }
 
 /// Refers to a slot, which is abandoned with the last handle of its task.
@@ -36,30 +45,28 @@ pub(crate) struct InBlock<R> {
 pub(crate) struct Blocks {
     /// The task whose slot was taken last.
     task: &'static str,
+    /// How many were taken for it without others between them.
+    in_a_row: usize,
     /// An `Arc<Block<R>>` of this task's results, and how many of its slots were taken.
     current: Option<(Box<dyn Any>, usize)>,
 }
 
 impl Blocks {
-    /// A slot for a result of this task, and what fills it: the reply with the tag. The first of several in a row
-    /// has memory of its own.
+    /// A slot for a result of this task, and what fills it: the reply with the tag.
     pub(crate) fn take<R>(&mut self, task: &'static str) -> (SlotRef<R>, Arc<dyn Reply>, u64)
     where
         R: DeserializeOwned + Send + 'static,
     {
         if !std::ptr::eq(task, self.task) {
-            (self.task, self.current) = (task, None);
+            (self.task, self.in_a_row, self.current) = (task, 0, None);
+        }
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        if self.in_a_row <= ALONE || slots::<R>() < 2 {
             let slot = Single::new(task, None);
             return (SlotRef::Alone(Arc::clone(&slot)), slot, 0);
         }
-        let current = self.current.as_mut().filter(|(_, taken)| *taken < SLOTS);
-        let known = current.and_then(|(block, taken)| {
-            *taken += 1;
-            let block = block.downcast_ref::<Arc<Block<R>>>()?;
-            Some((Arc::clone(block), *taken - 1))
-        });
-        let (block, at) = known.unwrap_or_else(|| {
-            let slots = std::array::from_fn(|_| Slot::open(None));
+        let (block, at) = self.place::<R>().unwrap_or_else(|| {
+            let slots = (0..slots::<R>()).map(|_| Slot::open(None)).collect();
             let block = Arc::new(Block { task, slots });
             self.current = Some((Box::new(Arc::clone(&block)), 1));
             (block, 0)
@@ -71,6 +78,17 @@ impl Blocks {
             settled: false,
         };
         (SlotRef::Among(among), reply, at as u64)
+    }
+
+    /// The next slot of the current block, if there is one.
+    fn place<R: 'static>(&mut self) -> Option<(Arc<Block<R>>, usize)> {
+        let (block, taken) = self.current.as_mut()?;
+        let block = block.downcast_ref::<Arc<Block<R>>>()?;
+        if *taken == block.slots.len() {
+            return None;
+        }
+        *taken += 1;
+        Some((Arc::clone(block), *taken - 1))
     }
 }
 
@@ -140,25 +158,20 @@ mod tests {
     fn results_go_to_the_slots_that_they_are_for() {
         let mut blocks = Blocks::default();
         let mut taken = Vec::new();
-        for n in 0..3 * SLOTS {
+        for n in 0..100 {
             let task = if n == 70 { "other" } else { "task" };
             taken.push(blocks.take::<u8>(task));
         }
-        let blocks_of = |range: std::ops::Range<usize>| {
-            let of = |(slot, ..): &(SlotRef<u8>, _, _)| match slot {
-                SlotRef::Alone(_) => None,
-                SlotRef::Among(among) => Some(Arc::as_ptr(&among.block)),
-            };
-            taken[range].iter().map(of).collect::<Vec<_>>()
+        let block_of = |n: usize| match &taken[n].0 {
+            SlotRef::Alone(_) => None,
+            SlotRef::Among(among) => Some(Arc::as_ptr(&among.block)),
         };
-        assert_eq!(blocks_of(0..1), [None], "the first has memory of its own");
-        assert!(blocks_of(1..33).iter().all(|it| *it == blocks_of(1..2)[0]));
-        assert_ne!(blocks_of(33..34), blocks_of(32..33));
-        assert_eq!(
-            blocks_of(70..72),
-            [None, None],
-            "another task, and the first again"
-        );
+        assert_eq!((block_of(0), block_of(1)), (None, None), "the first two");
+        assert!((3..34).all(|n| block_of(n) == block_of(2)) && block_of(2).is_some());
+        assert_ne!(block_of(34), block_of(33));
+        // Another task, and the first two again.
+        assert_eq!([70, 71, 72].map(block_of), [None; 3]);
+        assert_ne!(block_of(73), block_of(69));
         for (n, (_, reply, tag)) in taken.iter().enumerate().rev() {
             resolve(reply, *tag, n as u8);
         }
@@ -172,8 +185,8 @@ mod tests {
     fn a_result_that_nobody_wants_is_dropped_while_others_of_its_block_are_kept() {
         let mut blocks = Blocks::default();
         let mut take = || blocks.take::<String>("task");
-        let (_alone, (before, reply, first), (after, _, second), kept) =
-            (take(), take(), take(), take());
+        let (_alone, _too) = (take(), take());
+        let ((before, reply, first), (after, _, second), kept) = (take(), take(), take());
         let text = [&[5][..], b"large"].concat();
         reply.resolve(first, Ok(&text));
         drop(before);
@@ -187,5 +200,15 @@ mod tests {
             assert!(matches!(inside.state, super::super::State::Taken));
         }
         assert!(!kept.0.is_done());
+    }
+
+    #[test]
+    fn large_results_have_memory_of_their_own() {
+        assert_eq!((slots::<u64>(), slots::<[u64; 64]>()), (32, 7));
+        let mut blocks = Blocks::default();
+        for _ in 0..10 {
+            let (slot, ..) = blocks.take::<([[u64; 32]; 32], [u64; 32])>("task");
+            assert!(matches!(slot, SlotRef::Alone(_)));
+        }
     }
 }

@@ -92,6 +92,8 @@ const CHECKS: &[(&str, fn())] = checks![
     streams::results_come_as_they_are_ready,
     streams::a_call_that_cannot_be_sent_is_one_result,
     streams::a_dropped_stream_gives_up_what_has_not_begun,
+    streams::a_stream_holds_up_nobody_while_it_is_not_asked,
+    streams::a_stream_ends_with_its_pool,
     background::a_dropped_future_cancels_its_task,
     background::handles_can_be_polled_and_waited_for,
     background::shutdown_is_for_all_clones,

@@ -102,3 +102,38 @@ pub(crate) fn a_dropped_stream_gives_up_what_has_not_begun() {
         assert_eq!(counters.died, 0);
     }
 }
+
+pub(crate) fn a_stream_holds_up_nobody_while_it_is_not_asked() {
+    for pool in pools(2) {
+        let sum = block_on(async {
+            let (mut stream, mut sum) = (pool.map((0..20).map(double)), 0);
+            while let Some(result) = stream.next().await {
+                // The same pool, from between two results of the stream.
+                sum += pool.run(double(result.unwrap())).await.unwrap();
+                sum += pool.submit(double(0)).unwrap().wait().unwrap();
+                let mut inner = pool.map((0..3).map(double));
+                while let Some(result) = inner.next().await {
+                    sum += result.unwrap();
+                }
+            }
+            sum
+        });
+        assert_eq!(sum, 4 * 190 + 20 * 6);
+    }
+}
+
+pub(crate) fn a_stream_ends_with_its_pool() {
+    for pool in pools(usize::MAX) {
+        block_on(async {
+            let mut stream = pool.map((0..).map(double));
+            assert_eq!(stream.next().await.unwrap().unwrap(), 0);
+            pool.shutdown(handoff::Shutdown::Now).unwrap();
+            let mut failed = None;
+            while let Some(result) = stream.next().await {
+                assert!(failed.is_none(), "it goes on after {failed:?}");
+                failed = result.err().map(|error| error.kind());
+            }
+            assert_eq!(failed, Some(ErrorKind::ShutDown));
+        });
+    }
+}

@@ -62,8 +62,8 @@ impl Many {
             number,
             task,
             left: 0,
-            batch: Batch::new(name),
-            replies: Replies::Each(Vec::with_capacity(MOST)),
+            batch: Batch::small(name),
+            replies: Replies::Each(Vec::new()),
         }
     }
 

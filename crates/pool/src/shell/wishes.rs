@@ -98,7 +98,7 @@ impl Shell {
     ) -> Result<TaskId, Call> {
         let again = std::mem::replace(&mut self.crew.class, class) == class;
         let fits = again && number.is_none() && call.fits_batch() && self.check().is_ok();
-        if !fits || !self.engine.is_small(class, self.crew.waiting + 1) || !self.has_batches() {
+        if !fits || !self.engine.is_small(class, 1) || !self.has_batches() {
             return Err(call);
         }
         // A tick more or less is nothing to what is small.

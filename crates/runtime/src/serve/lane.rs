@@ -313,6 +313,8 @@ impl Server<'_> {
 
     /// Sleeps until there are calls, or room for the result, or something comes over the socket.
     fn rest(&mut self, reason: Reason) -> Result<(), ServeError> {
+        // After a wake message the coordinator may leave out others for a while.
+        self.rested &= !std::mem::take(&mut self.frames.woken);
         let Rest::Sleep { wake } = self.lane.rest(reason)? else {
             return Ok(());
         };

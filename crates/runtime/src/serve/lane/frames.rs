@@ -22,6 +22,8 @@ pub(super) struct Frames {
     pub(super) leaving: bool,
     /// The coordinator has closed the socket.
     pub(super) ended: bool,
+    /// A wake message has come.
+    pub(super) woken: bool,
 }
 
 struct Kept {
@@ -40,6 +42,7 @@ impl Frames {
             bodies: VecDeque::new(),
             leaving: false,
             ended: false,
+            woken: false,
         }
     }
 
@@ -144,7 +147,7 @@ impl Frames {
 
     fn on_frame(&mut self, mut frame: Frame<'_>) -> Result<(), ServeError> {
         match wire::decode(frame.body)? {
-            ToWorker::Wake => {}
+            ToWorker::Wake => self.woken = true,
             ToWorker::LaneCall { index, call } => self.bodies.push_back(Kept {
                 index,
                 stream: call.input == CallInput::Stream,
