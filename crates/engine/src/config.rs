@@ -3,9 +3,11 @@
 /// Nanoseconds in a millisecond.
 pub(crate) const MS: u64 = 1_000_000;
 
-/// Expected time of the entries that a worker with a lane holds at most. Short, so that little has
-/// to be recalled; long enough to hide the coordinator's latency.
+/// How long a worker with a lane may make no progress before what it has not begun is recalled for others.
 pub const CREDIT_NS: u64 = MS;
+/// Expected time of the entries that a worker with a lane holds at most. Short, so that little has to be
+/// recalled; twice as long as results may go unseen, so that it has work while the coordinator looks.
+pub(crate) const AHEAD_NS: u64 = 2 * MS;
 
 /// Work that is worth waking another worker for.
 pub const WORTH_WAKING_NS: u64 = 50_000;

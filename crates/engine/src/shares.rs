@@ -1,6 +1,6 @@
 //! How entries that finished together shared the time that they ran: only its sum is measured.
 
-use crate::config::CREDIT_NS;
+use crate::config::AHEAD_NS;
 use crate::worker::Entry;
 
 /// What each of them took.
@@ -27,7 +27,7 @@ impl Shares {
             let count = u64::from(count);
             open += count;
             alike &= *class.get_or_insert(entry.class) == entry.class;
-            if entry.expected_ns == CREDIT_NS {
+            if entry.expected_ns == AHEAD_NS {
                 unknown += count;
             } else {
                 known_ns += count * entry.expected_ns;
@@ -50,7 +50,7 @@ impl Shares {
 
     pub(crate) fn share_ns(&self, entry: &Entry) -> u64 {
         self.alike_ns.unwrap_or(match entry.expected_ns {
-            CREDIT_NS => self.unknown_ns,
+            AHEAD_NS => self.unknown_ns,
             expected_ns => (self.factor * expected_ns as f64) as u64,
         })
     }
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn entries_of_one_class_share_alike_whatever_was_known_of_them() {
-        let entries = [entry(0, CREDIT_NS), entry(0, CREDIT_NS), entry(0, 5_000)];
+        let entries = [entry(0, AHEAD_NS), entry(0, AHEAD_NS), entry(0, 5_000)];
         assert_eq!(shares(&entries, 15_000), [5_000; 3]);
     }
 
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_the_time_of_those_that_were_unknown() {
-        let entries = [entry(0, 5_000), entry(1, CREDIT_NS), entry(1, CREDIT_NS)];
+        let entries = [entry(0, 5_000), entry(1, AHEAD_NS), entry(1, AHEAD_NS)];
         assert_eq!(shares(&entries, 105_000), [5_000, 50_000, 50_000]);
         assert_eq!(shares(&entries, 3_000), [1_000; 3], "less than expected");
     }

@@ -1,8 +1,10 @@
 //! A worker: its state, and the entries that it holds.
 
 mod entries;
+#[cfg(test)]
+mod tests;
 
-use crate::config::{CREDIT_NS, FRUITLESS};
+use crate::config::{AHEAD_NS, CREDIT_NS, FRUITLESS};
 use crate::{Capabilities, Config, KillReason, Priority, TaskId};
 use std::collections::VecDeque;
 
@@ -185,7 +187,7 @@ impl Worker {
             return false;
         }
         let stuck = now.saturating_sub(self.progress_ns) >= CREDIT_NS;
-        fill || (!stuck && self.ahead_ns + expected.unwrap_or(CREDIT_NS) <= CREDIT_NS)
+        fill || (!stuck && self.ahead_ns + expected.unwrap_or(AHEAD_NS) <= AHEAD_NS)
     }
 
     /// How many entries such as one that [has room](Self::has_room) it may be given; at least one.
@@ -199,7 +201,7 @@ impl Worker {
         let credit = match (fill, expected) {
             (true, _) => u64::MAX,
             (false, None) => 1,
-            (false, Some(expected)) => CREDIT_NS.saturating_sub(self.ahead_ns) / expected,
+            (false, Some(expected)) => AHEAD_NS.saturating_sub(self.ahead_ns) / expected,
         };
         u32::try_from(left.min(credit)).unwrap_or(u32::MAX).max(1)
     }

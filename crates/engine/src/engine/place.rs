@@ -1,7 +1,7 @@
 //! Who gets which task: offers, credit by expected time, and recall for workers that are idle.
 
 use super::*;
-use crate::config::{CREDIT_NS, FRUITLESS, MS, WORTH_WAKING_NS};
+use crate::config::{AHEAD_NS, FRUITLESS, MS, WORTH_WAKING_NS};
 
 impl Engine {
     /// The next entry for this worker, if it has room and there is a task. The shell sends it, or
@@ -99,7 +99,7 @@ impl Engine {
             first,
             holds: Holds::Task(task),
             sent_ns: now,
-            expected_ns: expected.unwrap_or(CREDIT_NS),
+            expected_ns: expected.unwrap_or(AHEAD_NS),
             class: spec.class,
             priority: spec.priority,
             limit_ns: spec.limit_ns.unwrap_or(u64::MAX),

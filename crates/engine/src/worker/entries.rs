@@ -15,7 +15,7 @@ pub(crate) struct Entry {
     pub(crate) first: u32,
     pub(crate) holds: Holds,
     pub(crate) sent_ns: u64,
-    /// Of each. [`CREDIT_NS`] where the task's class is unknown.
+    /// Of each. [`AHEAD_NS`](crate::config::AHEAD_NS) where the task's class is unknown.
     pub(crate) expected_ns: u64,
     pub(crate) class: u32,
     pub(crate) priority: Priority,
