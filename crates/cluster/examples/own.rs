@@ -5,7 +5,7 @@
 use handoff::{Array, ArrayMut, ErrorKind, Shutdown, task};
 use handoff_cluster::Pool;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -31,6 +31,22 @@ fn odd_only(n: u64) -> Result<u64, String> {
 #[task]
 fn crash() {
     std::process::abort()
+}
+
+/// Ends its worker for some numbers, and takes long for others.
+#[task]
+fn moody(n: u64) -> u64 {
+    match n % 1000 {
+        500 => std::process::abort(),
+        700 => std::thread::sleep(Duration::from_millis(20)),
+        _ => {}
+    }
+    n + 1
+}
+
+#[task]
+fn text(n: u64) -> String {
+    "x".repeat((n % 300) as usize)
 }
 
 #[task]
@@ -80,18 +96,20 @@ fn main() -> Outcome {
     if args[0] == "big" && number(3) > 0 {
         builder = builder.arena_bytes(number(3));
     }
-    if args[0] == "lossy" {
+    if args[0].starts_with("lossy") {
         builder = builder.rank_timeout(Duration::from_secs(2));
     }
     let mut pool = builder.start()?;
     match args[0].as_str() {
         "many" => many(&mut pool, number(1))?,
+        "batches" => batches(&mut pool, number(1))?,
         "even" => even(&mut pool, number(1))?,
         "arrays" => arrays(&mut pool)?,
         "big" => big(&mut pool, number(1), number(2))?,
         "file" => file(&mut pool, &args[1])?,
         "kept" => kept(&mut pool, &args[1], number(2), number(3))?,
         "lossy" => lossy(&mut pool, number(1))?,
+        "lossy-batches" => lossy_batches(&mut pool, number(1))?,
         "exit" => std::process::exit(3),
         "panic" => panic!("on purpose"),
         mode => return Err(format!("no mode {mode}").into()),
@@ -158,6 +176,40 @@ fn many(pool: &mut Pool, count: u64) -> Outcome {
     // Arguments that do not fit into a frame.
     let again = odd_only(2).retry_if(2, Duration::from_millis(1), |_| true);
     assert!(pool.run(again).is_err());
+    Ok(())
+}
+
+/// Small calls that travel in batches once their task's time is known, and what happens to single ones of them.
+fn batches(pool: &mut Pool, count: u64) -> Outcome {
+    for _ in 0..3 {
+        for (text, n) in pool.map((0..count).map(text)).zip(0..) {
+            assert_eq!(text?.len(), n % 300);
+        }
+    }
+    pool.map((0..400).map(moody)).for_each(drop);
+    let mut died = 0;
+    for (n, result) in pool.map_unordered((0..count).map(moody)) {
+        match result {
+            Ok(next) => assert_eq!(next, n as u64 + 1),
+            Err(error) => {
+                assert_eq!((n % 1000, error.kind()), (500, ErrorKind::Died));
+                died += 1;
+            }
+        }
+    }
+    assert_eq!(died, (count + 499) / 1000);
+    // What was given up does not stand in the way, nor is it given to others.
+    for _ in 0..5 {
+        let begun = pool.map((0..20 * count).map(square)).take(10);
+        assert!(begun.map(Result::unwrap).eq((0..10).map(|n| n * n)));
+        let squares = pool.map((0..count).map(square));
+        assert!(squares.map(Result::unwrap).eq((0..count).map(|n| n * n)));
+    }
+    let sums = count * (count + 1) / 2;
+    for _ in 0..2 {
+        let calls = (0..count).map(|n| add(n, 1));
+        assert_eq!(pool.reduce_by(calls, 0, add)?, sums);
+    }
     Ok(())
 }
 
@@ -266,6 +318,20 @@ fn lossy(pool: &mut Pool, calls: u64) -> Outcome {
         }
     }
     println!("lost {lost}");
+    Ok(())
+}
+
+/// Maps of small calls during which a rank is lost: nothing is lost with it, and nothing is done twice.
+fn lossy_batches(pool: &mut Pool, millis: u64) -> Outcome {
+    println!("begun");
+    let until = Instant::now() + Duration::from_millis(millis);
+    while Instant::now() < until {
+        let squares = pool.map((0..50_000).map(square));
+        for (square, n) in squares.zip(0u64..) {
+            assert_eq!(square?, n * n);
+        }
+    }
+    println!("lost 0");
     Ok(())
 }
 

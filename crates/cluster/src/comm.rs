@@ -24,9 +24,6 @@ const SHORTEST_NAP: Duration = Duration::from_micros(20);
 /// And the longest: what an answer may be late, and seldom enough to cost nothing.
 const LONGEST_NAP: Duration = Duration::from_millis(1);
 
-/// Messages from this size on are received into buffers that are used again.
-const LARGE: usize = 256 << 10;
-
 /// What a message is about. Messages of one kind between two ranks keep their order.
 #[derive(Debug, Clone, Copy)]
 #[repr(i32)]
@@ -264,21 +261,6 @@ impl Comm {
             thread::yield_now();
         }
         self.receive(from, tag, &mut || {})
-    }
-
-    /// The bytes of a message from any rank, if one is there, in a buffer that `spare` gives where they are many.
-    pub(crate) fn bytes_if_there(
-        &self,
-        tag: Tag,
-        spare: impl FnOnce() -> Vec<u8>,
-    ) -> Option<(u32, Vec<u8>)> {
-        let any = self.world.any_process();
-        let (message, status) = any.immediate_matched_probe_with_tag(tag as i32)?;
-        let len = status.count(u8::equivalent_datatype()) as usize;
-        let mut bytes = if len >= LARGE { spare() } else { Vec::new() };
-        bytes.resize(len, 0);
-        message.matched_receive_into(&mut bytes[..]);
-        Some((status.source_rank() as u32, bytes))
     }
 
     fn take<T: DeserializeOwned>(

@@ -1,10 +1,11 @@
 //! Messages between ranks that nobody waits for: sent while the sender does other things, taken when they are
-//! there.
+//! there as a whole.
 //!
 //! Each rank has a queue of messages to every other. A few of a queue are with MPI at a time, so that memory
 //! for those behind them is taken when their turn comes.
 
 use crate::comm::{Comm, Tag};
+use crate::incoming::{Found, Incoming};
 use mpi::ffi;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
@@ -33,6 +34,7 @@ pub(crate) struct Link {
     comm: Rc<Comm>,
     queues: Vec<VecDeque<Message>>,
     sending: Vec<VecDeque<Sending>>,
+    incoming: Incoming,
     /// Messages in queues and with MPI.
     unsent: usize,
     /// Buffers that are used again: memory that a process has just taken costs more than copying into it.
@@ -58,6 +60,7 @@ impl Link {
             comm,
             queues: (0..ranks).map(|_| VecDeque::new()).collect(),
             sending: (0..ranks).map(|_| VecDeque::new()).collect(),
+            incoming: Incoming::new(ranks),
             unsent: 0,
             spare: Vec::new(),
             sent_bytes: vec![0; ranks],
@@ -78,7 +81,7 @@ impl Link {
 
     /// Leaves the job, once all that was queued has been sent.
     pub(crate) fn leave(&self) {
-        match self.gone.is_empty() {
+        match self.is_whole() {
             true => self.comm.leave(),
             false => self.comm.abandon(),
         }
@@ -129,6 +132,12 @@ impl Link {
         self.unsent -= self.queues[rank].len() + self.sending[rank].len();
         self.queues[rank].clear();
         self.sending[rank].clear();
+        self.incoming.forget(rank);
+    }
+
+    /// Whether no rank is gone.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.gone.is_empty()
     }
 
     /// Whether a rank is gone.
@@ -141,11 +150,19 @@ impl Link {
         std::mem::take(&mut self.lost)
     }
 
-    /// A message from any rank, if one is there.
+    /// A message from any rank, if one is there as a whole.
     pub(crate) fn receive(&mut self) -> Option<(usize, Vec<u8>)> {
-        let spare = || self.spare.pop().unwrap_or_default();
-        let (from, bytes) = self.comm.bytes_if_there(Tag::Pool, spare)?;
-        Some((from as usize, bytes))
+        let spare = &mut self.spare;
+        let mut buffer = |len| match len >= LARGE {
+            true => spare.pop().unwrap_or_default(),
+            false => Vec::new(),
+        };
+        loop {
+            match self.incoming.next(&mut buffer)? {
+                Found::Message(from, bytes) => return Some((from, bytes)),
+                Found::Failed(from) => drop(self.lost.insert(from)),
+            }
+        }
     }
 
     /// Gives the bytes of a message back that was dealt with.

@@ -5,7 +5,7 @@ use crate::root::Root;
 use crate::session::Lease;
 use handoff::elsewhere::Elsewhere;
 use handoff::{Counters, Error, Shutdown};
-use pool::{CallBlock, Reply};
+use pool::{Batch, CallBlock, Reply};
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -140,6 +140,18 @@ impl Shared {
 impl Elsewhere for Shared {
     fn submit(&mut self, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error> {
         self.with(|root| root.submit(call, reply))
+    }
+
+    fn batch_size(&mut self, task: &'static str) -> usize {
+        self.with(|root| root.batch_size(task))
+    }
+
+    fn submit_batch(&mut self, batch: Batch, reply: Arc<dyn Reply>) -> Option<u64> {
+        self.with(|root| root.submit_batch(batch, reply))
+    }
+
+    fn start(&mut self) {
+        self.with(Root::start);
     }
 
     fn drive(&mut self, timeout: Option<Duration>) -> Result<(), Error> {

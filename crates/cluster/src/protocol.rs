@@ -3,6 +3,7 @@
 //! Arguments, results and parts of arrays are the bytes. A pack of calls is one message, and so are results
 //! that come together.
 
+use crate::ids::Group;
 use pool::{Certificate, Ending, Failed, FailureKind, TaskFailure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ pub(crate) enum Down {
     Start(Box<Settings>),
     /// More names of tasks, which calls refer to by number.
     Names(Vec<String>),
-    /// Calls, with their arguments as bytes, in order.
+    /// Calls and batches, with their arguments as bytes, in order.
     Calls(Vec<Packed>),
     /// A part of some memory, as bytes.
     Piece(Piece),
@@ -28,7 +29,7 @@ pub(crate) enum Down {
     /// Give back this number of calls that have not begun.
     Recall(u32),
     /// Nobody wants the results of these.
-    Withdraw(Vec<u64>),
+    Withdraw(Vec<Group>),
     /// Fail this call.
     Cancel(u64),
     /// Results of calls from that number on stay here, and are merged by that task.
@@ -37,8 +38,8 @@ pub(crate) enum Down {
     Gather { round: u64 },
     /// The pool ends; calls are finished first, or not.
     Stop { drain: bool },
-    /// The job ends.
-    End,
+    /// The job ends; whether all ranks are there to leave MPI together.
+    End { whole: bool },
 }
 
 /// From the other ranks to rank 0, but for what is merged, which may go to others.
@@ -48,9 +49,11 @@ pub(crate) enum Up {
     Ready(Ready),
     /// It is not: why.
     Refused(String),
-    /// Results as bytes, in order; nanoseconds that each call took of a worker, and workers' deaths so far.
+    /// Results as bytes, in order, and behind them [plain ones](crate::plain); nanoseconds that each call took of a
+    /// worker, and workers' deaths so far.
     Results {
         done: Vec<Done>,
+        plain: Vec<Group>,
         ns_each: u64,
         seen: Seen,
     },
@@ -58,7 +61,7 @@ pub(crate) enum Up {
     Piece(Piece),
     /// A part of memory that came as an argument of that call, as bytes.
     Into { call: u64, index: u32, offset: u64 },
-    /// These calls have not begun, and will not.
+    /// These calls have not begun, and will not: of batches, the first of each that is left.
     Returned(Vec<u64>),
     /// What a rank and those below it have merged, as bytes: how many bytes, or why there is nothing.
     Merged {
@@ -110,9 +113,21 @@ pub(crate) struct Seen {
     pub(crate) rss: u64,
 }
 
+/// What was submitted as one, on its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Packed {
+    One(PackedCall),
+    /// Calls of one task with nothing but short arguments. The arguments of each are two bytes, which say how many
+    /// follow, and those.
+    Batch {
+        calls: Group,
+        task: u32,
+    },
+}
+
 /// A call on its way.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Packed {
+pub(crate) struct PackedCall {
     pub(crate) id: u64,
     pub(crate) task: u32,
     /// Bytes of its arguments.

@@ -1,9 +1,10 @@
 //! Reductions whose merges are tasks, so that they happen where results are.
 
-use crate::pool::Pool;
+use crate::ids::{Group, first_bits};
+use crate::pool::{Pool, Shared};
 use handoff::elsewhere;
 use handoff::{Call, Error, ErrorKind};
-use pool::{Reply, TaskFailure};
+use pool::{Batch, CallBlock, MAX_BATCH_ARGS, Reply, TaskFailure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,38 +67,22 @@ impl Pool {
         let copy = || decode::<R>(&bytes);
         let name = elsewhere::raw(merge(copy()?, copy()?))?.task;
         root.with(|root| root.fold_by(name));
-        let failures = Arc::new(Failures::default());
-        let mut failed = None;
-        let mut open = Vec::new();
         let ahead = AHEAD * self.workers();
+        let mut running = Running::new(&root);
+        let mut failed = None;
         for call in calls {
-            let call = match elsewhere::raw(call) {
-                Ok(call) => call,
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            };
-            let reply: Arc<dyn Reply> = Arc::clone(&failures) as _;
-            match root.with(|root| root.submit(call, reply)) {
-                Ok(id) => open.push(id),
-                Err(error) => failed = Some(error),
-            }
-            while failed.is_none() && open.len().saturating_sub(failures.ended()) >= ahead {
-                failed = root.with(|root| root.drive(None)).err();
-            }
-            failed = failed.or_else(|| failures.take().map(Error::from));
+            let submitted = elsewhere::raw(call).and_then(|call| running.submit(call));
+            failed = submitted.and_then(|()| running.wait_for(ahead)).err();
             if failed.is_some() {
                 break;
             }
         }
-        while failed.is_none() && failures.ended() < open.len() {
-            failed = root.with(|root| root.drive(None)).err();
-            failed = failed.or_else(|| failures.take().map(Error::from));
+        if failed.is_none() {
+            running.submit_batch();
+            failed = running.wait_for(1).err();
         }
-        failed = failed.or_else(|| failures.take().map(Error::from));
         if failed.is_some() {
-            root.with(|root| root.withdraw(&mut open.into_iter()));
+            running.withdraw();
         }
         let merged = root.with(|root| root.gather());
         if let Some(error) = failed {
@@ -107,6 +92,89 @@ impl Pool {
             None => Ok(identity),
             Some(merged) => self.run(merge(identity, decode(&merged)?)),
         }
+    }
+}
+
+/// Calls of a reduction.
+struct Running<'r> {
+    root: &'r Shared,
+    failures: Arc<Failures>,
+    /// Calls that are not submitted yet, and how many are to be together.
+    batch: Option<(Batch, usize)>,
+    submitted: Vec<Group>,
+    calls: usize,
+}
+
+impl Running<'_> {
+    fn new(root: &Shared) -> Running<'_> {
+        Running {
+            root,
+            failures: Arc::default(),
+            batch: None,
+            submitted: Vec::new(),
+            calls: 0,
+        }
+    }
+
+    /// Submits a call, together with others of its task where it is small.
+    fn submit(&mut self, call: CallBlock) -> Result<(), Error> {
+        let fits = |(batch, _): &mut (Batch, usize)| batch.task() == call.task;
+        if self.batch.as_mut().is_some_and(|batch| !fits(batch)) {
+            self.submit_batch();
+        }
+        if self.batch.is_none() {
+            let most = self.root.with(|root| root.batch_size(call.task));
+            self.batch = (most > 1).then(|| (Batch::new(call.task), most));
+        }
+        let plain = call.more.is_none() && call.args.len() <= MAX_BATCH_ARGS;
+        if let Some((batch, most)) = self.batch.as_mut().filter(|_| plain) {
+            batch.push(&call.args);
+            if batch.len() == *most {
+                self.submit_batch();
+            }
+            return Ok(());
+        }
+        let id = self.root.with(|root| root.submit(call, self.failures()))?;
+        self.submitted.push(Group::of(id));
+        self.calls += 1;
+        Ok(())
+    }
+
+    fn submit_batch(&mut self) {
+        let Some((batch, _)) = self.batch.take() else {
+            return;
+        };
+        let which = first_bits(batch.len());
+        self.calls += batch.len();
+        let first = self
+            .root
+            .with(|root| root.submit_batch(batch, self.failures()));
+        self.submitted
+            .extend(first.map(|first| Group { first, which }));
+    }
+
+    fn failures(&self) -> Arc<dyn Reply> {
+        Arc::clone(&self.failures) as _
+    }
+
+    /// Waits until fewer calls than that are open, or one has failed.
+    fn wait_for(&self, open: usize) -> Result<(), Error> {
+        loop {
+            if let Some(failure) = self.failures.take() {
+                return Err(failure.into());
+            }
+            if self.failures.ended() + open > self.calls {
+                return Ok(());
+            }
+            self.root.with(|root| root.drive(None))?;
+        }
+    }
+
+    /// Gives up what has not begun.
+    fn withdraw(self) {
+        let groups = self.submitted.iter().rev();
+        let mut ids = groups.flat_map(|group| group.ids());
+        self.root.with(|root| root.withdraw(&mut ids));
     }
 }
 

@@ -5,42 +5,37 @@
 
 mod arrays;
 mod ending;
+mod held;
+mod own;
 mod results;
 mod sending;
 mod shared;
+mod taking;
 
 use crate::feed::Feed;
 use crate::fold::Fold;
+use crate::ids::entry_of;
 use crate::link::{Link, Message};
 use crate::memory::Memories;
 use crate::protocol::{Ready, Seen, head};
 use crate::regions::Regions;
-use crate::schedule::{Ask, Schedule};
-use handoff::{Counters, Error, ErrorKind, Pool};
-use pool::{CallBlock, Input, Reply, TaskFailure};
+use crate::schedule::Schedule;
+use handoff::{Counters, Error, Pool};
+use held::{Closed, Held, Table};
+use own::Ended;
+use pool::TaskFailure;
 use serde::Serialize;
 use shared::Shared;
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use task::arrays::raw::Part;
 
 /// The shortest time between two looks for messages; the longest while results are due, and at all.
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
 const DUE_NAP: Duration = Duration::from_micros(50);
 const LONGEST_NAP: Duration = Duration::from_millis(1);
-
-/// What this rank's own pool has ended: calls, and what those gave that did not go to their reply.
-type Ended = Arc<Mutex<Vec<(u64, Option<Left>)>>>;
-
-/// What is left of an ended call to be dealt with.
-enum Left {
-    Failure(TaskFailure),
-    /// A result that stays here to be merged.
-    Kept(Vec<u8>),
-}
 
 /// Another rank, or this one.
 struct Rank {
@@ -54,26 +49,6 @@ struct Rank {
     memories: Memories,
 }
 
-/// A call that has no result.
-struct Held {
-    /// Without its arrays once they are on their way; none while this rank's own pool has it.
-    call: Option<CallBlock>,
-    reply: Arc<dyn Reply>,
-    /// What the reply names it by.
-    tag: u64,
-    task: u32,
-    /// Its arrays, while another rank has it.
-    parts: Vec<Part>,
-    /// Regions there that it refers to.
-    uses: Vec<u64>,
-    expires: Option<Instant>,
-    /// How often it failed and was run again, and how often its rank was lost.
-    failures: u32,
-    losses: u32,
-    /// Its number in this rank's own pool.
-    number: Option<u64>,
-}
-
 /// Rank 0 of a pool over all ranks.
 pub(crate) struct Root {
     link: Rc<RefCell<Link>>,
@@ -82,11 +57,9 @@ pub(crate) struct Root {
     regions: Regions,
     shared: Shared,
     ranks: Vec<Rank>,
-    /// By the schedule's numbers, from `first` on.
-    held: VecDeque<Option<Held>>,
-    first: u64,
+    held: Table,
     names: HashMap<&'static str, u32>,
-    ended: Ended,
+    ended: Arc<Mutex<Ended>>,
     feed: Feed,
     own_open: usize,
     /// When calls expire, and when failed ones are run again.
@@ -95,6 +68,8 @@ pub(crate) struct Root {
     began: Instant,
     done: u64,
     failed: u64,
+    /// Calls that had ended when the pool was last driven.
+    told: u64,
     bound: usize,
     fold: Option<Fold>,
     merges: u64,
@@ -141,8 +116,7 @@ impl Root {
             regions: Regions::new(arena_bytes),
             shared: Shared::default(),
             ranks: all.into_iter().enumerate().map(rank).collect(),
-            held: VecDeque::new(),
-            first: 0,
+            held: Table::default(),
             names: HashMap::new(),
             ended: Arc::default(),
             feed,
@@ -152,6 +126,7 @@ impl Root {
             began: Instant::now(),
             done: 0,
             failed: 0,
+            told: 0,
             bound,
             fold: None,
             merges: 0,
@@ -164,58 +139,15 @@ impl Root {
         }
     }
 
-    pub(crate) fn submit(&mut self, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error> {
-        while self.schedule.open() >= self.bound {
-            self.drive(None)?;
-        }
-        let extras = call.extras();
-        if matches!(extras.input, Input::Slice { .. } | Input::Stream(_)) {
-            let text = "a call with an input of its own is for a pool of one machine";
-            return Err(handoff::elsewhere::error(ErrorKind::Unsupported, text));
-        }
-        let task = self.task_number(call.task);
-        let extras = call.extras();
-        let deadline = extras.deadline;
-        let expires = deadline.and_then(|deadline| Instant::now().checked_add(deadline));
-        let input = match &extras.input {
-            Input::Inline(bytes) => bytes.len(),
-            _ => 0,
-        };
-        let id = self.schedule.submit(Ask {
-            task,
-            bytes: (call.args.len() + input) as u64,
-            priority: extras.priority as u8,
-        });
-        if let Some(expires) = expires {
-            self.expiring.insert((expires, id));
-        }
-        self.held.push_back(Some(Held {
-            tag: call.tag,
-            call: Some(call),
-            reply,
-            task,
-            parts: Vec::new(),
-            uses: Vec::new(),
-            expires,
-            failures: 0,
-            losses: 0,
-            number: None,
-        }));
-        // Where workers are free it begins now; where not, with the others.
-        if self.schedule.queued() == 1 && self.schedule.open() <= self.workers() {
-            self.dispatch();
-            self.link.borrow_mut().pump();
-        }
-        Ok(id)
-    }
-
     pub(crate) fn drive(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let before = self.resolved();
+        // What was taken in since the last time is something that has happened, too.
+        let before = self.told;
         let mut nap = SHORTEST_NAP;
         loop {
             let busy = self.step();
             if self.resolved() != before || self.merged.is_some() {
+                self.told = self.resolved();
                 return Ok(());
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -272,23 +204,23 @@ impl Root {
         self.began.elapsed().as_nanos() as u64
     }
 
-    fn held(&mut self, id: u64) -> Option<&mut Held> {
-        let index = id.checked_sub(self.first)?;
-        self.held.get_mut(index as usize)?.as_mut()
+    fn held(&mut self, entry: u64) -> Option<&mut Held> {
+        self.held.get(entry)
+    }
+
+    /// Which rank has a call without a result; `None` where it waits, or has a result.
+    fn rank_of(&mut self, id: u64) -> Option<usize> {
+        self.held.with(id)?;
+        self.schedule.rank_of(entry_of(id))
     }
 
     /// Takes a call out: it has its result, or nobody wants one.
-    fn close(&mut self, id: u64) -> Option<Held> {
-        let index = id.checked_sub(self.first)? as usize;
-        let held = self.held.get_mut(index)?.take()?;
-        while let Some(None) = self.held.front() {
-            self.held.pop_front();
-            self.first += 1;
-        }
-        if let Some(expires) = held.expires {
+    fn close(&mut self, id: u64) -> Option<Closed> {
+        let closed = self.held.close(id)?;
+        if let Some(expires) = closed.expires {
             self.expiring.remove(&(expires, id));
         }
-        Some(held)
+        Some(closed)
     }
 
     fn send<T: Serialize>(&self, to: usize, value: &T) {

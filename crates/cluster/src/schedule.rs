@@ -5,45 +5,36 @@
 //! can be there, and little enough that others can have the rest. Times are measured by task, from what
 //! ranks report. Where nothing is queued and a rank has free workers, calls that another rank has not begun
 //! are recalled.
+//!
+//! What was submitted as one, a call or a batch, is one entry here: it goes to a rank as one, and is given back as one.
+//! Its calls end one by one.
+
+mod giving;
 
 use std::collections::{BTreeMap, VecDeque};
 
 /// Expected time of the calls in one pack, for each worker of its rank.
 const PACK_NS: u64 = 4_000_000;
-/// Packs in flight to a rank on another machine: one that runs, one that waits.
-const PACKS: u64 = 2;
-/// Expected time in flight for each worker of rank 0's own pool, which is asked at once.
-const OWN_NS: u64 = 2_000_000;
-/// Calls in a pack at most, for each worker.
-const PACK_CALLS: usize = 4096;
-/// Bytes of arguments in a pack at most.
-const PACK_BYTES: u64 = 1 << 20;
-/// Calls are worth a recall from this expected time on, for each worker.
-const RECALL_NS: u64 = 1_000_000;
-/// How long no call has come before calls are recalled: until then the next may be on their way.
-const SETTLED_NS: u64 = 500_000;
 /// How long a rank that had nothing to give back is not asked again.
 const QUIET_NS: u64 = 2_000_000;
-/// A task is reckoned with this time at least.
-const LEAST_NS: u64 = 200;
-/// After this number of calls of one priority, one of a lower one is taken.
-const IN_A_ROW: u32 = 8;
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// These calls go to that rank.
-    Pack { rank: usize, calls: Vec<u64> },
+    /// These entries go to that rank.
+    Pack { rank: usize, entries: Vec<u64> },
     /// The rank is to give back this number of the calls that it has not begun.
     Recall { rank: usize, calls: u32 },
 }
 
-/// A call as far as it matters here.
+/// A call, or calls that were submitted as one, as far as it matters here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask {
+    /// How many calls.
+    pub(crate) calls: u32,
     /// Which task, by a number of the caller's.
     pub(crate) task: u32,
-    /// Bytes of its arguments.
+    /// Bytes of all arguments.
     pub(crate) bytes: u64,
     /// 0 first.
     pub(crate) priority: u8,
@@ -74,10 +65,20 @@ struct Rank {
     quiet_until: u64,
 }
 
+impl Rank {
+    /// This number of calls is not there any more, each of which was reckoned with that time.
+    fn take(&mut self, calls: u32, ns: u64) {
+        self.load.open -= u64::from(calls);
+        self.open_ns = self.open_ns.saturating_sub(ns * u64::from(calls));
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
-struct Call {
+struct Entry {
     ask: Ask,
-    /// Where it is, and for how long it was reckoned there.
+    /// Calls without a result.
+    left: u32,
+    /// Where it is, and for how long each call was reckoned there.
     at: Option<(u32, u64)>,
 }
 
@@ -85,12 +86,14 @@ struct Call {
 #[derive(Debug)]
 pub(crate) struct Schedule {
     ranks: Vec<Rank>,
-    /// From the oldest call without a result on.
-    calls: VecDeque<Option<Call>>,
+    /// From the oldest with a call without a result on.
+    entries: VecDeque<Option<Entry>>,
     first: u64,
+    /// Calls.
     open: usize,
-    /// Calls by priority. Those that were given up meanwhile are skipped.
+    /// Entries by priority. Those that were given up meanwhile are skipped.
     queues: [VecDeque<u64>; 3],
+    /// Calls.
     queued: usize,
     row: u32,
     /// Whether calls have come since the last look, and when they last had.
@@ -115,7 +118,7 @@ impl Schedule {
         };
         Schedule {
             ranks: workers.iter().map(rank).collect(),
-            calls: VecDeque::new(),
+            entries: VecDeque::new(),
             first: 0,
             open: 0,
             queues: Default::default(),
@@ -127,20 +130,22 @@ impl Schedule {
         }
     }
 
-    /// Takes a call in; gives its number. Numbers rise by one.
+    /// Takes an entry in; gives its number. Numbers rise by one.
     pub(crate) fn submit(&mut self, ask: Ask) -> u64 {
-        let id = self.next();
-        self.calls.push_back(Some(Call { ask, at: None }));
-        self.queues[usize::from(ask.priority.min(2))].push_back(id);
-        self.queued += 1;
-        self.open += 1;
+        let number = self.next();
+        let left = ask.calls;
+        let at = None;
+        self.entries.push_back(Some(Entry { ask, left, at }));
+        self.queues[usize::from(ask.priority.min(2))].push_back(number);
+        self.queued += left as usize;
+        self.open += left as usize;
         self.fresh = true;
-        id
+        number
     }
 
-    /// The number of the next call.
+    /// The number of the next entry.
     pub(crate) fn next(&self) -> u64 {
-        self.first + self.calls.len() as u64
+        self.first + self.entries.len() as u64
     }
 
     /// Calls without a result.
@@ -166,48 +171,50 @@ impl Schedule {
         self.ranks.iter().map(|rank| rank.load)
     }
 
-    /// Which rank has the call; `None` where it waits or has its result.
-    pub(crate) fn rank_of(&self, id: u64) -> Option<usize> {
-        Some(self.call(id)?.at?.0 as usize)
+    /// Which rank has the entry; `None` where it waits or has ended.
+    pub(crate) fn rank_of(&self, number: u64) -> Option<usize> {
+        Some(self.entry(number)?.at?.0 as usize)
     }
 
-    /// Whether the call has no result yet.
-    pub(crate) fn is_open(&self, id: u64) -> bool {
-        self.call(id).is_some()
+    fn entry(&self, number: u64) -> Option<&Entry> {
+        let index = number.checked_sub(self.first)?;
+        self.entries.get(index as usize)?.as_ref()
     }
 
-    fn call(&self, id: u64) -> Option<&Call> {
-        let index = id.checked_sub(self.first)?;
-        self.calls.get(index as usize)?.as_ref()
+    fn entry_mut(&mut self, number: u64) -> Option<&mut Entry> {
+        let index = number.checked_sub(self.first)?;
+        self.entries.get_mut(index as usize)?.as_mut()
     }
 
-    /// The call has its result, or nobody wants one; gives the rank that had it.
-    pub(crate) fn close(&mut self, id: u64) -> Option<usize> {
-        let index = id.checked_sub(self.first)? as usize;
-        let call = self.calls.get_mut(index)?.take()?;
-        self.open -= 1;
-        while let Some(None) = self.calls.front() {
-            self.calls.pop_front();
-            self.first += 1;
-        }
-        match call.at {
-            Some((rank, ns)) => {
-                let rank = &mut self.ranks[rank as usize];
-                rank.load.open -= 1;
-                rank.open_ns = rank.open_ns.saturating_sub(ns);
+    /// This number of calls of the entry have their results, or nobody wants them.
+    pub(crate) fn close(&mut self, number: u64, calls: u32) {
+        let Some(entry) = self.entry_mut(number) else {
+            return;
+        };
+        let calls = calls.min(entry.left);
+        entry.left -= calls;
+        let (at, is_over) = (entry.at, entry.left == 0);
+        if is_over {
+            self.entries[(number - self.first) as usize] = None;
+            while let Some(None) = self.entries.front() {
+                self.entries.pop_front();
+                self.first += 1;
             }
-            None => self.queued -= 1,
         }
-        call.at.map(|(rank, _)| rank as usize)
+        self.open -= calls as usize;
+        match at {
+            Some((rank, ns)) => self.ranks[rank as usize].take(calls, ns),
+            None => self.queued -= calls as usize,
+        }
     }
 
-    /// A rank sends the result of a call; `false` where nobody waits for it from there.
-    pub(crate) fn done(&mut self, rank: usize, id: u64) -> bool {
-        if self.rank_of(id) != Some(rank) {
+    /// A rank sends the results of this number of calls of an entry; `false` where nobody waits for them from there.
+    pub(crate) fn done(&mut self, rank: usize, number: u64, calls: u32) -> bool {
+        if self.rank_of(number) != Some(rank) {
             return false;
         }
-        self.close(id);
-        self.ranks[rank].load.done += 1;
+        self.close(number, calls);
+        self.ranks[rank].load.done += u64::from(calls);
         true
     }
 
@@ -217,180 +224,43 @@ impl Schedule {
         *time += (ns as f64 - *time) / 4.0;
     }
 
-    /// A rank gives calls back.
-    pub(crate) fn returned(&mut self, rank: usize, ids: &[u64], now_ns: u64) {
+    /// A rank gives entries back.
+    pub(crate) fn returned(&mut self, rank: usize, entries: &[u64], now_ns: u64) {
         self.ranks[rank].recalling = false;
-        if ids.is_empty() {
+        if entries.is_empty() {
             self.ranks[rank].quiet_until = now_ns + QUIET_NS;
         }
-        for &id in ids.iter().rev() {
-            if self.rank_of(id) == Some(rank) {
-                self.ranks[rank].load.recalled += 1;
-                self.requeue(id);
+        for &number in entries.iter().rev() {
+            if self.rank_of(number) == Some(rank) {
+                let left = self.entry(number).map_or(0, |entry| entry.left);
+                self.ranks[rank].load.recalled += u64::from(left);
+                self.requeue(number);
             }
         }
     }
 
-    /// The call is taken from its rank, and is the first of those that wait.
-    pub(crate) fn requeue(&mut self, id: u64) {
-        let Some(index) = id.checked_sub(self.first) else {
+    /// The entry is taken from its rank, and is the first of those that wait.
+    pub(crate) fn requeue(&mut self, number: u64) {
+        let Some(entry) = self.entry_mut(number) else {
             return;
         };
-        let Some(Some(call)) = self.calls.get_mut(index as usize) else {
-            return;
-        };
-        if let Some((rank, ns)) = call.at.take() {
-            let priority = usize::from(call.ask.priority.min(2));
-            let rank = &mut self.ranks[rank as usize];
-            rank.load.open -= 1;
-            rank.open_ns = rank.open_ns.saturating_sub(ns);
-            self.queues[priority].push_front(id);
-            self.queued += 1;
+        let (left, priority) = (entry.left, usize::from(entry.ask.priority.min(2)));
+        if let Some((rank, ns)) = entry.at.take() {
+            self.ranks[rank as usize].take(left, ns);
+            self.queues[priority].push_front(number);
+            self.queued += left as usize;
         }
     }
 
-    /// The rank is gone; gives the calls that it had, which the caller closes or requeues.
+    /// The rank is gone; gives the entries that it had, which the caller closes or requeues.
     pub(crate) fn lost(&mut self, rank: usize) -> Vec<u64> {
         self.ranks[rank].lives = false;
         self.ranks[rank].recalling = false;
-        let at = |call: &Option<Call>| call.and_then(|call| call.at);
-        let calls = (self.first..).zip(&self.calls);
-        let there = calls.filter(|(_, call)| at(call).is_some_and(|(at, _)| at as usize == rank));
-        there.map(|(id, _)| id).collect()
-    }
-
-    /// What is to be done now, if anything is.
-    pub(crate) fn poll(&mut self, now_ns: u64) -> Option<Action> {
-        if std::mem::take(&mut self.fresh) {
-            self.fresh_ns = now_ns;
-        }
-        if self.queued > 0 {
-            return self.pack();
-        }
-        if now_ns < self.fresh_ns + SETTLED_NS {
-            return None;
-        }
-        self.recall(now_ns)
-    }
-
-    /// Expected time of a call; none where its task has not been measured.
-    fn expected(&self, task: u32) -> Option<u64> {
-        let ns = *self.times.get(&task)?;
-        Some((ns as u64).max(LEAST_NS))
-    }
-
-    /// How much a rank may have in flight, in expected time, and in calls whatever their time.
-    fn credit(&self, rank: usize) -> (u64, u64) {
-        let workers = u64::from(self.ranks[rank].load.workers);
-        match rank {
-            0 => (OWN_NS * workers, workers),
-            _ => (PACKS * PACK_NS * workers, PACKS * workers),
-        }
-    }
-
-    fn has_room(&self, rank: usize) -> bool {
-        let (ns, calls) = self.credit(rank);
-        let Rank {
-            load,
-            open_ns,
-            lives,
-            ..
-        } = &self.ranks[rank];
-        let workers: u64 = self
-            .ranks
-            .iter()
-            .map(|rank| u64::from(rank.load.workers))
-            .sum();
-        let fair = self.open as u64 * u64::from(load.workers) / workers.max(1);
-        // Where there is room for half of it only, so that packs are not cut small.
-        *lives && (load.open < calls || (*open_ns <= ns / 2 && load.open < fair))
-    }
-
-    fn pack(&mut self) -> Option<Action> {
-        let fill = |rank: &usize| {
-            let (ns, _) = self.credit(*rank);
-            (self.ranks[*rank].open_ns as f64 / ns.max(1) as f64 * 1e6) as u64
-        };
-        let free = (0..self.ranks.len()).filter(|&rank| self.has_room(rank));
-        let rank = free.min_by_key(|rank| (fill(rank), self.ranks[*rank].load.open))?;
-        let (credit_ns, credit_calls) = self.credit(rank);
-        let lives = self.ranks.iter().filter(|rank| rank.lives);
-        let all: usize = lives.map(|rank| rank.load.workers as usize).sum();
-        let workers = self.ranks[rank].load.workers as usize;
-        // What is left is shared, in ever smaller packs; and no rank has more than its share of all that is open.
-        let share = (self.queued * workers).div_ceil(2 * all.max(1)).max(1);
-        let fair = (self.open * workers).div_ceil(all.max(1)).max(2 * workers) as u64;
-        let most = share.min(PACK_CALLS * workers);
-        let mut calls = Vec::new();
-        let (mut pack_ns, mut bytes) = (0, 0);
-        while calls.len() < most && bytes < PACK_BYTES {
-            let load = &self.ranks[rank];
-            let within = load.load.open < fair && load.open_ns < credit_ns;
-            let fits = load.load.open < credit_calls || within;
-            if !fits || pack_ns >= PACK_NS * workers as u64 {
-                break;
-            }
-            let Some(id) = self.take_queued() else { break };
-            let index = (id - self.first) as usize;
-            let Some(Some(call)) = self.calls.get(index) else {
-                break;
-            };
-            let (task, size) = (call.ask.task, call.ask.bytes);
-            // One that has not been measured fills its part of the credit.
-            let unknown = credit_ns / credit_calls.max(1);
-            let ns = self.expected(task).unwrap_or(unknown);
-            if let Some(Some(call)) = self.calls.get_mut(index) {
-                call.at = Some((rank as u32, ns));
-            }
-            let given = &mut self.ranks[rank];
-            given.load.open += 1;
-            given.open_ns += ns;
-            pack_ns += ns;
-            bytes += size;
-            calls.push(id);
-        }
-        if calls.is_empty() {
-            return None;
-        }
-        self.ranks[rank].load.packs += 1;
-        Some(Action::Pack { rank, calls })
-    }
-
-    /// The next call that waits: of the highest priority, but now and then one of a lower.
-    fn take_queued(&mut self) -> Option<u64> {
-        let turn = self.row >= IN_A_ROW;
-        let order: [usize; 3] = if turn { [1, 2, 0] } else { [0, 1, 2] };
-        for priority in order {
-            while let Some(id) = self.queues[priority].pop_front() {
-                if self.call(id).is_some_and(|call| call.at.is_none()) {
-                    self.row = if priority == 0 { self.row + 1 } else { 0 };
-                    self.queued -= 1;
-                    return Some(id);
-                }
-            }
-        }
-        None
-    }
-
-    fn recall(&mut self, now_ns: u64) -> Option<Action> {
-        let lives = || self.ranks.iter().filter(|rank| rank.lives);
-        let is_idle = |rank: &Rank| rank.load.open < u64::from(rank.load.workers);
-        if self.ranks.len() < 2 || !lives().any(is_idle) {
-            return None;
-        }
-        let workers: u64 = lives().map(|rank| u64::from(rank.load.workers)).sum();
-        let open: u64 = lives().map(|rank| rank.load.open).sum();
-        let each = |rank: &Rank| rank.open_ns / u64::from(rank.load.workers.max(1));
-        let (rank, victim) = (self.ranks.iter_mut().enumerate().skip(1))
-            .filter(|(_, rank)| rank.lives && !rank.recalling && rank.quiet_until <= now_ns)
-            .filter(|(_, rank)| rank.load.open > u64::from(rank.load.workers))
-            .filter(|(_, rank)| each(rank) >= RECALL_NS)
-            .max_by_key(|(_, rank)| each(rank))?;
-        let own = u64::from(victim.load.workers);
-        let fair = (open * own).div_ceil(workers.max(1)).max(own);
-        let calls = victim.load.open.saturating_sub(fair).max(1) as u32;
-        victim.recalling = true;
-        Some(Action::Recall { rank, calls })
+        let at = |entry: &Option<Entry>| entry.and_then(|entry| entry.at);
+        let entries = (self.first..).zip(&self.entries);
+        let there =
+            entries.filter(|(_, entry)| at(entry).is_some_and(|(at, _)| at as usize == rank));
+        there.map(|(number, _)| number).collect()
     }
 }
 

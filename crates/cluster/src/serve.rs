@@ -132,7 +132,13 @@ impl Server {
                     .map(|name| &*Box::leak(name.into_boxed_str()));
                 self.names.extend(names);
             }
-            (Down::End, _) => self.ended = true,
+            (Down::End { whole }, _) => {
+                self.ended = true;
+                if !whole {
+                    // Nobody would come to leave it together.
+                    self.link.comm().abandon();
+                }
+            }
             (Down::Stop { drain }, work) => {
                 let how = if drain {
                     Shutdown::Drain
@@ -154,7 +160,7 @@ impl Server {
                     }
                 }
             }
-            (down, Some(work)) => work.take(down, body, &mut self.link),
+            (down, Some(work)) => work.take(down, body, &self.names, &mut self.link),
             (_, None) => {}
         }
     }

@@ -114,8 +114,9 @@ impl Drop for Session {
         let Ok(mut link) = self.link.try_borrow_mut() else {
             return;
         };
+        let whole = link.is_whole();
         for rank in 1..link.comm().size() as usize {
-            link.send(rank, Message::of(head(&Down::End)));
+            link.send(rank, Message::of(head(&Down::End { whole })));
         }
         link.flush(|_, _| {});
         // A pool that is not dropped any more has the link too.

@@ -104,6 +104,7 @@ pub(crate) fn dispatch(
     let mut schedule = Schedule::new(&vec![1; ranks]);
     for _ in steps {
         schedule.submit(Ask {
+            calls: 1,
             task: 0,
             bytes: 256,
             priority: 1,
@@ -169,7 +170,7 @@ impl Dispatch<'_> {
 
     fn did(&mut self, rank: usize, id: u64, ns: u64, progress: &mut Progress) {
         self.schedule.measured(0, ns);
-        if self.schedule.done(rank, id) {
+        if self.schedule.done(rank, id, 1) {
             let records = &self.steps[id as usize].records;
             progress.add(records.end - records.start);
         }
@@ -196,9 +197,9 @@ impl Dispatch<'_> {
     fn act(&mut self) {
         while let Some(action) = self.schedule.poll(self.now_ns()) {
             match action {
-                Action::Pack { rank: 0, calls } => self.own.extend(calls),
-                Action::Pack { rank, calls } => {
-                    let steps = calls.into_iter().map(|id| (id, self.whole(id))).collect();
+                Action::Pack { rank: 0, entries } => self.own.extend(entries),
+                Action::Pack { rank, entries } => {
+                    let steps = entries.into_iter().map(|id| (id, self.whole(id))).collect();
                     let message = Message::of(head(&Down::Steps(steps)));
                     self.link.send(rank, message);
                 }

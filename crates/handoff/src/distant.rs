@@ -2,7 +2,7 @@
 
 use crate::shutdown::Shutdown;
 use crate::{Counters, Error};
-use pool::{CallBlock, Reply};
+use pool::{Batch, CallBlock, Reply};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,13 @@ use std::time::Duration;
 pub trait Elsewhere {
     /// Takes a call in; it is started at the latest when the pool is driven.
     fn submit(&mut self, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error>;
+    /// How many calls of a task are worth a batch; 1 where each has to be submitted for itself.
+    fn batch_size(&mut self, task: &'static str) -> usize;
+    /// Takes a batch in, of a task whose [`batch_size`](Self::batch_size) is more than 1; the number of its first
+    /// call. Those of the others follow. `None` where it is not taken: then all its calls have failed.
+    fn submit_batch(&mut self, batch: Batch, reply: Arc<dyn Reply>) -> Option<u64>;
+    /// Starts what was taken in, where there is enough of it.
+    fn start(&mut self);
     /// Waits until something happens, for at most `timeout`, and handles it.
     fn drive(&mut self, timeout: Option<Duration>) -> Result<(), Error>;
     /// Fails a call, wherever it is; `false` where it has its result.

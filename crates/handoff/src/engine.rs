@@ -59,7 +59,8 @@ impl Engine {
     pub(crate) fn batch_size(&mut self, task: &'static str) -> usize {
         match self {
             Engine::Processes(pool) => pool.batch_size(task),
-            Engine::Threads { .. } | Engine::Elsewhere(_) => 1,
+            Engine::Threads { .. } => 1,
+            Engine::Elsewhere(pool) => pool.batch_size(task),
         }
     }
 
@@ -68,13 +69,16 @@ impl Engine {
     pub(crate) fn submit_batch(&mut self, batch: Batch, reply: Arc<dyn Reply>) -> Option<u64> {
         match self {
             Engine::Processes(pool) => pool.submit_batch_later(batch, reply),
-            Engine::Threads { .. } | Engine::Elsewhere(_) => unreachable!("they take one by one"),
+            Engine::Threads { .. } => unreachable!("they take one by one"),
+            Engine::Elsewhere(pool) => pool.submit_batch(batch, reply),
         }
     }
 
     pub(crate) fn start_submitted(&mut self) {
-        if let Engine::Processes(pool) = self {
-            pool.start_submitted();
+        match self {
+            Engine::Processes(pool) => pool.start_submitted(),
+            Engine::Threads { .. } => {}
+            Engine::Elsewhere(pool) => pool.start(),
         }
     }
 

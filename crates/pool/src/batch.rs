@@ -71,8 +71,11 @@ impl Batch {
     }
 
     /// The arguments of one call.
+    ///
+    /// # Panics
+    /// Where there are no more than `at` calls.
     #[inline]
-    pub(crate) fn args(&self, at: usize) -> &[u8] {
+    pub fn args(&self, at: usize) -> &[u8] {
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
         &self.args[start as usize..self.ends[at] as usize]
     }

@@ -1,7 +1,6 @@
 //! Arrays of calls that go to other ranks, and of results that come from there.
 
 use super::Root;
-use super::sending::Sent;
 use crate::link::Message;
 use crate::memory::{pieces, write};
 use crate::protocol::{Back, Down, FilePieces, FileState, Given, Piece, head, take};
@@ -13,15 +12,17 @@ use task::arrays::{SHARED_BYTES, Table};
 /// Parts of fewer bytes travel with their call.
 const SMALL: usize = 4 << 10;
 impl Root {
-    /// Has the memory sent that a call needs on a rank; small arrays go behind its arguments.
+    /// Has the memory sent that a call needs on a rank, and gives which regions it uses there; small arrays go behind
+    /// its arguments.
     pub(super) fn give_arrays(
         &mut self,
         rank: usize,
-        sent: &mut Sent,
+        parts: &[Part],
         body: &mut Vec<u8>,
-    ) -> Vec<Given> {
-        let mut given = Vec::with_capacity(sent.parts.len());
-        for part in &sent.parts {
+    ) -> (Vec<Given>, Vec<u64>) {
+        let mut given = Vec::with_capacity(parts.len());
+        let mut uses = Vec::new();
+        for part in parts {
             let Part {
                 memory,
                 start,
@@ -47,7 +48,7 @@ impl Root {
                 let id = self.shared.id(memory);
                 let (start, len) = (*start as u64, *len as u64);
                 self.send_region(rank, id, memory, start..start + len);
-                sent.uses.push(id);
+                uses.push(id);
                 given.push(Given::Slice {
                     memory: id,
                     start,
@@ -55,7 +56,7 @@ impl Root {
                 });
             }
         }
-        given
+        (given, uses)
     }
 
     /// What of these bytes the rank does not have.
@@ -133,7 +134,7 @@ impl Root {
 
     /// A part of an argument that was handed over has come back.
     pub(super) fn write_argument(&mut self, id: u64, index: u32, offset: u64, bytes: &[u8]) {
-        if let Some(held) = self.held(id)
+        if let Some(held) = self.held.with(id)
             && let Some(part) = held.parts.get(index as usize)
             && part.mutable
         {

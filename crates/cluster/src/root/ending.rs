@@ -1,7 +1,9 @@
 //! What ends early: calls that are cancelled or that nobody wants, ranks that are lost, the pool itself.
 
 use super::Root;
+use super::held::Content;
 use crate::fold::Fold;
+use crate::ids::{Group, add_to, entry_of, first_of, rank_in};
 use crate::protocol::{Down, Trouble};
 use crate::tree;
 use handoff::elsewhere;
@@ -20,12 +22,12 @@ const STOPPING: Duration = Duration::from_secs(30);
 impl Root {
     /// Fails a call; `false` where it has its result.
     pub(crate) fn cancel(&mut self, id: u64) -> bool {
-        if !self.schedule.is_open(id) {
+        if self.held.with(id).is_none() {
             return false;
         }
-        match self.schedule.rank_of(id) {
+        match self.rank_of(id) {
             Some(0) => {
-                let number = self.held(id).and_then(|held| held.number);
+                let number = self.own_number(id);
                 return number.is_some_and(|number| elsewhere::cancel(&mut self.pool, number));
             }
             Some(rank) => {
@@ -34,40 +36,47 @@ impl Root {
             }
             None => {}
         }
-        self.schedule.close(id);
-        if let Some(held) = self.close(id) {
+        self.schedule.close(entry_of(id), 1);
+        if let Some(closed) = self.close(id) {
             self.failed += 1;
-            held.reply.resolve(held.tag, Err(TaskFailure::Cancelled));
+            closed
+                .reply
+                .resolve(closed.tag, Err(TaskFailure::Cancelled));
         }
         self.link.borrow_mut().pump();
         true
     }
 
+    /// The number of a call in this rank's own pool.
+    fn own_number(&mut self, id: u64) -> Option<u64> {
+        let (number, which) = self.held.with(id)?.own?;
+        Some(number + rank_in(which, id)?)
+    }
+
     /// Gives up calls whose results nobody wants.
     pub(crate) fn withdraw(&mut self, ids: &mut dyn Iterator<Item = u64>) {
         let mut own = Vec::new();
-        let mut others: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+        let mut others: BTreeMap<usize, Vec<Group>> = BTreeMap::new();
         for id in ids {
-            match self.schedule.rank_of(id) {
+            match self.rank_of(id) {
                 Some(0) => {
-                    let number = self.held(id).and_then(|held| held.number);
-                    own.extend(number);
+                    own.extend(self.own_number(id));
+                    continue;
                 }
                 Some(rank) => {
                     self.unuse(rank, id);
-                    others.entry(rank).or_default().push(id);
+                    add_to(others.entry(rank).or_default(), id);
                 }
                 None => {}
             }
-            if self.schedule.rank_of(id) != Some(0) {
-                self.schedule.close(id);
-                drop(self.close(id));
+            if self.close(id).is_some() {
+                self.schedule.close(entry_of(id), 1);
             }
         }
         // Their ends are heard of as those of all others.
         elsewhere::withdraw(&mut self.pool, own);
-        for (rank, ids) in others {
-            self.send(rank, &Down::Withdraw(ids));
+        for (rank, groups) in others {
+            self.send(rank, &Down::Withdraw(groups));
         }
         self.link.borrow_mut().pump();
     }
@@ -97,22 +106,31 @@ impl Root {
         }
         let place = self.ranks[rank].place.clone();
         crate::say::line(&format!("error: {place} is gone"));
-        for id in self.schedule.lost(rank) {
-            let Some(held) = self.held(id) else { continue };
+        for entry in self.schedule.lost(rank) {
+            let Some(held) = self.held(entry) else {
+                continue;
+            };
             held.uses.clear();
             held.losses += 1;
             let losses = held.losses;
             let owns = held.parts.iter().any(|part| part.mutable);
-            let terms = held.call.as_ref().and_then(|call| call.extras().retries);
+            let terms = match &held.content {
+                Content::Call(call) => call.extras().retries,
+                Content::Batch(_) | Content::Gone => None,
+            };
             let retries = terms.unwrap_or(if owns { 0 } else { RETRIES });
             if losses <= retries {
-                self.schedule.requeue(id);
-            } else {
+                self.schedule.requeue(entry);
+                continue;
+            }
+            let (first, which) = (first_of(entry), held.left);
+            let group = Group { first, which };
+            self.schedule.close(entry, group.calls() as u32);
+            for id in group.ids() {
                 let failure = Trouble::lost(&place, losses).into_failure();
-                self.schedule.close(id);
-                if let Some(held) = self.close(id) {
+                if let Some(closed) = self.close(id) {
                     self.failed += 1;
-                    held.reply.resolve(held.tag, Err(failure));
+                    closed.reply.resolve(closed.tag, Err(failure));
                 }
             }
         }
@@ -129,7 +147,7 @@ impl Root {
     /// From now on results stay where they are, and are merged by that task.
     pub(crate) fn fold_by(&mut self, merge: &'static str) {
         let merge = self.task_number(merge);
-        let from = self.schedule.next();
+        let from = first_of(self.schedule.next());
         for rank in self.others() {
             self.send(rank, &Down::Fold { merge, from });
         }

@@ -1,6 +1,10 @@
 //! What comes back: results, calls that were given back, and what failed.
 
-use super::{Held, Left, Root};
+use super::Root;
+use super::held::{Closed, Content, Held};
+use super::own::{Left, MERGES};
+use crate::ids::{Group, bit_of, entry_of};
+use crate::plain::next_result;
 use crate::protocol::{Done, Output, Trouble, Up, split, take};
 use pool::TaskFailure;
 use std::sync::PoisonError;
@@ -20,11 +24,12 @@ impl Root {
         match up {
             Up::Results {
                 done,
+                plain,
                 ns_each,
                 seen,
             } => {
                 self.ranks[rank].seen = seen;
-                self.take_results(rank, done, ns_each, body);
+                self.take_results(rank, (done, plain), ns_each, body);
             }
             Up::Piece(piece) => {
                 // One that cannot be stored is missing when its result refers to it.
@@ -35,7 +40,7 @@ impl Root {
                 index,
                 offset,
             } => {
-                if self.schedule.rank_of(call) == Some(rank) {
+                if self.rank_of(call) == Some(rank) {
                     self.write_argument(call, index, offset, body);
                 }
             }
@@ -43,8 +48,9 @@ impl Root {
                 for &id in &ids {
                     self.unuse(rank, id);
                 }
+                let entries: Vec<u64> = ids.into_iter().map(entry_of).collect();
                 let now_ns = self.now_ns();
-                self.schedule.returned(rank, &ids, now_ns);
+                self.schedule.returned(rank, &entries, now_ns);
             }
             Up::Merged { value, trouble, .. } => {
                 let value = value.map(|_| body.to_vec());
@@ -59,16 +65,25 @@ impl Root {
         }
     }
 
-    fn take_results(&mut self, rank: usize, done: Vec<Done>, ns_each: u64, mut body: &[u8]) {
+    fn take_results(
+        &mut self,
+        rank: usize,
+        (done, plain): (Vec<Done>, Vec<Group>),
+        ns_each: u64,
+        mut body: &[u8],
+    ) {
         for Done { id, result } in done {
             match result {
                 Ok(output) => self.take_output(rank, id, output, &mut body),
                 Err(trouble) => {
-                    if self.schedule.rank_of(id) == Some(rank) {
+                    if self.rank_of(id) == Some(rank) {
                         self.fail(id, trouble.into_failure());
                     }
                 }
             }
+        }
+        for run in plain {
+            self.take_run(rank, run, &mut body);
         }
         if ns_each > 0
             && let Some(task) = self.last_task
@@ -77,45 +92,82 @@ impl Root {
         }
     }
 
+    /// Results of calls of one entry that are nothing but bytes, which are taken from `body`.
+    fn take_run(&mut self, rank: usize, run: Group, body: &mut &[u8]) {
+        let entry = entry_of(run.first);
+        let is_there = self.schedule.rank_of(entry) == Some(rank);
+        let mut ended = Group { which: 0, ..run };
+        let mut held = self.held.get(entry).filter(|_| is_there);
+        for _ in 0..run.calls() {
+            let Some((at, value)) = next_result(body) else {
+                break;
+            };
+            let id = run.first + at;
+            if let Some(held) = &mut held
+                && held.left & !ended.which & bit_of(id) != 0
+            {
+                ended.which |= bit_of(id);
+                held.reply.resolve(held.tag + at, Ok(value));
+            }
+        }
+        let Some(held) = held else { return };
+        self.last_task = Some(held.task);
+        let calls = ended.calls();
+        self.end(rank, ended);
+        self.done += calls as u64;
+    }
+
     fn take_output(&mut self, rank: usize, id: u64, output: Output, body: &mut &[u8]) {
         let Some(value) = take(body, output.len) else {
             return;
         };
-        let is_there = self.schedule.rank_of(id) == Some(rank);
-        let held = is_there.then(|| self.end(rank, id)).flatten();
-        let Some(mut held) = held else {
+        let is_there = self.rank_of(id) == Some(rank);
+        let closed = is_there.then(|| self.end_one(rank, id)).flatten();
+        let Some(closed) = closed else {
             // Nobody wants it; the bytes of its arrays are passed over.
             let _ = self.back(rank, output.arrays, Vec::new(), body);
             return;
         };
-        let parts = std::mem::take(&mut held.parts);
-        let result = self.back(rank, output.arrays, parts, body);
+        let result = self.back(rank, output.arrays, closed.parts, body);
         match result {
             Ok(table) => {
                 self.done += 1;
-                arrays::with_incoming(table, || held.reply.resolve(held.tag, Ok(value)));
+                arrays::with_incoming(table, || closed.reply.resolve(closed.tag, Ok(value)));
             }
             Err(why) => {
                 self.failed += 1;
                 let place = &self.ranks[rank].place;
                 let failure = TaskFailure::Undecodable(format!("{place}: {why}"));
-                held.reply.resolve(held.tag, Err(failure));
+                closed.reply.resolve(closed.tag, Err(failure));
             }
         }
     }
 
+    /// A rank has ended calls, whose results were given.
+    fn end(&mut self, rank: usize, group: Group) {
+        let entry = entry_of(group.first);
+        self.unuse(rank, group.first);
+        self.schedule.done(rank, entry, group.calls() as u32);
+        // One that expires has an account of its own.
+        match self.held(entry).is_some_and(|held| held.expires.is_some()) {
+            true => drop(self.close(group.first)),
+            false => self.held.take_out(group),
+        }
+    }
+
     /// A rank has ended a call.
-    fn end(&mut self, rank: usize, id: u64) -> Option<Held> {
+    fn end_one(&mut self, rank: usize, id: u64) -> Option<Closed> {
         self.unuse(rank, id);
-        self.schedule.done(rank, id);
-        let held = self.close(id)?;
-        self.last_task = Some(held.task);
-        Some(held)
+        self.schedule.done(rank, entry_of(id), 1);
+        let closed = self.close(id)?;
+        self.last_task = Some(closed.task);
+        Some(closed)
     }
 
     /// A call is not at another rank any more.
     pub(super) fn unuse(&mut self, rank: usize, id: u64) {
-        let uses = self.held(id).map(|held| std::mem::take(&mut held.uses));
+        let held = self.held(entry_of(id));
+        let uses = held.map(|held| std::mem::take(&mut held.uses));
         for memory in uses.unwrap_or_default() {
             self.regions.unused(rank, memory);
         }
@@ -127,32 +179,34 @@ impl Root {
             let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *ended)
         };
-        if ended.is_empty() {
+        let calls = ended.calls();
+        if calls == 0 && ended.others.is_empty() {
             return false;
         }
-        let calls = ended.iter().filter(|(id, _)| *id < super::sending::MERGES);
-        let calls = calls.count();
         let mut last = None;
-        for (id, left) in ended {
-            if id >= super::sending::MERGES {
+        for group in ended.resolved {
+            last = self
+                .held(entry_of(group.first))
+                .map(|held| held.task)
+                .or(last);
+            self.end(0, group);
+            self.done += group.calls() as u64;
+        }
+        for (id, left) in ended.others {
+            if id >= MERGES {
                 self.take_merged(left);
                 continue;
             }
-            last = self.held(id).map(|held| held.task).or(last);
+            last = self.held.with(id).map(|held| held.task).or(last);
             match left {
-                Some(Left::Failure(failure)) => self.fail(id, failure),
-                Some(Left::Kept(value)) => {
+                Left::Failure(failure) => self.fail(id, failure),
+                Left::Kept(value) => {
                     if let Some(fold) = self.fold.as_mut().filter(|fold| fold.has(id)) {
                         fold.keep(value);
                     }
-                    if let Some(held) = self.end(0, id) {
+                    if let Some(closed) = self.end_one(0, id) {
                         self.done += 1;
-                        held.reply.resolve(held.tag, Ok(&[]));
-                    }
-                }
-                None => {
-                    if self.end(0, id).is_some() {
-                        self.done += 1;
+                        closed.reply.resolve(closed.tag, Ok(&[]));
                     }
                 }
             }
@@ -167,24 +221,23 @@ impl Root {
         true
     }
 
-    fn take_merged(&mut self, left: Option<Left>) {
+    fn take_merged(&mut self, left: Left) {
         let Some(fold) = &mut self.fold else { return };
         fold.merged(match left {
-            Some(Left::Kept(value)) => Ok(value),
-            Some(Left::Failure(failure)) => Err(Trouble::of(failure, &self.ranks[0].place)),
-            None => Err(Trouble::NotTaken("a merge without a result".to_owned())),
+            Left::Kept(value) => Ok(value),
+            Left::Failure(failure) => Err(Trouble::of(failure, &self.ranks[0].place)),
         });
     }
 
     /// A call has failed: it is run again where its terms say so.
     pub(super) fn fail(&mut self, id: u64, failure: TaskFailure) {
-        let Some(rank) = self.schedule.rank_of(id) else {
+        let Some(rank) = self.rank_of(id) else {
             return;
         };
         self.unuse(rank, id);
         // This rank's own pool has run its calls again itself.
         if rank > 0
-            && let Some(held) = self.held(id)
+            && let Some(held) = self.held.with(id)
             && let Some(pause) = held.pause_after(&failure)
         {
             held.failures += 1;
@@ -192,10 +245,10 @@ impl Root {
             self.again.insert((due.unwrap_or_else(Instant::now), id));
             return;
         }
-        self.schedule.done(rank, id);
-        if let Some(held) = self.close(id) {
+        self.schedule.done(rank, entry_of(id), 1);
+        if let Some(closed) = self.close(id) {
             self.failed += 1;
-            held.reply.resolve(held.tag, Err(failure));
+            closed.reply.resolve(closed.tag, Err(failure));
         }
     }
 
@@ -209,18 +262,19 @@ impl Root {
             && due <= now
         {
             self.again.pop_first();
-            self.schedule.requeue(id);
+            self.schedule.requeue(entry_of(id));
         }
         while let Some(&(due, id)) = self.expiring.first()
             && due <= now
         {
             self.expiring.pop_first();
             // What runs is ended by the pool that runs it.
-            if self.schedule.is_open(id) && self.schedule.rank_of(id).is_none() {
-                self.schedule.close(id);
-                if let Some(held) = self.close(id) {
+            let is_open = self.held.with(id).is_some();
+            if is_open && self.rank_of(id).is_none() {
+                self.schedule.close(entry_of(id), 1);
+                if let Some(closed) = self.close(id) {
                     self.failed += 1;
-                    held.reply.resolve(held.tag, Err(TaskFailure::Expired));
+                    closed.reply.resolve(closed.tag, Err(TaskFailure::Expired));
                 }
             }
         }
@@ -230,7 +284,10 @@ impl Root {
 impl Held {
     /// After which pause it is run again, if at all.
     fn pause_after(&self, failure: &TaskFailure) -> Option<std::time::Duration> {
-        let more = self.call.as_ref()?.more.as_ref()?;
+        let Content::Call(call) = &self.content else {
+            return None;
+        };
+        let more = call.more.as_ref()?;
         let again = more.again.as_ref()?;
         // The memory that it owned is gone with the first run.
         let owns = self.parts.iter().any(|part| part.mutable);

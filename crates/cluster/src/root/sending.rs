@@ -1,89 +1,18 @@
 //! Calls on their way: to this rank's own pool, and in packs to others.
 
-use super::{Held, Left, Root};
+use super::Root;
+use super::held::{Content, Held};
+use super::own::{Left, MERGE, MERGES, Nobody, Own};
+use crate::ids::{Group, each, first_bits, first_of};
 use crate::link::Message;
-use crate::protocol::{Down, Packed, Terms, head};
+use crate::protocol::{Down, Packed, PackedCall, Terms, head};
 use crate::schedule::Action;
-use handoff::elsewhere;
-use pool::{Batch, CallBlock, Input, MAX_BATCH_ARGS, Reply, TaskFailure};
-use std::iter::Peekable;
+use handoff::{Error, elsewhere};
+use pool::{Batch, CallBlock, Input, TaskFailure};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
-use std::vec::IntoIter;
 use task::arrays::Table;
 use task::arrays::raw;
-
-/// Numbers of merges, which are this rank's own calls.
-pub(super) const MERGES: u64 = 1 << 63;
-
-/// Takes the result of a call of this rank's own pool.
-struct Own {
-    id: u64,
-    reply: Arc<dyn Reply>,
-    ended: super::Ended,
-    /// Whether its result stays here.
-    keep: bool,
-}
-
-impl Reply for Own {
-    fn resolve(&self, tag: u64, result: Result<&[u8], TaskFailure>) {
-        let left = match result {
-            Ok(output) if self.keep => Some(match raw::take_incoming(output) {
-                Ok((value, parts)) if parts.is_empty() => Left::Kept(value.to_vec()),
-                _ => Left::Failure(TaskFailure::NotTaken(
-                    "results that are merged by a task have no arrays".to_owned(),
-                )),
-            }),
-            Ok(output) => {
-                self.reply.resolve(tag, Ok(output));
-                None
-            }
-            Err(failure) => Some(Left::Failure(failure)),
-        };
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.push((self.id, left));
-    }
-
-    fn progress(&self, tag: u64, done: u64, total: u64) {
-        self.reply.progress(tag, done, total);
-    }
-
-    fn note(&self, tag: u64, bytes: &[u8]) {
-        self.reply.note(tag, bytes);
-    }
-}
-
-/// Takes the results of a batch of calls of this rank's own pool.
-struct Owns {
-    /// The number of each, who waits for it, and how that names it.
-    calls: Vec<(u64, Arc<dyn Reply>, u64)>,
-    ended: super::Ended,
-}
-
-impl Reply for Owns {
-    fn resolve(&self, tag: u64, result: Result<&[u8], TaskFailure>) {
-        let (id, reply, tag) = &self.calls[tag as usize];
-        let left = match result {
-            Ok(output) => {
-                reply.resolve(*tag, Ok(output));
-                None
-            }
-            Err(failure) => Some(Left::Failure(failure)),
-        };
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.push((*id, left));
-    }
-
-    fn progress(&self, tag: u64, done: u64, total: u64) {
-        let (_, reply, tag) = &self.calls[tag as usize];
-        reply.progress(*tag, done, total);
-    }
-
-    fn note(&self, tag: u64, bytes: &[u8]) {
-        let (_, reply, tag) = &self.calls[tag as usize];
-        reply.note(*tag, bytes);
-    }
-}
 
 impl Root {
     /// The number of a task, which other ranks know by then.
@@ -107,14 +36,11 @@ impl Root {
         while let Some(action) = self.schedule.poll(now_ns) {
             any = true;
             match action {
-                Action::Pack { rank: 0, calls } => {
+                Action::Pack { rank: 0, entries } => {
                     own = true;
-                    let mut calls = calls.into_iter().peekable();
-                    while let Some(id) = calls.next() {
-                        self.run_alike(id, &mut calls);
-                    }
+                    entries.into_iter().for_each(|entry| self.run_here(entry));
                 }
-                Action::Pack { rank, calls } => self.send_calls(rank, &calls),
+                Action::Pack { rank, entries } => self.send_calls(rank, &entries),
                 Action::Recall { rank, calls } => self.send(rank, &Down::Recall(calls)),
             }
         }
@@ -124,87 +50,67 @@ impl Root {
         any
     }
 
-    /// Has this rank's own pool run a call, together with those behind it that are like it.
-    fn run_alike(&mut self, id: u64, others: &mut Peekable<IntoIter<u64>>) {
-        let plain = |root: &mut Root, id| {
-            if root.fold.as_ref().is_some_and(|fold| fold.has(id)) {
-                return None;
-            }
-            root.held(id)?.plain()
-        };
-        let task = plain(self, id);
-        let most = task.map_or(1, |task| elsewhere::batch_size(&mut self.pool, task));
-        let mut like = |next: &u64| plain(self, *next) == task;
-        if most <= 1 || !others.peek().is_some_and(&mut like) {
-            return self.run_here(id);
-        }
-        let mut ids = vec![id];
-        while ids.len() < most
-            && let Some(next) = others.next_if(&mut like)
-        {
-            ids.push(next);
-        }
-        let mut batch = Batch::new(task.unwrap_or_default());
-        let mut calls = Vec::with_capacity(ids.len());
-        for &id in &ids {
-            let Some(held) = self.held(id) else { continue };
-            let Some(call) = held.call.take() else {
-                continue;
-            };
-            batch.push(&call.args);
-            calls.push((id, Arc::clone(&held.reply), call.tag));
-        }
+    /// Has this rank's own pool run what was submitted as one.
+    fn run_here(&mut self, entry: u64) {
+        let first = first_of(entry);
+        let keep = self.fold.as_ref().is_some_and(|fold| fold.has(first));
         let ended = Arc::clone(&self.ended);
-        let ids: Vec<u64> = calls.iter().map(|(id, ..)| *id).collect();
+        let Some(held) = self.held(entry) else { return };
+        let which = held.left;
+        let group = Group { first, which };
+        let own = Arc::new(Own {
+            group,
+            reply: Arc::clone(&held.reply),
+            tag: held.tag,
+            ended,
+            keep,
+        });
+        let content = std::mem::replace(&mut held.content, Content::Gone);
+        let (parts, expires) = (std::mem::take(&mut held.parts), held.expires);
         self.feed.begins(self.own_open);
-        self.own_open += calls.len();
-        let all = Arc::new(Owns { calls, ended });
-        if let Some(first) = elsewhere::submit_batch(&mut self.pool, batch, all) {
-            for (id, number) in ids.into_iter().zip(first..) {
-                if let Some(held) = self.held(id) {
-                    held.number = Some(number);
-                }
+        self.own_open += group.calls();
+        let number = match content {
+            Content::Batch(batch) => {
+                let batch = some_of(batch, which);
+                elsewhere::submit_batch(&mut self.pool, batch, own)
             }
+            Content::Call(call) => match self.submit_here(call, parts, expires, own) {
+                Ok(number) => Some(number),
+                Err(error) => {
+                    self.refuse_own(first, TaskFailure::NotTaken(error.to_string()));
+                    None
+                }
+            },
+            Content::Gone => None,
+        };
+        if let (Some(number), Some(held)) = (number, self.held(entry)) {
+            held.own = Some((number, which));
         }
     }
 
-    fn run_here(&mut self, id: u64) {
-        let keep = self.fold.as_ref().is_some_and(|fold| fold.has(id));
-        let ended = Arc::clone(&self.ended);
-        let Some(held) = self.held(id) else { return };
-        let Some(mut call) = held.call.take() else {
-            return;
-        };
-        if !held.parts.is_empty() {
+    fn submit_here(
+        &mut self,
+        mut call: CallBlock,
+        parts: Vec<raw::Part>,
+        expires: Option<Instant>,
+        own: Arc<Own>,
+    ) -> Result<u64, Error> {
+        if !parts.is_empty() {
             let more = call.more.get_or_insert_default();
-            more.arrays = Table::of_parts(std::mem::take(&mut held.parts));
+            more.arrays = Table::of_parts(parts);
         }
-        if let (Some(more), Some(expires)) = (&mut call.more, held.expires) {
+        if let (Some(more), Some(expires)) = (&mut call.more, expires) {
             more.deadline = Some(expires.saturating_duration_since(Instant::now()));
         }
-        let own = Own {
-            id,
-            reply: Arc::clone(&held.reply),
-            ended,
-            keep,
-        };
-        self.feed.begins(self.own_open);
-        self.own_open += 1;
-        match elsewhere::submit(&mut self.pool, call, Arc::new(own)) {
-            Ok(number) => {
-                if let Some(held) = self.held(id) {
-                    held.number = Some(number);
-                }
-            }
-            Err(error) => self.refuse_own(id, TaskFailure::NotTaken(error.to_string())),
-        }
+        call.tag = 0;
+        elsewhere::submit(&mut self.pool, call, own)
     }
 
     /// The pool did not take the call; it may have been resolved meanwhile, since its reply was dropped.
     fn refuse_own(&mut self, id: u64, failure: TaskFailure) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.retain(|(other, _)| *other != id);
-        ended.push((id, Some(Left::Failure(failure))));
+        ended.others.retain(|(other, _)| *other != id);
+        ended.others.push((id, Left::Failure(failure)));
     }
 
     /// Starts merges of results that stay here.
@@ -217,7 +123,7 @@ impl Root {
             let Some((&task, _)) = self.names.iter().find(|(_, number)| **number == merge) else {
                 break;
             };
-            self.merges += 1;
+            self.merges += MERGE;
             let id = MERGES + self.merges;
             let mut call = CallBlock::new(task);
             match args.len() > 256 << 10 {
@@ -225,8 +131,9 @@ impl Root {
                 false => call.args = args.into(),
             }
             let own = Own {
-                id,
+                group: Group::of(id),
                 reply: Arc::new(Nobody),
+                tag: 0,
                 ended: Arc::clone(&self.ended),
                 keep: true,
             };
@@ -246,72 +153,76 @@ impl Root {
     }
 
     /// One message for all of them, after the memory that they need.
-    fn send_calls(&mut self, rank: usize, ids: &[u64]) {
-        let mut packed = Vec::with_capacity(ids.len());
+    fn send_calls(&mut self, rank: usize, entries: &[u64]) {
+        let mut packed = Vec::with_capacity(entries.len());
         let mut body = Vec::new();
-        for &id in ids {
-            let Some(mut held) = self.held(id).and_then(Held::take_for_sending) else {
-                continue;
-            };
-            let Some(call) = &held.call else { continue };
-            let (args, input) = match &call.extras().input {
-                Input::Inline(bytes) => (&bytes[..], true),
-                _ => (&call.args[..], false),
-            };
-            body.extend_from_slice(args);
-            let args = args.len() as u64;
-            let terms = terms(call, held.expires);
-            let task = held.task;
-            let arrays = self.give_arrays(rank, &mut held, &mut body);
-            if let Some(place) = self.held(id) {
-                (place.call, place.parts, place.uses) = (held.call, held.parts, held.uses);
-            }
-            packed.push(Packed {
-                id,
-                task,
-                args,
-                input,
-                arrays,
-                terms,
+        for &entry in entries {
+            let first = first_of(entry);
+            packed.extend(match self.held(entry) {
+                Some(Held {
+                    content: Content::Batch(batch),
+                    left,
+                    task,
+                    ..
+                }) => {
+                    let which = *left;
+                    for at in each(which) {
+                        let args = batch.args(at as usize);
+                        body.extend_from_slice(&(args.len() as u16).to_le_bytes());
+                        body.extend_from_slice(args);
+                    }
+                    let (calls, task) = (Group { first, which }, *task);
+                    Some(Packed::Batch { calls, task })
+                }
+                _ => self.packed(rank, entry, &mut body).map(Packed::One),
             });
         }
         let mut message = head(&Down::Calls(packed));
         message.append(&mut body);
         self.link.borrow_mut().send(rank, Message::of(message));
     }
-}
 
-/// What is being sent of a call.
-pub(super) struct Sent {
-    pub(super) call: Option<CallBlock>,
-    pub(super) parts: Vec<raw::Part>,
-    pub(super) uses: Vec<u64>,
-    task: u32,
-    expires: Option<Instant>,
-}
-
-impl Held {
-    /// Its task, where it has nothing but short arguments.
-    fn plain(&self) -> Option<&'static str> {
-        let call = self.call.as_ref()?;
-        let plain = call.more.is_none() && self.parts.is_empty();
-        (plain && call.args.len() <= MAX_BATCH_ARGS).then_some(call.task)
-    }
-
-    fn take_for_sending(&mut self) -> Option<Sent> {
-        let mut call = self.call.take()?;
-        let mut parts = std::mem::take(&mut self.parts);
+    /// A call that goes to another rank, after the memory that it needs; its bytes are added to `body`.
+    fn packed(&mut self, rank: usize, entry: u64, body: &mut Vec<u8>) -> Option<PackedCall> {
+        let held = self.held(entry)?;
+        let Content::Call(call) = &mut held.content else {
+            return None;
+        };
         if let Some(more) = call.more.as_mut().filter(|more| !more.arrays.is_empty()) {
-            parts = std::mem::take(&mut more.arrays).into_parts();
+            held.parts = std::mem::take(&mut more.arrays).into_parts();
         }
-        Some(Sent {
-            call: Some(call),
-            parts,
-            uses: Vec::new(),
-            task: self.task,
-            expires: self.expires,
+        let (args, input) = match &call.extras().input {
+            Input::Inline(bytes) => (&bytes[..], true),
+            _ => (&call.args[..], false),
+        };
+        body.extend_from_slice(args);
+        let args = args.len() as u64;
+        let terms = terms(call, held.expires);
+        let (task, parts) = (held.task, std::mem::take(&mut held.parts));
+        let (arrays, uses) = self.give_arrays(rank, &parts, body);
+        if let Some(held) = self.held(entry) {
+            (held.parts, held.uses) = (parts, uses);
+        }
+        let id = first_of(entry);
+        Some(PackedCall {
+            id,
+            task,
+            args,
+            input,
+            arrays,
+            terms,
         })
     }
+}
+
+/// Those calls of a batch, whose others have ended.
+fn some_of(batch: Batch, which: u64) -> Batch {
+    if which == first_bits(batch.len()) {
+        return batch;
+    }
+    let mut some = Batch::new(batch.task());
+    each(which).for_each(|at| some.push(batch.args(at as usize)));
+    some
 }
 
 fn terms(call: &CallBlock, expires: Option<Instant>) -> Option<Terms> {
@@ -327,11 +238,4 @@ fn terms(call: &CallBlock, expires: Option<Instant>) -> Option<Terms> {
         ..Terms::default()
     };
     (terms != usual).then_some(terms)
-}
-
-/// Whose results nobody waits for: merges.
-struct Nobody;
-
-impl Reply for Nobody {
-    fn resolve(&self, _: u64, _result: Result<&[u8], TaskFailure>) {}
 }

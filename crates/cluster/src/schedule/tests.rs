@@ -1,9 +1,10 @@
 //! The schedule in memory: simulated ranks with queues, delays, deaths and calls of any length; a seed gives
 //! one run.
 
+use super::giving::PACK_CALLS;
 use super::*;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 
 /// xorshift64.
 struct Random(u64);
@@ -25,7 +26,8 @@ impl Random {
 enum News {
     Pack(usize, Vec<u64>),
     Recall(usize, u32),
-    Ended(usize, u64),
+    /// A call has ended; whether it was the last of its entry.
+    Ended(usize, u64, bool),
     Done(usize, u64),
     Returned(usize, Vec<u64>),
 }
@@ -43,12 +45,21 @@ struct World {
     running: Vec<u64>,
     workers: Vec<u32>,
     task_ns: u64,
-    results: BTreeSet<u64>,
+    /// Calls by entry, and those of them that have a result.
+    calls: Vec<u32>,
+    results: Vec<u32>,
     busy_ns: u64,
     /// While calls waited, time of workers that had none.
     idle_ns: u64,
     begun: Vec<u32>,
 }
+
+const CALL: Ask = Ask {
+    calls: 1,
+    task: 0,
+    bytes: 8,
+    priority: 1,
+};
 
 impl World {
     fn new(seed: u64, workers: Vec<u32>, task_ns: u64) -> World {
@@ -63,7 +74,8 @@ impl World {
             running: vec![0; workers.len()],
             workers,
             task_ns,
-            results: BTreeSet::new(),
+            calls: Vec::new(),
+            results: Vec::new(),
             busy_ns: 0,
             idle_ns: 0,
             begun: Vec::new(),
@@ -90,9 +102,9 @@ impl World {
     fn act(&mut self) {
         while let Some(action) = self.schedule.poll(self.now) {
             match action {
-                Action::Pack { rank, calls } => {
+                Action::Pack { rank, entries } => {
                     let at = self.arrival(rank, 0);
-                    self.post(at, News::Pack(rank, calls));
+                    self.post(at, News::Pack(rank, entries));
                 }
                 Action::Recall { rank, calls } => {
                     let at = self.arrival(rank, 0);
@@ -109,30 +121,48 @@ impl World {
             };
             self.running[rank] += 1;
             self.begun[id as usize] += 1;
-            let ns = self.task_ns / 2 + self.random.below(self.task_ns);
-            self.busy_ns += ns;
-            let end = self.now + ns;
-            self.post(end, News::Ended(rank, id));
+            let mut end = self.now;
+            // A worker runs the calls of a batch one after the other.
+            for left in (0..self.calls[id as usize]).rev() {
+                let ns = self.task_ns / 2 + self.random.below(self.task_ns);
+                self.busy_ns += ns;
+                end += ns;
+                self.post(end, News::Ended(rank, id, left == 0));
+            }
         }
+    }
+
+    fn submit(&mut self, ask: Ask) {
+        self.schedule.submit(ask);
+        self.calls.push(ask.calls);
+        self.results.push(0);
+        self.begun.push(0);
     }
 
     fn handle(&mut self, news: News) {
         match news {
-            News::Pack(rank, calls) => self.waiting[rank].extend(calls),
+            News::Pack(rank, entries) => self.waiting[rank].extend(entries),
             News::Recall(rank, calls) => {
-                let keep = self.waiting[rank].len().saturating_sub(calls as usize);
-                let back = self.waiting[rank].split_off(keep).into();
+                let (mut back, mut count) = (VecDeque::new(), 0);
+                while count < calls
+                    && let Some(id) = self.waiting[rank].pop_back()
+                {
+                    count += self.calls[id as usize];
+                    back.push_front(id);
+                }
                 let at = self.arrival(rank, 1);
-                self.post(at, News::Returned(rank, back));
+                self.post(at, News::Returned(rank, back.into()));
             }
-            News::Ended(rank, id) => {
-                self.running[rank] -= 1;
+            News::Ended(rank, id, is_last) => {
+                self.running[rank] -= u64::from(is_last);
                 let at = self.arrival(rank, 1);
                 self.post(at, News::Done(rank, id));
             }
             News::Done(rank, id) => {
-                assert!(self.schedule.done(rank, id), "{id} from {rank}");
-                assert!(self.results.insert(id), "two results of {id}");
+                assert!(self.schedule.done(rank, id, 1), "{id} from {rank}");
+                self.results[id as usize] += 1;
+                let all = self.results[id as usize] == self.calls[id as usize];
+                assert_eq!(self.schedule.entry(id).is_none(), all, "{id}");
                 self.schedule.measured(0, self.task_ns);
             }
             News::Returned(rank, calls) => self.schedule.returned(rank, &calls, self.now),
@@ -142,15 +172,13 @@ impl World {
         }
     }
 
-    fn run(&mut self, calls: u64) {
-        let ask = Ask {
-            task: 0,
-            bytes: 8,
-            priority: 1,
-        };
-        for _ in 0..calls {
-            self.schedule.submit(ask);
-            self.begun.push(0);
+    /// Runs this number of calls, in batches of at most that number.
+    fn run(&mut self, calls: u32, batch: u32) {
+        let mut left = calls;
+        while left > 0 {
+            let calls = batch.min(left);
+            self.submit(Ask { calls, ..CALL });
+            left -= calls;
         }
         self.act();
         while let Some(Reverse((at, _, news))) = self.news.pop() {
@@ -164,7 +192,7 @@ impl World {
             self.handle(news);
             self.act();
             for (rank, load) in self.schedule.loads().enumerate() {
-                let most = load.open <= (PACK_CALLS * 4) as u64 * u64::from(load.workers);
+                let most = load.open <= (PACK_CALLS * 4 + 64) as u64 * u64::from(load.workers);
                 assert!(most, "{} in flight to rank {rank}", load.open);
             }
         }
@@ -178,10 +206,15 @@ fn every_call_is_run_once_and_no_rank_idles_while_calls_wait() {
         let ranks = 1 + random.below(7) as usize;
         let workers = (0..ranks).map(|_| 1 + random.below(4) as u32).collect();
         let task_ns = [1_000, 50_000, 1_000_000, 30_000_000][random.below(4) as usize];
-        let calls = 1 + random.below(if task_ns < 1_000_000 { 20_000 } else { 600 });
+        let calls = 1 + random.below(if task_ns < 1_000_000 { 20_000 } else { 600 }) as u32;
+        // As many as a map submits together, in half of all runs.
+        let batch = match seed % 2 {
+            0 => (50_000 / task_ns).clamp(1, 64) as u32,
+            _ => 1,
+        };
         let mut world = World::new(seed, workers, task_ns);
-        world.run(calls);
-        assert_eq!(world.results.len() as u64, calls, "seed {seed}");
+        world.run(calls, batch);
+        assert_eq!(world.results, world.calls, "seed {seed}");
         assert!(world.begun.iter().all(|&times| times == 1), "seed {seed}");
         assert_eq!((world.schedule.open(), world.schedule.queued()), (0, 0));
         // What is idle while calls wait is the way there and back of first packs and of recalls.
@@ -204,7 +237,7 @@ fn every_call_is_run_once_and_no_rank_idles_while_calls_wait() {
 fn long_tasks_end_together() {
     // 40 calls of about 100 ms on 4 ranks: 10 each.
     let mut world = World::new(5, vec![1; 4], 100_000_000);
-    world.run(40);
+    world.run(40, 1);
     assert!(world.now < 14 * 100_000_000, "{} ms", world.now / 1_000_000);
 }
 
@@ -212,40 +245,48 @@ fn long_tasks_end_together() {
 fn calls_of_a_rank_that_is_lost_are_named_and_can_run_elsewhere() {
     for seed in 1..50 {
         let mut world = World::new(seed, vec![1, 2, 2], 1_000_000);
-        let ask = Ask {
-            task: 0,
-            bytes: 8,
-            priority: 1,
-        };
-        for _ in 0..100 {
-            world.schedule.submit(ask);
-            world.begun.push(0);
+        for calls in [1, 5].into_iter().cycle().take(100) {
+            world.submit(Ask { calls, ..CALL });
         }
-        while let Some(action) = world.schedule.poll(0) {
-            if let Action::Pack { rank: 0 | 1, calls } = action {
-                for id in calls {
-                    let rank = world.schedule.rank_of(id).unwrap();
-                    assert!(world.schedule.done(rank, id));
-                    world.results.insert(id);
+        // All ranks are given what they have room for, and then the others have done it.
+        loop {
+            let mut packs = Vec::new();
+            while let Some(Action::Pack { rank, entries }) = world.schedule.poll(0) {
+                packs.push((rank, entries));
+            }
+            if packs.is_empty() {
+                break;
+            }
+            for (rank, entries) in packs {
+                for id in entries {
+                    // Rank 2 has given a result of each batch when it is lost.
+                    let calls = world.calls[id as usize];
+                    let calls = if rank == 2 { calls / 5 } else { calls };
+                    assert!(world.schedule.done(rank, id, calls));
+                    world.results[id as usize] += calls;
                 }
             }
         }
-        for id in world.schedule.lost(2) {
+        let lost = world.schedule.lost(2);
+        assert!(!lost.is_empty());
+        for id in lost {
             assert_eq!(world.schedule.rank_of(id), Some(2));
-            assert!(!world.results.contains(&id));
+            assert!(world.results[id as usize] < world.calls[id as usize]);
             world.schedule.requeue(id);
         }
         while let Some(action) = world.schedule.poll(0) {
-            let Action::Pack { rank, calls } = action else {
+            let Action::Pack { rank, entries } = action else {
                 continue;
             };
             assert_ne!(rank, 2);
-            for id in calls {
-                assert!(world.schedule.done(rank, id));
-                assert!(world.results.insert(id));
+            for id in entries {
+                let left = world.calls[id as usize] - world.results[id as usize];
+                assert!(world.schedule.done(rank, id, left));
+                world.results[id as usize] += left;
             }
         }
-        assert_eq!(world.results.len(), 100, "seed {seed}");
+        assert_eq!(world.results, world.calls, "seed {seed}");
+        assert_eq!((world.schedule.open(), world.schedule.queued()), (0, 0));
     }
 }
 
@@ -254,17 +295,13 @@ fn high_priority_first_and_none_waits_for_ever() {
     let mut schedule = Schedule::new(&[1]);
     for priority in [2, 1, 0] {
         for _ in 0..20 {
-            schedule.submit(Ask {
-                task: 0,
-                bytes: 8,
-                priority,
-            });
+            schedule.submit(Ask { priority, ..CALL });
         }
     }
     let mut order = Vec::new();
-    while let Some(Action::Pack { calls, .. }) = schedule.poll(0) {
-        for id in calls {
-            schedule.done(0, id);
+    while let Some(Action::Pack { entries, .. }) = schedule.poll(0) {
+        for id in entries {
+            schedule.done(0, id, 1);
             order.push(id);
         }
     }
@@ -276,20 +313,24 @@ fn high_priority_first_and_none_waits_for_ever() {
 #[test]
 fn what_was_given_up_is_not_sent() {
     let mut schedule = Schedule::new(&[1, 1]);
-    let ask = Ask {
-        task: 0,
-        bytes: 8,
-        priority: 1,
-    };
-    let ids: Vec<u64> = (0..10).map(|_| schedule.submit(ask)).collect();
-    assert_eq!(schedule.close(ids[3]), None);
+    let ids: Vec<u64> = (0..10)
+        .map(|n| {
+            let calls = if n % 2 == 0 { 1 } else { 3 };
+            schedule.submit(Ask { calls, ..CALL })
+        })
+        .collect();
+    schedule.close(ids[3], 3);
+    // One call of a batch.
+    schedule.close(ids[5], 1);
+    assert_eq!((schedule.open(), schedule.queued()), (16, 16));
     let mut sent = Vec::new();
-    while let Some(Action::Pack { rank, calls }) = schedule.poll(0) {
-        for id in calls {
-            schedule.done(rank, id);
+    while let Some(Action::Pack { rank, entries }) = schedule.poll(0) {
+        for id in entries {
+            schedule.done(rank, id, 3);
             sent.push(id);
         }
     }
     sent.sort_unstable();
     assert_eq!(sent, [0, 1, 2, 4, 5, 6, 7, 8, 9]);
+    assert_eq!((schedule.open(), schedule.queued()), (0, 0));
 }

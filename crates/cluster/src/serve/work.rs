@@ -2,42 +2,42 @@
 //!
 //! The pool gets only as many calls as its workers need, so that all others can be given back.
 
+mod results;
+
 use super::arrays::Arrays;
-use super::slot::{All, Slot, Slots};
-use super::waiting::Waiting;
+use super::slot::{All, Slots};
+use super::waiting::{Call, Open, Queue, Waiting};
 use crate::feed;
 use crate::fold::Fold;
+use crate::ids::Group;
 use crate::link::{Link, Message};
-use crate::protocol::{Done, Down, Output, Packed, Seen, Trouble, Up, head, take};
-use crate::tree;
+use crate::plain::Plain;
+use crate::protocol::{Done, Down, Packed, PackedCall, Up, head, take};
 use handoff::elsewhere;
 use handoff::{Error, Pool, Shutdown};
-use pool::{Batch, CallBlock, Extras, Input, Priority, TaskFailure};
-use std::collections::{HashMap, VecDeque};
+use pool::{Batch, CallBlock, Extras, Input, MAX_BATCH, Priority, TaskFailure};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use task::arrays::Table;
-use task::arrays::raw::Part;
 
-/// Results are sent together: at most this number, and about this number of bytes.
-const RESULTS: usize = 256;
-const RESULT_BYTES: usize = 64 << 10;
-/// Numbers of merges, which are this rank's own calls.
+/// Numbers of merges, which are this rank's own calls, and how far they are apart.
 const MERGES: u64 = 1 << 63;
+const MERGE: u64 = MAX_BATCH as u64;
 
 pub(crate) struct Work {
     pool: Pool,
     place: String,
-    waiting: VecDeque<Waiting>,
-    /// The pool's numbers of the calls that it has.
-    open: HashMap<u64, u64>,
+    waiting: Queue,
+    open: Open,
     given: All,
     arrays: Arrays,
     feed: feed::Feed,
     fold: Option<Fold>,
     merges: u64,
+    /// What is to be sent.
     results: Vec<Done>,
     bytes: Vec<u8>,
+    plain: Plain,
     /// Since when results wait to be sent.
     since: Option<Instant>,
     broken: Option<String>,
@@ -49,8 +49,8 @@ impl Work {
         Work {
             pool,
             place,
-            waiting: VecDeque::new(),
-            open: HashMap::new(),
+            waiting: Queue::default(),
+            open: Open::default(),
             given: Arc::default(),
             arrays: Arrays::default(),
             feed: feed::Feed::new(workers),
@@ -58,6 +58,7 @@ impl Work {
             merges: MERGES,
             results: Vec::new(),
             bytes: Vec::new(),
+            plain: Plain::default(),
             since: None,
             broken: None,
         }
@@ -92,28 +93,29 @@ impl Work {
     }
 
     /// Takes in what rank 0 says.
-    pub(crate) fn take(&mut self, down: Down, body: &[u8], link: &mut Link) {
+    pub(crate) fn take(
+        &mut self,
+        down: Down,
+        body: &[u8],
+        names: &[&'static str],
+        link: &mut Link,
+    ) {
         match down {
-            Down::Calls(calls) => self.take_calls(calls, body),
+            Down::Calls(calls) => self.take_calls(calls, body, names),
             Down::Piece(piece) => self.arrays.piece(&piece, body),
             Down::File(pieces) => self.arrays.file(&pieces),
             Down::Forget(memories) => self.arrays.forget(&memories),
             Down::Recall(count) => {
-                let keep = self.waiting.len().saturating_sub(count as usize);
-                let back = self.waiting.split_off(keep);
-                let mut ids = Vec::new();
-                for call in back {
-                    ids.push(call.id);
-                    self.arrays.closed(call.id);
-                }
+                let ids = self.waiting.take_back(count);
+                ids.iter().for_each(|id| self.arrays.closed(*id));
                 link.send(0, Message::of(head(&Up::Returned(ids))));
             }
-            Down::Withdraw(ids) => self.withdraw(&ids),
+            Down::Withdraw(groups) => self.withdraw(&groups),
             Down::Cancel(id) => {
-                if let Some(&number) = self.open.get(&id) {
+                if let Some(number) = self.open.number_of(id) {
                     elsewhere::cancel(&mut self.pool, number);
                 } else {
-                    self.withdraw(&[id]);
+                    self.withdraw(&[Group::of(id)]);
                 }
             }
             Down::Gather { round } => {
@@ -121,36 +123,48 @@ impl Work {
                     fold.gather(round);
                 }
             }
-            Down::Start(_) | Down::Names(_) | Down::Fold { .. } | Down::Stop { .. } | Down::End => {
-            }
+            Down::Start(_)
+            | Down::Names(_)
+            | Down::Fold { .. }
+            | Down::Stop { .. }
+            | Down::End { .. } => {}
         }
     }
 
-    fn take_calls(&mut self, calls: Vec<Packed>, mut body: &[u8]) {
-        for call in calls {
-            let Some(args) = take(&mut body, call.args) else {
-                break;
+    fn take_calls(&mut self, calls: Vec<Packed>, mut body: &[u8], names: &[&'static str]) {
+        for packed in calls {
+            let waiting = match packed {
+                Packed::One(call) => self.taken(call, &mut body),
+                Packed::Batch { calls, task } => match names.get(task as usize) {
+                    Some(task) => taken_batch(calls, task, &mut body),
+                    None => return,
+                },
             };
-            let parts = self.arrays.given(call.id, &call.arrays, &mut body);
-            self.waiting.push_back(Waiting {
-                id: call.id,
-                task: call.task,
-                args: args.to_vec(),
-                input: call.input,
-                parts,
-                terms: call.terms,
-            });
+            let Some(waiting) = waiting else { return };
+            self.waiting.0.push_back(waiting);
         }
     }
 
-    fn withdraw(&mut self, ids: &[u64]) {
-        self.waiting.retain(|call| !ids.contains(&call.id));
-        let open = &self.open;
-        let numbers: Vec<u64> = ids.iter().filter_map(|id| open.get(id).copied()).collect();
+    fn taken(&mut self, call: PackedCall, body: &mut &[u8]) -> Option<Waiting> {
+        let args = take(body, call.args)?;
+        let parts = self.arrays.given(call.id, &call.arrays, body);
+        Some(Waiting::One(Call {
+            id: call.id,
+            task: call.task,
+            args: args.to_vec(),
+            input: call.input,
+            parts,
+            terms: call.terms,
+        }))
+    }
+
+    fn withdraw(&mut self, groups: &[Group]) {
+        self.waiting.leave_out(groups);
+        let numbers = self.open.numbers_of(groups);
         elsewhere::withdraw(&mut self.pool, numbers);
-        for id in ids {
-            if !self.open.contains_key(id) {
-                self.arrays.closed(*id);
+        for id in groups.iter().flat_map(|group| group.ids()) {
+            if self.open.number_of(id).is_none() {
+                self.arrays.closed(id);
             }
         }
     }
@@ -158,11 +172,17 @@ impl Work {
     /// The pool cannot go on.
     pub(crate) fn fail_all(&mut self, error: &Error) {
         let why = error.to_string();
-        for call in self.waiting.drain(..) {
-            let failure = TaskFailure::NotTaken(why.clone());
-            lock(&self.given).push((call.id, Err(failure)));
+        for waiting in std::mem::take(&mut self.waiting).0 {
+            for id in waiting.group().ids() {
+                self.refuse(id, why.clone());
+            }
         }
         self.broken = Some(why);
+    }
+
+    fn refuse(&self, id: u64, why: String) {
+        let refused = Err(TaskFailure::NotTaken(why));
+        lock(&self.given).others.push((id, refused));
     }
 
     /// Gives calls to the pool and results to rank 0; whether there was anything to do.
@@ -171,21 +191,20 @@ impl Work {
         let merging = self.merge(names);
         let fed = self.feed(names);
         self.send(link);
-        if let Some((round, merged)) = self.fold.as_mut().and_then(Fold::take) {
-            self.fold = None;
-            let parent = tree::parent(link.comm().rank()).unwrap_or(0);
-            send_merged(link, parent as usize, round, merged);
-        }
+        self.send_merged(link);
         came || fed || merging
     }
 
     fn feed(&mut self, names: &[&'static str]) -> bool {
         let mut fed = false;
         while self.open.len() < self.feed.limit()
-            && let Some(call) = self.waiting.pop_front()
+            && let Some(waiting) = self.waiting.0.pop_front()
         {
             fed = true;
-            self.submit_alike(call, names);
+            match waiting {
+                Waiting::One(call) => self.submit(call, names),
+                Waiting::Batch(group, batch) => self.submit_batch(group, batch),
+            }
         }
         if fed {
             elsewhere::start(&mut self.pool);
@@ -193,47 +212,33 @@ impl Work {
         fed
     }
 
-    /// Submits a call, together with those behind it that are like it.
-    fn submit_alike(&mut self, call: Waiting, names: &[&'static str]) {
-        let name = names.get(call.task as usize).copied();
-        let Some(task) = name.filter(|_| call.is_plain() && self.broken.is_none()) else {
-            return self.submit(call, names);
-        };
-        let most = elsewhere::batch_size(&mut self.pool, task);
-        let like = |next: &Waiting| next.task == call.task && next.is_plain();
-        if most <= 1 || !self.waiting.front().is_some_and(like) {
-            return self.submit(call, names);
-        }
-        let mut batch = Batch::new(task);
-        batch.push(&call.args);
-        let mut ids = vec![call.id];
-        while ids.len() < most
-            && self.waiting.front().is_some_and(like)
-            && let Some(next) = self.waiting.pop_front()
-        {
-            batch.push(&next.args);
-            ids.push(next.id);
+    fn submit_batch(&mut self, group: Group, batch: Batch) {
+        if let Some(why) = &self.broken {
+            group.ids().for_each(|id| self.refuse(id, why.clone()));
+            return;
         }
         self.feed.begins(self.open.len());
-        let slots = Slots {
-            ids: ids.clone(),
-            given: Arc::clone(&self.given),
-        };
-        if let Some(number) = elsewhere::submit_batch(&mut self.pool, batch, Arc::new(slots)) {
-            self.open.extend(ids.into_iter().zip(number..));
+        let slots = self.slots(group);
+        if let Some(number) = elsewhere::submit_batch(&mut self.pool, batch, slots) {
+            self.open.insert(group, number);
         }
     }
 
-    fn submit(&mut self, call: Waiting, names: &[&'static str]) {
+    fn slots(&self, group: Group) -> Arc<Slots> {
+        let given = Arc::clone(&self.given);
+        let own = group.first >= MERGES;
+        Arc::new(Slots { group, own, given })
+    }
+
+    fn submit(&mut self, call: Call, names: &[&'static str]) {
         let id = call.id;
-        let refuse = |why: String| (id, Err(TaskFailure::NotTaken(why)));
         let parts = match (call.parts, &self.broken) {
             (Ok(parts), None) => parts,
-            (Err(why), _) => return lock(&self.given).push(refuse(why)),
-            (_, Some(why)) => return lock(&self.given).push(refuse(why.clone())),
+            (Err(why), _) => return self.refuse(id, why),
+            (_, Some(why)) => return self.refuse(id, why.clone()),
         };
         let Some(&task) = names.get(call.task as usize) else {
-            return lock(&self.given).push(refuse("a task without a name".to_owned()));
+            return self.refuse(id, "a task without a name".to_owned());
         };
         let (mut raw, mut extras) = (CallBlock::new(task), Extras::default());
         match call.input {
@@ -246,16 +251,11 @@ impl Work {
             (extras.retries, extras.priority) = (terms.retries, priority(terms.priority));
         }
         raw.set_extras(extras);
-        let slot = Slot {
-            id,
-            given: Arc::clone(&self.given),
-        };
         self.feed.begins(self.open.len());
-        match elsewhere::submit(&mut self.pool, raw, Arc::new(slot)) {
-            Ok(number) => {
-                self.open.insert(id, number);
-            }
-            Err(error) => lock(&self.given).push(refuse(error.to_string())),
+        let slots = self.slots(Group::of(id));
+        match elsewhere::submit(&mut self.pool, raw, slots) {
+            Ok(number) => self.open.insert(Group::of(id), number),
+            Err(error) => self.refuse(id, error.to_string()),
         }
     }
 
@@ -266,8 +266,8 @@ impl Work {
             && let Some(args) = fold.next_pair()
         {
             let task = fold.merge;
-            self.merges += 1;
-            let call = Waiting {
+            self.merges += MERGE;
+            let call = Call {
                 id: self.merges,
                 task,
                 input: args.len() > 256 << 10,
@@ -283,83 +283,18 @@ impl Work {
         }
         merging
     }
+}
 
-    /// Takes what the pool has given.
-    fn collect(&mut self, link: &mut Link) -> bool {
-        let given = std::mem::take(&mut *lock(&self.given));
-        if given.is_empty() {
-            return false;
-        }
-        self.feed.ended(given.len(), self.open.len());
-        for (id, given) in given {
-            self.open.remove(&id);
-            let given = given.map_err(|failure| Trouble::of(failure, &self.place));
-            if id > MERGES {
-                if let Some(fold) = &mut self.fold {
-                    fold.merged(given.map(|(value, _)| value));
-                }
-                continue;
-            }
-            let result = given.and_then(|(value, parts)| self.output(id, value, parts, link));
-            self.arrays.closed(id);
-            self.results.push(Done { id, result });
-            self.since.get_or_insert_with(Instant::now);
-        }
-        true
+/// A batch that has come; its arguments are taken from `body`.
+fn taken_batch(group: Group, task: &'static str, body: &mut &[u8]) -> Option<Waiting> {
+    let mut batch = Batch::new(task);
+    for _ in 0..group.calls() {
+        let (len, rest) = body.split_first_chunk::<2>()?;
+        let (args, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
+        batch.push(args);
+        *body = rest;
     }
-
-    fn output(
-        &mut self,
-        id: u64,
-        value: Vec<u8>,
-        parts: Vec<Part>,
-        link: &mut Link,
-    ) -> Result<Output, Trouble> {
-        if let Some(fold) = &mut self.fold
-            && fold.has(id)
-        {
-            if !parts.is_empty() {
-                let why = "results that are merged by a task have no arrays".to_owned();
-                return Err(Trouble::NotTaken(why));
-            }
-            fold.keep(value);
-            return Ok(Output {
-                len: 0,
-                arrays: Vec::new(),
-            });
-        }
-        self.bytes.extend_from_slice(&value);
-        let arrays = self.arrays.back(id, parts, &mut self.bytes, link);
-        Ok(Output {
-            len: value.len() as u64,
-            arrays,
-        })
-    }
-
-    /// Sends results: many together where they come fast.
-    fn send(&mut self, link: &mut Link) {
-        let Some(since) = self.since else { return };
-        let many = self.results.len() >= RESULTS || self.bytes.len() >= RESULT_BYTES;
-        let last = self.open.is_empty() && self.waiting.is_empty();
-        if !many && !last && since.elapsed() < self.feed.patience() {
-            return;
-        }
-        self.since = None;
-        let counters = self.pool.counters();
-        let up = Up::Results {
-            done: std::mem::take(&mut self.results),
-            ns_each: self.feed.ns_each().unwrap_or(0),
-            seen: Seen {
-                started: counters.started,
-                died: counters.died,
-                retried: counters.retried,
-                rss: counters.rss,
-            },
-        };
-        let mut message = head(&up);
-        message.append(&mut self.bytes);
-        link.send(0, Message::of(message));
-    }
+    Some(Waiting::Batch(group, batch))
 }
 
 fn priority(level: u8) -> Priority {
@@ -368,26 +303,6 @@ fn priority(level: u8) -> Priority {
         1 => Priority::Normal,
         _ => Priority::Low,
     }
-}
-
-pub(crate) fn send_merged(
-    link: &mut Link,
-    to: usize,
-    round: u64,
-    merged: Result<Option<Vec<u8>>, Trouble>,
-) {
-    let (value, trouble) = match merged {
-        Ok(value) => (value, None),
-        Err(trouble) => (None, Some(trouble)),
-    };
-    let len = value.as_ref().map(|value| value.len() as u64);
-    let mut message = head(&Up::Merged {
-        round,
-        value: len,
-        trouble,
-    });
-    message.extend(value.unwrap_or_default());
-    link.send(to, Message::of(message));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -57,6 +57,15 @@ fn every_kind_of_call_with_any_number_of_ranks() {
 }
 
 #[test]
+fn calls_of_a_batch_end_fail_and_are_given_up_one_by_one() {
+    for ranks in [1, 2, 4, 16] {
+        let text = ok(own(ranks, &["batches", "6000"]));
+        let done = counted(&text, "done");
+        assert!(done.values().all(|&done| done > 0), "{text}");
+    }
+}
+
+#[test]
 fn without_a_launcher_it_is_a_pool_of_this_machine() {
     let program = crate::run::beside("examples/own");
     let mut command = Command::new(program);
@@ -189,8 +198,14 @@ fn a_rank_that_is_killed_is_named_and_a_kept_map_goes_on() {
 
 #[test]
 fn where_the_job_goes_on_without_a_rank_its_calls_run_elsewhere() {
+    for args in [["lossy", "600"], ["lossy-batches", "6000"]] {
+        goes_on_without_a_rank(args);
+    }
+}
+
+fn goes_on_without_a_rank(args: [&str; 2]) {
     let mut command = mpirun(3, "examples/own");
-    command.args(["lossy", "600"]);
+    command.args(args);
     // Open MPI's launcher goes on then.
     command.env("OMPI_MCA_orte_enable_recovery", "1");
     let running = Running::start(command);
