@@ -60,10 +60,8 @@ pub(crate) fn main(args: &CiArgs, interrupt: &Interrupt) -> anyhow::Result<ExitC
     }
     let after = tree()?;
     if before != after {
-        eprintln!(
-            "\nerror: the checks changed the source tree:\n{}",
-            after.unwrap_or_default()
-        );
+        let after = after.unwrap_or_default();
+        eprintln!("\nerror: the checks changed the source tree:\n{after}");
         return Ok(ExitCode::from(exit::FAILED));
     }
     eprintln!("\nAll checks passed: {}", passed.join(", "));
@@ -91,9 +89,9 @@ fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
     let defects = "test --locked --package simulate --features defects --test defects";
     // Tests unwind, whatever their profile says: this program checks itself.
     let aborts = "run --locked --profile abort --package cases --bin aborts";
-    // A feature that nothing in the workspace asks for.
-    let ndarray = "test --locked --package task --features ndarray ndarray";
+    // Features that nothing in the workspace asks for.
     let features = "check --locked --package handoff --all-features";
+    let ndarray = "test --locked --package task --features ndarray ndarray";
     let mut matrix = words("matrix --records 1M --runs 1 --workers 1,4")?;
     matrix.arg("--out").arg(out);
     Ok(vec![

@@ -108,30 +108,28 @@ impl<M: AsRef<[AtomicU64]>> CoordinatorLane<M> {
     /// Lets the worker see the calls that were pushed. Call [`take_wake`](Self::take_wake) afterwards,
     /// now or when a wake is worth it.
     pub fn publish(&mut self) {
-        let order = self
-            .defects
-            .or_relaxed(Defect::TailRelaxed, Ordering::Release);
+        let defects = &self.defects;
+        let order = defects.or_relaxed(Defect::TailRelaxed, Ordering::Release);
         self.tail = self.ledger.tail();
         self.words.control(Control::Tail).store(self.tail, order);
     }
 
-    /// Whether the worker sleeps and has reason to be woken: calls after [`publish`](Self::publish),
-    /// room after [`release`](Self::release). Takes the worker's flag: the caller has to send a wake byte.
+    /// As [`is_to_be_woken`](Self::is_to_be_woken). Takes the worker's flag: the caller has to send a wake byte.
     #[must_use]
     pub fn take_wake(&mut self) -> bool {
         self.is_to_be_woken() && sleep::take(self.words.control(Control::SleepWorker))
     }
 
-    /// As [`take_wake`](Self::take_wake), but leaves the flag. One that does not sleep sees what was published.
+    /// Whether the worker sleeps and has reason to be woken: calls after [`publish`](Self::publish), room after
+    /// [`release`](Self::release). One that does not sleep sees what was published.
     #[must_use]
     pub fn is_to_be_woken(&self) -> bool {
         self.defects.fence_unless(Defect::NoFenceAfterCalls);
         let flag = self.words.control(Control::SleepWorker);
+        let head = || self.words.control(Control::Head).load(Ordering::Relaxed);
         match flag.load(Ordering::Relaxed) {
             sleep::AWAKE => false,
-            sleep::WORKER_CALLS => {
-                self.words.control(Control::Head).load(Ordering::Relaxed) < self.tail
-            }
+            sleep::WORKER_CALLS => head() < self.tail,
             _ => !self.defects.has(Defect::RoomInSilence),
         }
     }
@@ -189,12 +187,8 @@ impl<M: AsRef<[AtomicU64]>> CoordinatorLane<M> {
     /// Whether there seems to be a result. To be asked often: it is one load.
     #[inline]
     pub fn has_results(&self) -> bool {
-        self.taken != self.published
-            || self
-                .words
-                .control(Control::Published)
-                .load(Ordering::Relaxed)
-                != self.published
+        let published = self.words.control(Control::Published);
+        self.taken != self.published || published.load(Ordering::Relaxed) != self.published
     }
 
     /// Looks for results up to `iterations` times. Returns whether there are any.

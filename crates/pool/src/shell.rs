@@ -12,6 +12,7 @@ mod effects;
 mod externals;
 mod hooks;
 mod inputs;
+mod job;
 mod jobs;
 mod lanes;
 mod listening;

@@ -1,6 +1,6 @@
 //! Executing what the engine asks for.
 
-use super::jobs::Job;
+use super::job::Job;
 use super::{Grave, Shell};
 use crate::event::What;
 use crate::failure::{Certificate, PoolError, TaskFailure};

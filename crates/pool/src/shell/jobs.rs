@@ -1,5 +1,6 @@
 //! The payloads of unresolved tasks, by the engine's ids.
 
+use super::job::Job;
 use super::many::Many;
 use super::numbers::Numbers;
 use crate::batch::Batch;
@@ -10,15 +11,6 @@ use crate::reply::Reply;
 use engine::{Parted, TaskAt};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// An unresolved task.
-pub(super) struct Job {
-    pub key: engine::TaskId,
-    pub number: TaskId,
-    /// The number of its task's name.
-    pub task: u32,
-    pub call: Call,
-}
 
 /// The payloads of unresolved tasks.
 #[derive(Default)]

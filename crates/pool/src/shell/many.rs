@@ -1,6 +1,6 @@
 //! The payload of a batch.
 
-use super::jobs::Job;
+use super::job::Job;
 use crate::batch::Batch;
 use crate::block::CallBlock;
 use crate::call::Call;
