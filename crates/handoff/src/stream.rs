@@ -16,12 +16,12 @@ const AHEAD_PER_WORKER: usize = 4;
 
 /// The results of [`Background::map`], in the order of the calls: with [`next`](Self::next), or as a `Stream` of the
 /// crate `futures-core` (feature `stream`).
-#[must_use = "results come as they are asked for"]
+#[must_use = "results come when they are asked for"]
 pub struct MapStream<R, I>(Streaming<R, I>);
 
 /// The results of [`Background::map_unordered`], each with the index of its call: with [`next`](Self::next), or as a
 /// `Stream` of the crate `futures-core` (feature `stream`).
-#[must_use = "results come as they are asked for"]
+#[must_use = "results come when they are asked for"]
 pub struct MapUnorderedStream<R, I>(Streaming<R, I>);
 
 struct Streaming<R, I> {
@@ -115,7 +115,7 @@ where
         Poll::Pending
     }
 
-    /// Ends where the pool cannot go on: an endless iterator would give errors for ever.
+    /// Ends where the pool cannot go on: an endless iterator would give errors indefinitely.
     fn give(&mut self, next: Option<(usize, Result<R, Error>)>) -> Next<R> {
         let kind = match &next {
             Some((_, Err(error))) => Some(error.kind()),

@@ -137,7 +137,7 @@ impl Engine {
         Some(self.part(task, at))
     }
 
-    /// Accepts one more task of a batch, where that costs next to nothing: all workers are busy, and the batch's
+    /// Accepts one more task of a batch, where that costs little: all workers are busy, and the batch's
     /// last task is the last of the queue, or nothing is queued and it is the last that its worker was given,
     /// which may be given more and for which `room` holds. No deadline changes. `None` where it has to be submitted for itself.
     pub fn grow(
