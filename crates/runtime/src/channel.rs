@@ -32,8 +32,10 @@ pub enum ChannelError {
 /// What one read brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incoming {
-    /// Some bytes.
+    /// Some bytes, and there may be more.
     Bytes,
+    /// Some bytes, after which there were no more.
+    Last,
     /// Nothing now; a non-blocking socket would have waited.
     Nothing,
     /// The peer has closed its end.
@@ -107,8 +109,10 @@ impl Channel {
     }
 
     fn receive_with(&mut self, flags: MsgFlags) -> Result<Incoming, ChannelError> {
+        let space = self.frames.space();
+        let most = space.len();
         let received = if self.control.is_empty() {
-            recv(self.socket.as_raw_fd(), self.frames.space(), flags)
+            recv(self.socket.as_raw_fd(), space, flags)
         } else {
             self.receive_with_descriptors(flags)
         };
@@ -119,10 +123,11 @@ impl Channel {
             Err(error) => return Err(ChannelError::Io(error.into())),
         };
         self.frames.filled(count);
-        Ok(if count == 0 {
-            Incoming::End
-        } else {
-            Incoming::Bytes
+        Ok(match count {
+            0 => Incoming::End,
+            // What comes with descriptors is read up to these.
+            _ if count == most || !self.control.is_empty() => Incoming::Bytes,
+            _ => Incoming::Last,
         })
     }
 
@@ -289,7 +294,7 @@ mod tests {
         }
         drop(ours);
         let mut channel = Channel::new(Arc::new(theirs.into()));
-        while channel.receive().unwrap() == Incoming::Bytes {}
+        while matches!(channel.receive().unwrap(), Incoming::Bytes | Incoming::Last) {}
         assert_eq!(channel.descriptors.len(), MAX_DESCRIPTORS);
     }
 

@@ -9,7 +9,7 @@ use crate::ids::WorkerId;
 use crate::lines::Lines;
 use crate::process::Ending;
 use engine::{Death, Event};
-use runtime::now_ns;
+use runtime::{Incoming, now_ns};
 use std::fs;
 use std::sync::atomic::Ordering;
 
@@ -50,7 +50,7 @@ impl Shell {
         let worker = self.crew.workers.get(&id);
         let reads = worker.map_or(0, |worker| worker.connection.reads_waiting());
         for _ in 0..reads {
-            if !self.read_once(id) {
+            if matches!(self.read_once(id), Incoming::Nothing | Incoming::End) {
                 break;
             }
         }

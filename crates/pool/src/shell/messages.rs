@@ -53,19 +53,19 @@ impl Shell {
     /// Reads what is there and handles every message that is whole.
     pub(super) fn read_worker(&mut self, id: WorkerId) {
         for _ in 0..READS {
-            if !self.read_once(id) {
+            if self.read_once(id) != Incoming::Bytes {
                 return;
             }
         }
     }
 
-    /// Reads once. `true` while more may come.
-    pub(super) fn read_once(&mut self, id: WorkerId) -> bool {
+    /// Reads once. After a violation there is nothing more.
+    pub(super) fn read_once(&mut self, id: WorkerId) -> Incoming {
         let Some(worker) = self.crew.workers.get_mut(&id).filter(|it| !it.muted) else {
-            return false;
+            return Incoming::Nothing;
         };
         let Some(mut channel) = worker.connection.take_channel() else {
-            return false;
+            return Incoming::Nothing;
         };
         let read = channel
             .receive_now()
@@ -81,20 +81,19 @@ impl Shell {
             worker.connection.put_back(channel);
         }
         match read {
-            Ok(Incoming::Bytes) => {
-                if partial >= LONG_FRAME {
-                    self.progress(id, partial);
+            Ok(incoming) => {
+                match incoming {
+                    Incoming::Bytes | Incoming::Last if partial >= LONG_FRAME => {
+                        self.progress(id, partial);
+                    }
+                    Incoming::End => self.closed(id),
+                    Incoming::Bytes | Incoming::Last | Incoming::Nothing => {}
                 }
-                true
-            }
-            Ok(Incoming::Nothing) => false,
-            Ok(Incoming::End) => {
-                self.closed(id);
-                false
+                incoming
             }
             Err(violation) => {
                 self.violated(id, violation);
-                false
+                Incoming::Nothing
             }
         }
     }
