@@ -12,6 +12,7 @@ mod injector;
 mod plan;
 mod play;
 mod stage;
+mod surrounding;
 mod table;
 mod tail;
 mod verdict;
