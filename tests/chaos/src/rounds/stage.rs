@@ -18,6 +18,15 @@ use harness::workspace::Binaries;
 /// A run without faults takes a moment; where one takes longer, injecting faults tests nothing.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// The programs that are played.
+pub(crate) const PROGRAMS: [&str; 5] = [
+    "coordinator",
+    "worker",
+    "datagen",
+    "faulty-worker",
+    "mixed-load",
+];
+
 /// What all rounds share.
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -125,7 +134,7 @@ impl Stage {
         }
         if round.harms_programs() {
             let programs = tempfile::tempdir_in(self.directory.path())?;
-            for name in super::PROGRAMS {
+            for name in PROGRAMS {
                 let (from, to) = (self.program(name, None), programs.path().join(name));
                 // Another name of the same file, or a copy where that is on another file system.
                 fs::hard_link(&from, &to)
