@@ -101,11 +101,12 @@ impl Round {
         let mut random = Rng::with_seed(seed.wrapping_mul(0xD6E8_FEB8_6659_FD93) ^ SURROUNDINGS);
         random = Rng::with_seed(random.u64(..) ^ number);
         random.u64(..);
-        // Helpers, which are not to be surprised, make a small /dev/shm.
-        if self.small_shm_mb.is_none() {
-            let is_sum = matches!(self.work, Work::Sum(_));
-            self.surroundings = Surrounding::derive(&mut random, is_sum);
+        // Helpers, which are not to be surprised, make a small /dev/shm. They execute the program later.
+        if self.small_shm_mb.is_some() {
+            return;
         }
+        let is_sum = matches!(self.work, Work::Sum(_));
+        self.surroundings = Surrounding::derive(&mut random, is_sum);
         match random.u8(0..48) {
             0 => self.inject(Fault::RemovePrograms, &mut random),
             1 => self.inject(Fault::ReplacePrograms, &mut random),
@@ -330,6 +331,9 @@ mod tests {
                     let fork = sum.start_method == StartMethod::Fork;
                     assert!(sum.transport != Transport::Inherit || fork, "{round:?}");
                     assert!(round.dice.is_none() || !fork, "{round:?}");
+                    let helped = round.small_shm_mb.is_some();
+                    assert!(!helped || round.surroundings.is_empty(), "{round:?}");
+                    assert!(!helped || !round.harms_programs(), "{round:?}");
                 }
                 Work::Load(load) => {
                     let fork = load.start_method == StartMethod::Fork;

@@ -84,6 +84,15 @@ impl Surrounding {
         }
     }
 
+    /// What an error because of a limit says.
+    pub(crate) fn remedy(self) -> Option<&'static str> {
+        match self {
+            Surrounding::FewFiles(_) => Some("ulimit -n"),
+            Surrounding::SmallFiles(_) => Some("ulimit -f"),
+            _ => None,
+        }
+    }
+
     /// Whether this descriptor is closed.
     pub(crate) fn closes(self, descriptor: i32) -> bool {
         matches!(self, Surrounding::Closed(closed) if closed.contains(&descriptor))

@@ -164,7 +164,23 @@ fn clear_error(round: &Round, outcome: &Outcome) -> Result<Kept, Broken> {
             last_lines(outcome, 5)
         ));
     }
+    if let Some(remedies) = remedies(round, outcome)
+        && !remedies
+            .iter()
+            .any(|remedy| last_line(outcome).contains(remedy))
+    {
+        return unclear(&format!("no limit named: {}", last_line(outcome)));
+    }
     Ok(Kept::ClearError)
+}
+
+/// What the error says, one of these, where nothing but limits can have caused it.
+fn remedies(round: &Round, outcome: &Outcome) -> Option<Vec<&'static str>> {
+    let mut others = round.clone();
+    others.surroundings.retain(|one| one.remedy().is_none());
+    let limits_alone = outcome.done.is_empty() && !others.may_fail_from_the_start();
+    let remedies = round.surroundings.iter().filter_map(|one| one.remedy());
+    limits_alone.then(|| remedies.collect())
 }
 
 /// Whether all that was done is something that a run gets over.
@@ -329,11 +345,17 @@ mod tests {
     #[test]
     fn surroundings_excuse_what_they_may_cost_and_no_more() {
         let mut round = calm();
-        let mut failed = outcome(End::Exit(1), "", "error: 8 workers need 60 open files\n");
+        let mut failed = outcome(
+            End::Exit(1),
+            "",
+            "error: 8 workers need more: `ulimit -n 60`\n",
+        );
         round.surroundings = vec![Surrounding::IgnoredSigchld, Surrounding::StrictUmask];
         assert_eq!(kind(judge(&round, &failed, &answers())), "unprovoked-error");
         round.surroundings.push(Surrounding::FewFiles(24));
         assert_eq!(judge(&round, &failed, &answers()), Ok(Kept::ClearError));
+        failed.stderr = "error: too many open files\n".to_owned();
+        assert_eq!(kind(judge(&round, &failed, &answers())), "unclear-error");
         let died = outcome(End::Signal(libc::SIGXFSZ), "", "");
         round.surroundings = vec![Surrounding::SmallFiles(4096)];
         assert_eq!(kind(judge(&round, &died, &answers())), "unclear-error");
