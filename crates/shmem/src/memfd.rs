@@ -115,7 +115,7 @@ impl SealedMemfd {
 }
 
 fn create(len: u64) -> Result<File, MemfdError> {
-    let (available, limit) = Room::of_memory().least();
+    let (available, limit) = Room::of_memfd().least();
     if len > available {
         return Err(MemfdError::NoRoom {
             wanted: len,

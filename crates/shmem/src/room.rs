@@ -69,6 +69,14 @@ impl Room {
         }
     }
 
+    /// The room for an anonymous file (memfd), which is a file to the limit on their size.
+    pub fn of_memfd() -> Room {
+        Room {
+            file_size: sys::file_size_limit(),
+            ..Room::of_memory()
+        }
+    }
+
     /// The room for private memory, which takes address space of this process too.
     pub fn of_private_memory() -> Room {
         Room {

@@ -12,6 +12,7 @@ mod injector;
 mod plan;
 mod play;
 mod stage;
+mod surrounding;
 mod table;
 mod tail;
 mod verdict;
@@ -36,17 +37,10 @@ use harness::results::Results;
 use harness::workspace::Binaries;
 use plan::Round;
 use play::Outcome;
-use stage::Stage;
+use stage::{PROGRAMS, Stage};
 use verdict::{Broken, Kept};
 
-/// The programs that are played, of the packages that have them.
-const PROGRAMS: [&str; 5] = [
-    "coordinator",
-    "worker",
-    "datagen",
-    "faulty-worker",
-    "mixed-load",
-];
+/// The packages that have the programs that are played.
 const PACKAGES: [&str; 4] = ["coordinator", "worker", "datagen", "faults"];
 
 /// What can be asked of chaos.

@@ -54,6 +54,10 @@ pub(crate) enum Fault {
     RemoveData,
     /// Its content is unchanged, its time of modification is new.
     TouchData,
+    /// Its programs are removed.
+    RemovePrograms,
+    /// Other programs, which end at once, are renamed over them.
+    ReplacePrograms,
 }
 
 impl Fault {
@@ -84,6 +88,8 @@ impl Fault {
             Fault::ReplaceData => "replace-data",
             Fault::RemoveData => "remove-data",
             Fault::TouchData => "touch-data",
+            Fault::RemovePrograms => "remove-programs",
+            Fault::ReplacePrograms => "replace-programs",
         }
     }
 
@@ -93,6 +99,11 @@ impl Fault {
             self,
             Fault::TruncateData { .. } | Fault::ReplaceData | Fault::RemoveData | Fault::TouchData
         )
+    }
+
+    /// Whether it is done to the programs' files, which then have to be others than all rounds use.
+    pub(crate) fn is_to_programs(self) -> bool {
+        matches!(self, Fault::RemovePrograms | Fault::ReplacePrograms)
     }
 
     /// The signal by which the program may end for it.

@@ -1,6 +1,9 @@
 //! Holds the injections of a round until they are due, and executes them.
 
 use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::census::{self, Role};
@@ -147,6 +150,13 @@ impl<'a> Injector<'a> {
                 .as_ref()
                 .is_some_and(|other| fs::rename(other, &self.scene.data).is_ok()),
             Fault::TouchData => self.touch().is_ok(),
+            Fault::RemovePrograms => self.each_program(|path| fs::remove_file(path)),
+            Fault::ReplacePrograms => self.each_program(|path| {
+                let other = path.with_extension("new");
+                fs::write(&other, "#!/bin/sh\nexit 1\n")?;
+                fs::set_permissions(&other, fs::Permissions::from_mode(0o755))?;
+                fs::rename(&other, path)
+            }),
         }
     }
 
@@ -163,13 +173,23 @@ impl<'a> Injector<'a> {
         census::send(pid, signal)
     }
 
-    fn truncate(&self, per_mille: u64) -> std::io::Result<()> {
+    /// Does it to the file of every program.
+    fn each_program(&self, act: impl Fn(&Path) -> io::Result<()>) -> bool {
+        let Some(programs) = &self.scene.programs else {
+            return false;
+        };
+        let names = fs::read_dir(programs.path()).into_iter().flatten();
+        let paths: Vec<_> = names.flatten().map(|entry| entry.path()).collect();
+        !paths.is_empty() && paths.iter().all(|path| act(path).is_ok())
+    }
+
+    fn truncate(&self, per_mille: u64) -> io::Result<()> {
         let file = fs::File::options().write(true).open(&self.scene.data)?;
         let len = file.metadata()?.len();
         file.set_len(len / 1000 * per_mille)
     }
 
-    fn touch(&self) -> std::io::Result<()> {
+    fn touch(&self) -> io::Result<()> {
         let file = fs::File::options().write(true).open(&self.scene.data)?;
         file.set_modified(SystemTime::now())
     }

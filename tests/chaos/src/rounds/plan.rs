@@ -6,6 +6,7 @@ use fastrand::Rng;
 use report::StartMethod;
 
 use super::fault::{Fault, Injection, Mark};
+use super::surrounding::Surrounding;
 use super::work::{LoadWork, SumWork, Work};
 
 /// Lines on which faults wait, of `coordinator sum` and of `mixed-load`.
@@ -26,6 +27,9 @@ const LOAD_MARKS: [Mark; 5] = [
 /// How a program says that all its workers are ready.
 pub(crate) const STARTED: Mark = Mark::Line("Started ");
 
+/// What keeps the numbers that choose surroundings apart from those that choose the rest.
+const SURROUNDINGS: u64 = 0x5355_5252_4F55_4E44;
+
 /// One round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Round {
@@ -39,6 +43,8 @@ pub(crate) struct Round {
     pub(crate) closed: Option<Closed>,
     /// Room in `/dev/shm` in MB, where it is small.
     pub(crate) small_shm_mb: Option<u64>,
+    /// What is unusual about how it is started.
+    pub(crate) surroundings: Vec<Surrounding>,
     /// What is done to it.
     pub(crate) injections: Vec<Injection>,
 }
@@ -77,6 +83,7 @@ impl Round {
             dice: None,
             closed: None,
             small_shm_mb: None,
+            surroundings: Vec::new(),
             injections: Vec::new(),
         };
         // One round in ten is left alone: what goes wrong then was not done by us.
@@ -84,7 +91,27 @@ impl Round {
         for _ in 0..faults {
             round.add_fault(&mut random);
         }
+        round.surround(seed, number);
         round
+    }
+
+    /// Adds what was thought of later, by numbers of its own: everything else of a round is what the
+    /// same seed gave before.
+    fn surround(&mut self, seed: u64, number: u64) {
+        let mut random = Rng::with_seed(seed.wrapping_mul(0xD6E8_FEB8_6659_FD93) ^ SURROUNDINGS);
+        random = Rng::with_seed(random.u64(..) ^ number);
+        random.u64(..);
+        // Helpers, which are not to be surprised, make a small /dev/shm. They execute the program later.
+        if self.small_shm_mb.is_some() {
+            return;
+        }
+        let is_sum = matches!(self.work, Work::Sum(_));
+        self.surroundings = Surrounding::derive(&mut random, is_sum);
+        match random.u8(0..48) {
+            0 => self.inject(Fault::RemovePrograms, &mut random),
+            1 => self.inject(Fault::ReplacePrograms, &mut random),
+            _ => {}
+        }
     }
 
     /// Everything that can be asked for with `--only`: what is run, and how, and what is done.
@@ -124,7 +151,36 @@ impl Round {
             Closed::Stderr => "closed-stderr",
         }));
         kinds.extend(self.small_shm_mb.map(|_| "small-shm"));
+        kinds.extend(self.surroundings.iter().map(|one| one.kind()));
         kinds
+    }
+
+    /// Whether what is wrong from the start on may cost the answer.
+    pub(crate) fn may_fail_from_the_start(&self) -> bool {
+        self.dice.is_some()
+            || self.closed == Some(Closed::Stdout)
+            || self.small_shm_mb.is_some()
+            || self
+                .surroundings
+                .iter()
+                .any(|one| one.may_cost_the_answer())
+    }
+
+    /// Whether nobody can read this output, descriptor 1 or 2.
+    pub(crate) fn is_unread(&self, descriptor: i32) -> bool {
+        let closed = match self.closed {
+            Some(Closed::Stdout) => descriptor == libc::STDOUT_FILENO,
+            Some(Closed::Stderr) => descriptor == libc::STDERR_FILENO,
+            None => false,
+        };
+        closed || self.surroundings.iter().any(|one| one.closes(descriptor))
+    }
+
+    /// Whether something is done to the programs' files.
+    pub(crate) fn harms_programs(&self) -> bool {
+        self.injections
+            .iter()
+            .any(|injection| injection.fault.is_to_programs())
     }
 
     /// Whether something is done to the dataset, which then has to be a copy.
@@ -193,7 +249,14 @@ impl Round {
             }
             _ => return self.make_faulty(random),
         };
-        let marks = if is_sum { SUM_MARKS } else { LOAD_MARKS };
+        self.inject(fault, random);
+    }
+
+    fn inject(&mut self, fault: Fault, random: &mut Rng) {
+        let marks = match self.work {
+            Work::Sum(_) => SUM_MARKS,
+            Work::Load(_) => LOAD_MARKS,
+        };
         self.injections.push(Injection {
             mark: marks[random.usize(0..marks.len())],
             // Mostly at once, at times long after: most phases are short.
@@ -268,6 +331,9 @@ mod tests {
                     let fork = sum.start_method == StartMethod::Fork;
                     assert!(sum.transport != Transport::Inherit || fork, "{round:?}");
                     assert!(round.dice.is_none() || !fork, "{round:?}");
+                    let helped = round.small_shm_mb.is_some();
+                    assert!(!helped || round.surroundings.is_empty(), "{round:?}");
+                    assert!(!helped || !round.harms_programs(), "{round:?}");
                 }
                 Work::Load(load) => {
                     let fork = load.start_method == StartMethod::Fork;
@@ -279,51 +345,39 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_from_the_start_may_cost_the_answer_or_not() {
+        let with = |surroundings: &[Surrounding]| {
+            let mut round = Round::derive(1, 0);
+            (round.dice, round.closed, round.small_shm_mb) = (None, None, None);
+            round.surroundings = surroundings.to_vec();
+            round
+        };
+        let free = with(&[Surrounding::IgnoredSigchld, Surrounding::Closed(&[0, 2])]);
+        assert!(!free.may_fail_from_the_start());
+        assert_eq!(free.conditions(), ["ignored-sigchld", "closed-descriptors"]);
+        assert!(free.is_unread(2) && !free.is_unread(1));
+        let costly = with(&[Surrounding::StrictUmask, Surrounding::FewFiles(40)]);
+        assert!(costly.may_fail_from_the_start());
+        let mut closed = with(&[]);
+        assert!(!closed.may_fail_from_the_start());
+        closed.closed = Some(Closed::Stdout);
+        assert!(closed.may_fail_from_the_start() && closed.is_unread(1));
+    }
+
+    #[test]
     fn everything_comes_up_before_long() {
         let tags: BTreeSet<&str> = (0..1000)
             .flat_map(|number| Round::derive(3, number).tags())
             .collect();
-        for tag in [
-            "sum",
-            "load",
-            "background",
-            "fork",
-            "spawn",
-            "forkserver",
-            "bytes",
-            "serde",
-            "shm",
-            "mmap",
-            "inherit",
-            "kill-worker",
-            "terminate-worker",
-            "crash-worker",
-            "stop-worker",
-            "kill-forkserver",
-            "kill-guardian",
-            "stop-forkserver",
-            "interrupt",
-            "terminate",
-            "hang-up",
-            "kill-program",
-            "interrupt-twice",
-            "suspend-program",
-            "stop-program",
-            "truncate-data",
-            "replace-data",
-            "remove-data",
-            "touch-data",
-            "closed-stdout",
-            "closed-stderr",
-            "small-shm",
-            "sandbox",
-            "hang",
-            "crash",
-            "truncate",
-            "lie",
-            "flood",
-            "slow",
-        ] {
+        let expected = "sum load background fork spawn forkserver bytes serde shm mmap inherit \
+            kill-worker terminate-worker crash-worker stop-worker kill-forkserver \
+            kill-guardian stop-forkserver interrupt terminate hang-up kill-program \
+            interrupt-twice suspend-program stop-program truncate-data replace-data \
+            remove-data touch-data closed-stdout closed-stderr small-shm \
+            ignored-sigchld blocked-signals closed-descriptors few-files small-files \
+            strict-umask bare-environment remove-programs replace-programs sandbox \
+            hang crash truncate lie flood slow";
+        for tag in expected.split(' ') {
             assert!(tags.contains(tag), "{tag} never comes up");
         }
     }

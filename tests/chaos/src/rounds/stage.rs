@@ -18,6 +18,15 @@ use harness::workspace::Binaries;
 /// A run without faults takes a moment; where one takes longer, injecting faults tests nothing.
 const DEADLINE: Duration = Duration::from_secs(120);
 
+/// The programs that are played.
+pub(crate) const PROGRAMS: [&str; 5] = [
+    "coordinator",
+    "worker",
+    "datagen",
+    "faulty-worker",
+    "mixed-load",
+];
+
 /// What all rounds share.
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -44,6 +53,8 @@ pub(crate) struct Scene {
     pub(crate) data: PathBuf,
     /// The one to replace it by, where it is to be replaced.
     pub(crate) other: Option<PathBuf>,
+    /// The programs, where something is done to their files.
+    pub(crate) programs: Option<tempfile::TempDir>,
 }
 
 impl Stage {
@@ -110,6 +121,7 @@ impl Stage {
             directory,
             data: self.data[0].clone(),
             other: None,
+            programs: None,
         };
         if round.harms_data() {
             let copy = |from: &Path, name: &str| {
@@ -120,21 +132,43 @@ impl Stage {
             scene.data = copy(&self.data[0], "faulty.npy")?;
             scene.other = Some(copy(&self.data[1], "replacement.npy")?);
         }
+        if round.harms_programs() {
+            let programs = tempfile::tempdir_in(self.directory.path())?;
+            for name in PROGRAMS {
+                let (from, to) = (self.program(name, None), programs.path().join(name));
+                // Another name of the same file, or a copy where that is on another file system.
+                fs::hard_link(&from, &to)
+                    .or_else(|_| fs::copy(&from, &to).map(drop))
+                    .with_context(|| format!("cannot write {}", to.display()))?;
+            }
+            scene.programs = Some(programs);
+        }
         Ok(scene)
+    }
+
+    /// Where a program is, of those that all rounds share or of a scene's own.
+    fn program(&self, name: &str, scene: Option<&Scene>) -> PathBuf {
+        match scene.and_then(|scene| scene.programs.as_ref()) {
+            Some(programs) => programs.path().join(name),
+            None => self.binaries.command(name).get_program().into(),
+        }
     }
 
     /// The command of a round.
     pub(crate) fn command(&self, round: &Round, scene: &Scene) -> Command {
         let mut command = match &round.work {
             Work::Sum(sum) => self.sum(sum, round, scene),
-            Work::Load(load) => self.load(load),
+            Work::Load(load) => self.load(load, scene),
         };
         if let (Some(megabytes), true) = (round.small_shm_mb, self.can_mount) {
             command = in_small_shm(&command, megabytes);
         }
+        command.env("TMPDIR", scene.directory.path());
+        for surrounding in &round.surroundings {
+            surrounding.impose(&mut command);
+        }
         command
             .current_dir(scene.directory.path())
-            .env("TMPDIR", scene.directory.path())
             .env_remove("HANDOFF_WORKER")
             .env(
                 "HANDOFF_FAULTS",
@@ -150,7 +184,7 @@ impl Stage {
     }
 
     fn sum(&self, sum: &SumWork, round: &Round, scene: &Scene) -> Command {
-        let mut command = self.binaries.command("coordinator");
+        let mut command = Command::new(self.program("coordinator", Some(scene)));
         command.arg("sum").arg(&scene.data);
         command.args(["--field", GENERATED_FIELD]);
         command.args(["--start-method", sum.start_method.as_str()]);
@@ -173,14 +207,14 @@ impl Stage {
             command.arg("--sandbox");
         }
         if round.dice.is_some() {
-            let program = self.binaries.command("faulty-worker");
-            command.arg("--worker-bin").arg(program.get_program());
+            let program = self.program("faulty-worker", Some(scene));
+            command.arg("--worker-bin").arg(program);
         }
         command
     }
 
-    fn load(&self, load: &LoadWork) -> Command {
-        let mut command = self.binaries.command("mixed-load");
+    fn load(&self, load: &LoadWork, scene: &Scene) -> Command {
+        let mut command = Command::new(self.program("mixed-load", Some(scene)));
         command.args(["--start-method", load.start_method.as_str()]);
         for (flag, value) in [
             ("--workers", u64::from(load.workers)),

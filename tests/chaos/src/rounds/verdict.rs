@@ -5,7 +5,7 @@ use harness::exit;
 use report::{Sum, SumResult, parse_count};
 
 use super::fault::{Fault, Injection};
-use super::plan::{Closed, Round, STARTED};
+use super::plan::{Round, STARTED};
 use super::play::{End, Outcome, was_done};
 use super::work::{SumWork, Work};
 
@@ -30,6 +30,7 @@ pub(crate) struct Broken {
 /// Exit codes of the programs.
 const DONE: i32 = exit::DONE as i32;
 const FAILED: i32 = exit::FAILED as i32;
+const USAGE: i32 = exit::USAGE as i32;
 const SIGNAL: i32 = exit::SIGNAL as i32;
 /// Of `mixed-load`.
 const WRONG: i32 = 3;
@@ -87,6 +88,10 @@ fn end(round: &Round, outcome: &Outcome, answers: &[SumResult; 2]) -> Result<Kep
         End::Hang(account) => return Err(Broken::new("hang", account)),
         End::Exit(DONE) => return answer(round, outcome, answers),
         End::Exit(FAILED) => return clear_error(round, outcome),
+        // There is no such program to name.
+        End::Exit(USAGE) if was_done(outcome, Fault::is_to_programs) => {
+            return clear_error(round, outcome);
+        }
         End::Exit(WRONG) if matches!(round.work, Work::Load(_)) => {
             return Err(Broken::new("wrong-answer", last_line(outcome)));
         }
@@ -112,7 +117,7 @@ fn end(round: &Round, outcome: &Outcome, answers: &[SumResult; 2]) -> Result<Kep
 /// Exit code 0: then there is a result, and it is right.
 fn answer(round: &Round, outcome: &Outcome, answers: &[SumResult; 2]) -> Result<Kept, Broken> {
     let wrong = |what: &str| Err(Broken::new("wrong-answer", what));
-    if round.closed == Some(Closed::Stdout) {
+    if round.is_unread(libc::STDOUT_FILENO) {
         return wrong("success, though the result could not be printed");
     }
     let stdout = outcome.stdout.as_str();
@@ -136,16 +141,16 @@ fn answer(round: &Round, outcome: &Outcome, answers: &[SumResult; 2]) -> Result<
     }
 }
 
-/// Exit code 1: then there is one line that says why, and a reason.
+/// Exit code 1 or 2: then there is one line that says why, and a reason.
 fn clear_error(round: &Round, outcome: &Outcome) -> Result<Kept, Broken> {
     let unclear = |what: &str| Err(Broken::new("unclear-error", what));
     if !outcome.stdout.is_empty() {
-        return unclear("exit code 1, and a result");
+        return unclear("an error, and a result");
     }
     if may_not_fail(round, outcome) {
         return Err(Broken::new("unprovoked-error", last_line(outcome)));
     }
-    if round.closed == Some(Closed::Stderr) {
+    if round.is_unread(libc::STDERR_FILENO) {
         return Ok(Kept::ClearError);
     }
     let name = match round.work {
@@ -159,14 +164,30 @@ fn clear_error(round: &Round, outcome: &Outcome) -> Result<Kept, Broken> {
             last_lines(outcome, 5)
         ));
     }
+    if let Some(remedies) = remedies(round, outcome)
+        && !remedies
+            .iter()
+            .any(|remedy| last_line(outcome).contains(remedy))
+    {
+        return unclear(&format!("no limit named: {}", last_line(outcome)));
+    }
     Ok(Kept::ClearError)
+}
+
+/// What the error says, one of these, where nothing but limits can have caused it.
+fn remedies(round: &Round, outcome: &Outcome) -> Option<Vec<&'static str>> {
+    let mut others = round.clone();
+    others.surroundings.retain(|one| one.remedy().is_none());
+    let limits_alone = outcome.done.is_empty() && !others.may_fail_from_the_start();
+    let remedies = round.surroundings.iter().filter_map(|one| one.remedy());
+    limits_alone.then(|| remedies.collect())
 }
 
 /// Whether all that was done is something that a run gets over.
 fn may_not_fail(round: &Round, outcome: &Outcome) -> bool {
     let Work::Sum(sum) = &round.work else {
         // Whether single tasks fail is for it to count.
-        return round.kinds().is_empty();
+        return outcome.done.is_empty() && !round.may_fail_from_the_start();
     };
     // A worker that dies before it was ready is an error of the start.
     let is_death = |injection: &&Injection| {
@@ -175,16 +196,17 @@ fn may_not_fail(round: &Round, outcome: &Outcome) -> bool {
             Fault::SignalWorker { .. } | Fault::KillForkserver
         )
     };
+    let deaths = outcome.done.iter().filter(is_death).count();
     let is_gotten_over = |injection: &Injection| match injection.fault {
         Fault::SignalWorker { .. } | Fault::KillForkserver => injection.mark == STARTED,
         Fault::StopWorker { .. } | Fault::StopForkserver { .. } | Fault::StopProgram { .. } => {
             sum.timeout_ms.is_none()
         }
         Fault::KillGuardian => true,
+        Fault::RemovePrograms | Fault::ReplacePrograms => injection.mark == STARTED && deaths == 0,
         _ => false,
     };
-    let deaths = outcome.done.iter().filter(is_death).count();
-    round.conditions().is_empty()
+    !round.may_fail_from_the_start()
         && deaths <= sum.retries as usize
         && outcome.done.iter().all(is_gotten_over)
 }
@@ -232,6 +254,7 @@ impl Broken {
 mod tests {
     use super::*;
     use crate::rounds::fault::Mark;
+    use crate::rounds::surrounding::Surrounding;
     use std::time::Duration;
 
     fn answers() -> [SumResult; 2] {
@@ -317,6 +340,37 @@ mod tests {
         assert_eq!(kind(judge(&round, &failed, &answers())), "unclear-error");
         failed.stderr = format!("thread 'main' panicked at x.rs\n{line}");
         assert_eq!(kind(judge(&round, &failed, &answers())), "panic");
+    }
+
+    #[test]
+    fn surroundings_excuse_what_they_may_cost_and_no_more() {
+        let mut round = calm();
+        let mut failed = outcome(
+            End::Exit(1),
+            "",
+            "error: 8 workers need more: `ulimit -n 60`\n",
+        );
+        round.surroundings = vec![Surrounding::IgnoredSigchld, Surrounding::StrictUmask];
+        assert_eq!(kind(judge(&round, &failed, &answers())), "unprovoked-error");
+        round.surroundings.push(Surrounding::FewFiles(24));
+        assert_eq!(judge(&round, &failed, &answers()), Ok(Kept::ClearError));
+        failed.stderr = "error: too many open files\n".to_owned();
+        assert_eq!(kind(judge(&round, &failed, &answers())), "unclear-error");
+        let died = outcome(End::Signal(libc::SIGXFSZ), "", "");
+        round.surroundings = vec![Surrounding::SmallFiles(4096)];
+        assert_eq!(kind(judge(&round, &died, &answers())), "unclear-error");
+        // A result that cannot be printed is no success.
+        round.surroundings = vec![Surrounding::Closed(&[1])];
+        let done = outcome(End::Exit(0), "", "");
+        assert_eq!(kind(judge(&round, &done, &answers())), "wrong-answer");
+        assert_eq!(judge(&round, &failed, &answers()), Ok(Kept::ClearError));
+        // Of programs that are gone before the workers started, none can be started.
+        round.surroundings.clear();
+        failed.end = End::Exit(2);
+        failed.done = vec![injection(Fault::RemovePrograms, Mark::Begin)];
+        assert_eq!(judge(&round, &failed, &answers()), Ok(Kept::ClearError));
+        failed.done = vec![injection(Fault::RemovePrograms, STARTED)];
+        assert_eq!(kind(judge(&round, &failed, &answers())), "unprovoked-error");
     }
 
     #[test]
