@@ -7,8 +7,7 @@ use shmem::{Limit, MemfdError, SealedMemfd};
 
 #[test]
 fn a_limit_on_files_is_an_error_and_no_signal() {
-    let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
-    setrlimit(Resource::RLIMIT_FSIZE, 4096, hard).unwrap();
+    let _limited = Limited::to(4096);
     assert_eq!(SealedMemfd::from_bytes(&[1; 4096]).unwrap().len(), 4096);
     let error = SealedMemfd::from_bytes(&[1; 4097]).unwrap_err();
     let is_named = matches!(
@@ -21,4 +20,22 @@ fn a_limit_on_files_is_an_error_and_no_signal() {
     );
     assert!(is_named, "{error:?}");
     assert!(error.to_string().contains("`ulimit -f "), "{error}");
+}
+
+/// The limit while this exists: the harness may write to a file afterwards, and that may be longer.
+struct Limited(u64, u64);
+
+impl Limited {
+    fn to(bytes: u64) -> Limited {
+        let (soft, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
+        setrlimit(Resource::RLIMIT_FSIZE, bytes, hard).unwrap();
+        Limited(soft, hard)
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        let Limited(soft, hard) = *self;
+        let _ = setrlimit(Resource::RLIMIT_FSIZE, soft, hard);
+    }
 }
