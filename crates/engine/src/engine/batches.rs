@@ -139,7 +139,8 @@ impl Engine {
 
     /// Accepts one more task of a batch, where that costs little: all workers are busy, and the batch's
     /// last task is the last of the queue, or nothing is queued and it is the last that its worker was given,
-    /// which may be given more and for which `room` holds. No deadline changes. `None` where it has to be submitted for itself.
+    /// which may be given more and for which `room` holds. No deadline changes. `None` where it has to be
+    /// submitted for itself.
     pub fn grow(
         &mut self,
         now: u64,
@@ -173,12 +174,12 @@ impl Engine {
             let worker = self.workers.get_at(holder)?;
             let more = worker.has_room(now, &self.config, expected, true);
             let id = self.workers.id(holder);
-            // Its deadline is that of what it has not claimed already.
-            if !more || worker.unclaimed == 0 || !worker.pinned.is_empty() || !room(id) {
+            // Its deadline is that of what it has not claimed already, which has to count.
+            let counts = worker.unclaimed > 0 && worker.fruitless == 0;
+            if !more || !counts || !worker.pinned.is_empty() || !room(id) {
                 return None;
             }
-            let alone = worker.open == 1 || worker.fruitless > 0;
-            let light = alone || worker.unclaimed_ns < WORTH_WAKING_NS;
+            let light = worker.open == 1 || worker.unclaimed_ns < WORTH_WAKING_NS;
             let entry = self.workers.at(holder).grow(task)?;
             self.tasks.grow(batch, false);
             if light && self.workers.at(holder).unclaimed_ns >= WORTH_WAKING_NS {

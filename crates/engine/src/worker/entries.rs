@@ -150,7 +150,6 @@ impl Worker {
             return None;
         }
         last.count += 1;
-        self.fruitless = 0;
         self.open += 1;
         self.unclaimed += 1;
         self.unclaimed_ns += last.expected_ns;

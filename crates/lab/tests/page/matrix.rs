@@ -173,7 +173,7 @@ fn median(cell: &CellReport) -> f64 {
 }
 
 /// The cell of a transport with the smallest wall time.
-fn best(matrix: &Matrix, transport: Transport) -> &CellReport {
+pub(crate) fn best(matrix: &Matrix, transport: Transport) -> &CellReport {
     let cells = matrix.cells.iter();
     cells
         .filter(|cell| cell.cell.transport == transport)

@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use report::{CellReport, Matrix, Spread, Transport};
+use report::{Matrix, Spread, Transport};
 use scraper::ElementRef;
 use tempfile::TempDir;
 
+use crate::matrix::best;
 use crate::{fixture, page, select};
 
 fn matrix() -> Matrix {
@@ -20,16 +21,6 @@ fn drawn(change: impl FnOnce(&mut Matrix)) -> TempDir {
     let text = serde_json::to_string(&matrix).unwrap();
     fs::write(folder.path().join("matrix.json"), text).unwrap();
     crate::drawn(folder)
-}
-
-/// The cell of a transport with the smallest wall time.
-fn best(matrix: &Matrix, transport: Transport) -> &CellReport {
-    let median = |cell: &CellReport| cell.summary.as_ref().unwrap().wall.median;
-    let cells = matrix.cells.iter();
-    cells
-        .filter(|cell| cell.cell.transport == transport)
-        .min_by(|one, other| median(one).total_cmp(&median(other)))
-        .unwrap()
 }
 
 #[test]
