@@ -223,9 +223,10 @@ fn progress_stops_the_filling() {
         name: "test",
         len: 8 * CHUNK,
     };
-    let error = fill(into, &file, 0, 2, &mut |_| ControlFlow::Break(())).unwrap_err();
+    // One thread: a helper could do all the others while this thread waits for a processor.
+    let error = fill(into, &file, 0, 1, &mut |_| ControlFlow::Break(())).unwrap_err();
     assert!(
-        matches!(error, FillError::Stopped { done: CHUNK.., .. }),
+        matches!(error, FillError::Stopped { done: CHUNK, .. }),
         "{error}"
     );
 }
