@@ -37,3 +37,40 @@ impl Classes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_moves_by_an_eighth_of_what_is_measured() {
+        let mut classes = Classes::default();
+        assert_eq!(classes.expected_ns(2), None);
+        for (class, ns, tasks, expected) in [
+            (2, 800, 1, 800),
+            (2, 1600, 1, 900),
+            (0, 0, 1, 1),
+            (0, 80, 1, 11),
+            (2, 1600, 2, 1065),
+        ] {
+            classes.measured(class, ns, tasks);
+            assert_eq!(classes.expected_ns(class), Some(expected));
+        }
+        assert_eq!(
+            (classes.expected_ns(1), classes.expected_ns(3)),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn of_many_that_took_the_same_eight_count() {
+        let after = |tasks| {
+            let mut classes = Classes::default();
+            classes.measured(0, 8, 1);
+            classes.measured(0, 8_000_000, tasks);
+            classes.expected_ns(0)
+        };
+        assert!(after(7) < after(8));
+        assert_eq!((after(9), after(u32::MAX)), (after(8), after(8)));
+    }
+}

@@ -322,4 +322,57 @@ mod tests {
         assert!(!queue.pop_front(NONE, 1, Some));
         assert_eq!(queue.front(NONE, Some), Some(piece(PATIENCE, 0, 1)));
     }
+
+    #[test]
+    fn the_front_is_what_waits_first_and_follows_each_other() {
+        let mut queue = Queue::default();
+        for place in [piece(1, 0, 1), piece(2, 0, 9), piece(3, 0, 1)] {
+            queue.push_back(Priority::Low, place);
+        }
+        // The first task is resolved, and so are some of the batch: one, and three behind it.
+        let waits = [2, 3, 4, 8];
+        let live = |taken: u32| {
+            move |place: Piece| {
+                let inside = place.first..place.first + place.count;
+                let waits = |at: &u32| inside.contains(at) && waits.contains(at) && *at >= taken;
+                let first = (place.first..place.first + place.count).find(|at| waits(at));
+                match place.task.index {
+                    1 => None,
+                    2 => first.map(|first| {
+                        let count = (first..).take_while(|at| waits(at)).count();
+                        piece(2, first, count as u32)
+                    }),
+                    _ => Some(place),
+                }
+            }
+        };
+        queue.forget(Priority::Low, (1, 1), NONE, live(0));
+        queue.forget(Priority::Low, (5, 0), NONE, live(0));
+        let state = |queue: &Queue| (queue.len(), queue.waiting_places(), queue.tombstones());
+        assert_eq!((state(&queue), queue.places()), ((5, 2, 1), 3));
+        assert_eq!(queue.front(NONE, live(0)), Some(piece(2, 2, 3)));
+        assert_eq!((state(&queue), queue.places()), ((5, 2, 0), 2));
+        assert!(!queue.pop_front(NONE, 2, live(4)));
+        assert_eq!(queue.front(NONE, live(4)), Some(piece(2, 4, 1)));
+        assert!(!queue.pop_front(NONE, 1, live(5)), "one is left behind");
+        assert_eq!(queue.front(NONE, live(5)), Some(piece(2, 8, 1)));
+        assert!(queue.pop_front(NONE, 1, live(9)));
+        assert_eq!(queue.front(NONE, live(9)), Some(piece(3, 0, 1)));
+        assert_eq!(state(&queue), (1, 1, 0));
+        queue.clear();
+        assert_eq!((state(&queue), queue.front(NONE, Some)), ((0, 0, 0), None));
+        assert!(!queue.pop_front(NONE, 1, Some));
+    }
+
+    #[test]
+    fn while_others_wait_the_turn_is_that_of_one_alone() {
+        let mut queue = Queue::default();
+        queue.push_back(Priority::Normal, piece(1, 0, 3));
+        assert_eq!(queue.front(NONE, Some), Some(piece(1, 0, 3)));
+        queue.push_back(Priority::Low, piece(2, 0, 3));
+        assert_eq!(queue.front(NONE, Some), Some(piece(1, 0, 1)));
+        queue.push_back(Priority::High, piece(3, 0, 2));
+        assert_eq!(queue.front(NONE, Some), Some(piece(3, 0, 1)));
+        assert_eq!((queue.len(), queue.len_of(Priority::High)), (8, 2));
+    }
 }

@@ -62,3 +62,53 @@ impl Set {
             .is_some_and(|&at| at != NOWHERE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(set: &Set) -> Vec<u32> {
+        (0..10).filter(|&number| set.contains(number)).collect()
+    }
+
+    #[test]
+    fn a_number_is_a_member_from_its_insertion_to_its_removal() {
+        let mut set = Set::default();
+        assert_eq!((set.any(), set.len(), members(&set)), (None, 0, vec![]));
+        for number in [5, 0, 3, 5] {
+            set.insert(number);
+        }
+        assert_eq!((set.len(), members(&set)), (3, vec![0, 3, 5]));
+        // One that was never there, twice the first, and the last.
+        for (number, left) in [
+            (9, vec![0, 3, 5]),
+            (4, vec![0, 3, 5]),
+            (5, vec![0, 3]),
+            (5, vec![0, 3]),
+            (3, vec![0]),
+            (0, vec![]),
+        ] {
+            set.remove(number);
+            assert_eq!((set.len(), members(&set)), (left.len(), left));
+        }
+    }
+
+    #[test]
+    fn setting_inserts_or_removes() {
+        let mut set = Set::default();
+        set.set(2, true);
+        set.set(7, true);
+        set.set(2, false);
+        assert_eq!((members(&set), set.any()), (vec![7], Some(7)));
+    }
+
+    #[test]
+    fn the_first_that_holds_is_found() {
+        let mut set = Set::default();
+        for number in [4, 6, 8] {
+            set.insert(number);
+        }
+        assert_eq!(set.find(|number| number > 4), Some(6));
+        assert_eq!(set.find(|number| number > 8), None);
+    }
+}

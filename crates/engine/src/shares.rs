@@ -63,15 +63,9 @@ mod tests {
 
     fn entry(class: u32, expected_ns: u64) -> Entry {
         Entry {
-            number: 0,
-            count: 1,
-            first: 0,
-            holds: Holds::Withdrawn,
-            sent_ns: 0,
             expected_ns,
             class,
-            priority: crate::Priority::Normal,
-            limit_ns: u64::MAX,
+            ..Entry::of(Holds::Withdrawn)
         }
     }
 
@@ -84,6 +78,7 @@ mod tests {
     fn entries_of_one_class_share_alike_whatever_was_known_of_them() {
         let entries = [entry(0, AHEAD_NS), entry(0, AHEAD_NS), entry(0, 5_000)];
         assert_eq!(shares(&entries, 15_000), [5_000; 3]);
+        assert_eq!(shares(&entries, 30_000), [10_000; 3]);
     }
 
     #[test]
@@ -97,5 +92,32 @@ mod tests {
         let entries = [entry(0, 5_000), entry(1, AHEAD_NS), entry(1, AHEAD_NS)];
         assert_eq!(shares(&entries, 105_000), [5_000, 50_000, 50_000]);
         assert_eq!(shares(&entries, 3_000), [1_000; 3], "less than expected");
+        // Those that were known share what is theirs.
+        let entries = [
+            entry(0, 2_000),
+            entry(1, 6_000),
+            entry(2, AHEAD_NS),
+            entry(2, AHEAD_NS),
+        ];
+        assert_eq!(shares(&entries, 4_000), [500, 1_500, 1_000, 1_000]);
+        assert_eq!(shares(&entries, 9_000), [2_000, 6_000, 500, 500]);
+        assert_eq!(shares(&entries, 8_000), [1_000, 3_000, 2_000, 2_000]);
+    }
+
+    #[test]
+    fn each_of_a_batch_has_its_share() {
+        let (batch, single) = (entry(0, 1_000), entry(1, 3_000));
+        let shares = |ran_ns| Shares::of([(&batch, 4), (&single, 2)].into_iter(), ran_ns);
+        assert_eq!(shares(20_000).open, 6);
+        assert_eq!(shares(20_000).share_ns(&batch), 2_000);
+        assert_eq!(shares(20_000).share_ns(&single), 6_000);
+        let unknown = entry(1, AHEAD_NS);
+        let shares = Shares::of([(&batch, 4), (&unknown, 2)].into_iter(), 10_000);
+        assert_eq!(
+            (shares.share_ns(&batch), shares.share_ns(&unknown)),
+            (1_000, 3_000)
+        );
+        let none = Shares::of(std::iter::empty(), 10);
+        assert_eq!(none.open, 0);
     }
 }

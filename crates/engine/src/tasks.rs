@@ -227,3 +227,108 @@ impl Tasks {
         self.slots.iter().enumerate().filter_map(used).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(tasks: &mut Tasks, count: u32) -> TaskId {
+        tasks.insert(TaskSpec::new(), Place::Spread, count)
+    }
+
+    #[test]
+    fn a_piece_has_a_bit_for_each_task_at_its_place() {
+        let (index, generation) = (0, 0);
+        let task = TaskId { index, generation };
+        for (first, count, bits) in [
+            (0, 1, 1),
+            (0, 3, 0b111),
+            (2, 2, 0b1100),
+            (63, 1, 1 << 63),
+            (0, 64, u64::MAX),
+        ] {
+            assert_eq!(Piece { task, first, count }.bits(), bits);
+        }
+        let (first, count) = (0, 1);
+        assert_eq!(Piece::single(task), Piece { task, first, count });
+    }
+
+    #[test]
+    fn an_id_is_that_of_one_task_alone() {
+        let mut tasks = Tasks::default();
+        let first = batch(&mut tasks, 1);
+        let second = batch(&mut tasks, 3);
+        assert_eq!((first.index, second.index, tasks.len()), (0, 1, 4));
+        assert_eq!(tasks.ids(), [first, second]);
+        assert!(tasks.remove(first).is_some() && tasks.remove(first).is_none());
+        assert_eq!(
+            (tasks.len(), tasks.slots(), tasks.ids()),
+            (3, 2, vec![second])
+        );
+        // Its index is free once it is released.
+        let third = batch(&mut tasks, 1);
+        assert_eq!(third.index, 2);
+        tasks.release(first);
+        let again = batch(&mut tasks, 1);
+        assert_eq!((again.index, tasks.slots(), tasks.len()), (0, 3, 5));
+        assert_ne!(again, first);
+        assert!(tasks.get(first).is_none() && tasks.get_mut(first).is_none());
+        assert!(tasks.get(again).is_some() && tasks.get_mut(again).is_some());
+        assert!(tasks.remove(first).is_none());
+    }
+
+    #[test]
+    fn a_batch_ends_with_the_last_of_its_tasks() {
+        let mut tasks = Tasks::default();
+        let id = batch(&mut tasks, 5);
+        for (count, left) in [(2, 3), (2, 1), (1, 0), (1, 0)] {
+            tasks.finish(id, count);
+            assert_eq!(tasks.len(), left);
+            assert_eq!(tasks.get(id).map_or(0, |it| it.count as usize), left);
+        }
+        assert_eq!(batch(&mut tasks, 1).index, id.index, "its index is free");
+    }
+
+    #[test]
+    fn the_first_that_wait_and_follow_each_other_are_found() {
+        let mut tasks = Tasks::default();
+        let task = batch(&mut tasks, 10);
+        let waiting = |tasks: &Tasks, first, count| {
+            let found = tasks.waiting(Piece { task, first, count });
+            found.map(|it| (it.first, it.count))
+        };
+        assert_eq!(waiting(&tasks, 0, 10), None);
+        tasks.get_mut(task).expect("it is there").waits = 0b11_0110_1100;
+        for (first, count, found) in [
+            (0, 10, Some((2, 2))),
+            (3, 7, Some((3, 1))),
+            (0, 2, None),
+            (4, 1, None),
+            (4, 2, Some((5, 1))),
+            (8, 2, Some((8, 2))),
+        ] {
+            assert_eq!(waiting(&tasks, first, count), found);
+        }
+        let single = tasks.insert(TaskSpec::new(), Place::Queued, 1);
+        let piece = Piece::single(single);
+        assert_eq!(tasks.waiting(piece), Some(piece));
+        tasks.remove(single);
+        assert_eq!(tasks.waiting(piece), None);
+    }
+
+    #[test]
+    fn a_batch_grows_by_one_at_its_end() {
+        let mut tasks = Tasks::default();
+        let id = batch(&mut tasks, 3);
+        tasks.get_mut(id).expect("it is there").waits = 0b101;
+        for (waits, bits) in [(true, 0b1101), (false, 0b1101), (true, 0b10_1101)] {
+            tasks.grow(id, waits);
+            assert_eq!(tasks.get(id).map(|it| it.waits), Some(bits));
+        }
+        let numbers = tasks.get(id).map(|it| (it.count, it.size));
+        assert_eq!((numbers, tasks.len()), (Some((6, 6)), 6));
+        tasks.remove(id);
+        tasks.grow(id, true);
+        assert_eq!(tasks.len(), 0, "it is resolved");
+    }
+}

@@ -68,3 +68,58 @@ impl Timers {
         self.heap.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(index: u32) -> TaskId {
+        let generation = 0;
+        TaskId { index, generation }
+    }
+
+    /// How many are left of this number of outdated times, while that number of tasks is unresolved.
+    fn left(times: u32, tasks: usize) -> usize {
+        let mut timers = Timers::default();
+        for at in 0..times {
+            timers.insert(at.into(), task(at), Due::Expires, tasks, |_, _| false);
+        }
+        timers.len()
+    }
+
+    #[test]
+    fn what_is_outdated_is_removed_once_it_is_much_and_outnumbers_the_tasks() {
+        // More than few, and more than four for each task.
+        for (times, tasks, kept) in [
+            (64, 0, 64),
+            (65, 0, 0),
+            (66, 0, 1),
+            (65, 16, 0),
+            (65, 17, 65),
+            (68, 17, 68),
+            (69, 17, 0),
+            (400, 100, 400),
+            (401, 100, 0),
+        ] {
+            assert_eq!(left(times, tasks), kept, "{times} for {tasks} tasks");
+        }
+    }
+
+    #[test]
+    fn what_is_due_comes_in_its_order_and_not_before() {
+        let mut timers = Timers::default();
+        for (at_ns, index) in [(30, 0), (10, 1), (20, 2)] {
+            timers.insert(at_ns, task(index), Due::Resumes, 3, |_, _| true);
+        }
+        assert_eq!(timers.pop(9), None);
+        assert_eq!(timers.pop(10), Some((task(1), Due::Resumes)));
+        assert_eq!(timers.next(|_, _| true), Some(20));
+        assert_eq!(timers.next(|it, _| it == task(0)), Some(30));
+        assert_eq!(timers.len(), 1, "what does not count is gone");
+        assert_eq!(timers.pop(31), Some((task(0), Due::Resumes)));
+        assert_eq!((timers.pop(99), timers.next(|_, _| true)), (None, None));
+        timers.insert(1, task(0), Due::Expires, 1, |_, _| true);
+        timers.clear();
+        assert_eq!(timers.len(), 0);
+    }
+}

@@ -89,3 +89,66 @@ impl Workers {
         self.slots.iter().enumerate().filter_map(used).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TaskId;
+    use crate::worker::Entry;
+
+    const PLAIN: Capabilities = Capabilities {
+        signal: true,
+        lane: true,
+        replace: true,
+        ask: false,
+    };
+
+    fn insert(workers: &mut Workers) -> WorkerId {
+        workers.insert(PLAIN, State::Serving { retiring: false })
+    }
+
+    #[test]
+    fn an_id_is_that_of_one_worker_alone() {
+        let mut workers = Workers::default();
+        let ids = [(); 3].map(|()| insert(&mut workers));
+        assert_eq!(ids.map(|id| id.index), [0, 1, 2]);
+        assert_eq!((workers.ids(), workers.len()), (ids.to_vec(), 3));
+        workers.release(ids[1]);
+        workers.release(ids[1]);
+        assert!(workers.get(ids[1]).is_none() && workers.get_mut(ids[1]).is_none());
+        assert!(workers.get_at(1).is_none() && workers.get_at(2).is_some());
+        assert_eq!(workers.ids(), [ids[0], ids[2]]);
+        assert_eq!((workers.len(), workers.slots()), (2, 3));
+        let again = insert(&mut workers);
+        assert_eq!((again.index, workers.id(1)), (1, again));
+        assert_ne!(again, ids[1]);
+        assert!(workers.get(ids[1]).is_none() && workers.get_mut(ids[1]).is_none());
+        assert!(workers.get(again).is_some() && workers.get_mut(again).is_some());
+        workers.release(ids[1]);
+        assert_eq!((workers.len(), workers.slots()), (3, 3));
+        let beyond = WorkerId { index: 3, ..again };
+        assert!(workers.get(beyond).is_none() && workers.get_at(3).is_none());
+    }
+
+    #[test]
+    fn a_task_runs_that_has_begun_and_is_not_resolved() {
+        let mut workers = Workers::default();
+        let (index, generation) = (7, 0);
+        let task = Holds::Task(TaskId { index, generation });
+        let mut give = |holds, begins| {
+            let index = insert(&mut workers).index;
+            let entry = workers.at(index).push(Entry::of(holds));
+            if begins {
+                workers.at(index).begin(entry, 0);
+            }
+            (workers.running(), workers.id(index))
+        };
+        assert_eq!(give(task, false).0, 0);
+        assert_eq!(give(Holds::Cancelled, true).0, 0);
+        assert_eq!(give(task, true).0, 1);
+        let (running, last) = give(task, true);
+        assert_eq!(running, 2);
+        workers.release(last);
+        assert_eq!(workers.running(), 1);
+    }
+}

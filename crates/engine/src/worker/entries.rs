@@ -1,5 +1,8 @@
 //! The entries that a worker holds: in the order of their numbers, those of a batch that follow each other as one.
 
+#[cfg(test)]
+mod tests;
+
 use super::Worker;
 use crate::tasks::Piece;
 use crate::{Priority, TaskAt, TaskId};

@@ -17,15 +17,9 @@ fn serving(capabilities: Capabilities) -> Worker {
 fn entry(expected_ns: u64, limit_ns: u64) -> Entry {
     let (index, generation) = (1, 0);
     Entry {
-        number: 0,
-        count: 1,
-        first: 0,
-        holds: Holds::Task(TaskId { index, generation }),
-        sent_ns: 0,
         expected_ns,
-        class: 0,
-        priority: Priority::Normal,
         limit_ns,
+        ..Entry::of(Holds::Task(TaskId { index, generation }))
     }
 }
 
