@@ -170,7 +170,7 @@ impl Engine {
     pub fn submit(&mut self, now: u64, spec: TaskSpec) -> Result<TaskId, SubmitError> {
         let task = self.accept(spec, Place::Queued, 1)?;
         self.queue.push_back(spec.priority, Piece::single(task));
-        self.demand(now);
+        self.demand(now, 1);
         self.offer_where_gain(now);
         self.make_way(spec.priority);
         self.staff(now);

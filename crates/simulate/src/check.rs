@@ -347,7 +347,11 @@ impl World {
         let fair = match failure {
             PoolFailure::Permanent(_) => self.facts.permanent,
             PoolFailure::NoWorker(_) => {
-                let since = self.facts.none_since_ns.unwrap_or(self.now);
+                let mut since = self.facts.none_since_ns.unwrap_or(self.now);
+                if self.profile.external && self.facts.ever_ready {
+                    // Nobody has to come before there is a task.
+                    since = since.max(self.watched.tasks_since_ns.unwrap_or(self.now));
+                }
                 let short = self.facts.serving < self.facts.needed.max(1);
                 // The shell looks a little later than the event.
                 let long = self.now + MS >= since + self.profile.start_timeout_ns;

@@ -118,7 +118,9 @@ impl World {
     /// Rule 10.
     pub(crate) fn check_elastic(&mut self) -> Result<(), Fails> {
         let (now, external) = (self.now, self.profile.external);
-        let wants = self.engine.unresolved() > 0 || self.watched.min > 0;
+        let tasks = self.engine.unresolved() > 0;
+        since(&mut self.watched.tasks_since_ns, tasks, now);
+        let wants = tasks || self.watched.min > 0;
         since(&mut self.watched.wanted_since_ns, wants, now);
         if external || self.closing.is_some() || self.facts.failed {
             return Ok(());

@@ -21,6 +21,8 @@ pub(crate) struct Watched {
     pub(crate) quiet_since_ns: Option<u64>,
     /// Since when workers are wanted.
     pub(crate) wanted_since_ns: Option<u64>,
+    /// Since when there are tasks.
+    pub(crate) tasks_since_ns: Option<u64>,
 }
 
 impl Watched {
@@ -36,6 +38,7 @@ impl Watched {
             storm_ns: None,
             quiet_since_ns: None,
             wanted_since_ns: None,
+            tasks_since_ns: None,
         }
     }
 

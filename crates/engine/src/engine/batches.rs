@@ -48,7 +48,7 @@ impl Engine {
             (known.waits, known.places) = (piece.bits(), 1);
         }
         self.queue.push_back(spec.priority, piece);
-        self.demand(now);
+        self.demand(now, count);
         self.offer_where_gain(now);
         self.make_way(spec.priority);
         self.staff(now);

@@ -130,9 +130,11 @@ impl Engine {
             .then(|| since.saturating_add(self.config.start_timeout_ns))
     }
 
-    /// A task was submitted: where no external worker is there, waiting for one begins now.
-    pub(super) fn demand(&mut self, now: u64) {
-        if self.config.external && self.starts.ever_ready && self.tasks.len() == 1 {
+    /// This number of tasks was submitted. Where there was none before and no external worker is there, waiting for
+    /// one begins now.
+    pub(super) fn demand(&mut self, now: u64, count: u32) {
+        let first = self.tasks.len() == count as usize;
+        if self.config.external && self.starts.ever_ready && first {
             let waits = &mut self.starts.short_since_ns;
             *waits = waits.map(|_| now);
         }

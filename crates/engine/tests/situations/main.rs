@@ -2,6 +2,7 @@
 
 mod batches;
 mod elastic;
+mod external;
 mod fixtures;
 mod plain;
 mod recalls;

@@ -2,18 +2,10 @@
 
 use engine::{
     Capabilities, Config, Deal, Death, Effect, Engine, Event, KillReason, Outcome, PoolFailure,
-    Shutdown, TaskId, TaskSpec, WORTH_WAKING_NS, WorkerId,
+    Shutdown, TaskId, TaskSpec, WORTH_WAKING_NS,
 };
 
-use crate::fixtures::{LANE, MS, ONCE, PLAIN, TASK, effects, pull, ready, submit, teach};
-
-fn died(worker: WorkerId, death: Death) -> Event {
-    Event::Died {
-        worker,
-        death,
-        not_begun: false,
-    }
-}
+use crate::fixtures::{LANE, MS, ONCE, PLAIN, TASK, died, effects, pull, ready, submit, teach};
 
 #[test]
 fn cancelling_a_queued_task_touches_nothing_else() {
