@@ -13,8 +13,7 @@ impl Engine {
         let idle: Vec<u32> = self.idle.iter().rev().copied().collect();
         let all = self.workers.ids().into_iter().map(|id| id.index);
         for index in idle.into_iter().chain(all) {
-            let state = self.workers.at(index).state;
-            if extra > 0 && state == (State::Serving { retiring: false }) {
+            if extra > 0 && self.takes_tasks(self.workers.id(index)) {
                 extra -= 1;
                 self.retire(index);
                 self.leave_if_empty(now, index);
