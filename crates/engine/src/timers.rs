@@ -23,19 +23,18 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// `tasks` is how many are unresolved; each has two times at most.
+    /// `tasks` is how many are unresolved; each has two times at most, which count until it is resolved.
     pub(crate) fn insert(
         &mut self,
         at_ns: u64,
         task: TaskId,
         due: Due,
         tasks: usize,
-        counts: impl Fn(TaskId, Due) -> bool,
+        counts: impl Fn(TaskId) -> bool,
     ) {
         self.heap.push(Reverse((at_ns, task, due)));
         if self.heap.len() > FEW && self.heap.len() > 4 * tasks {
-            self.heap
-                .retain(|&Reverse((_, task, due))| counts(task, due));
+            self.heap.retain(|&Reverse((_, task, _))| counts(task));
         }
     }
 
@@ -50,9 +49,9 @@ impl Timers {
     }
 
     /// When something is due next.
-    pub(crate) fn next(&mut self, counts: impl Fn(TaskId, Due) -> bool) -> Option<u64> {
-        while let Some(&Reverse((at_ns, task, due))) = self.heap.peek() {
-            if counts(task, due) {
+    pub(crate) fn next(&mut self, counts: impl Fn(TaskId) -> bool) -> Option<u64> {
+        while let Some(&Reverse((at_ns, task, _))) = self.heap.peek() {
+            if counts(task) {
                 return Some(at_ns);
             }
             self.heap.pop();
@@ -82,7 +81,7 @@ mod tests {
     fn left(times: u32, tasks: usize) -> usize {
         let mut timers = Timers::default();
         for at in 0..times {
-            timers.insert(at.into(), task(at), Due::Expires, tasks, |_, _| false);
+            timers.insert(at.into(), task(at), Due::Expires, tasks, |_| false);
         }
         timers.len()
     }
@@ -109,16 +108,16 @@ mod tests {
     fn what_is_due_comes_in_its_order_and_not_before() {
         let mut timers = Timers::default();
         for (at_ns, index) in [(30, 0), (10, 1), (20, 2)] {
-            timers.insert(at_ns, task(index), Due::Resumes, 3, |_, _| true);
+            timers.insert(at_ns, task(index), Due::Resumes, 3, |_| true);
         }
         assert_eq!(timers.pop(9), None);
         assert_eq!(timers.pop(10), Some((task(1), Due::Resumes)));
-        assert_eq!(timers.next(|_, _| true), Some(20));
-        assert_eq!(timers.next(|it, _| it == task(0)), Some(30));
+        assert_eq!(timers.next(|_| true), Some(20));
+        assert_eq!(timers.next(|it| it == task(0)), Some(30));
         assert_eq!(timers.len(), 1, "what does not count is gone");
         assert_eq!(timers.pop(31), Some((task(0), Due::Resumes)));
-        assert_eq!((timers.pop(99), timers.next(|_, _| true)), (None, None));
-        timers.insert(1, task(0), Due::Expires, 1, |_, _| true);
+        assert_eq!((timers.pop(99), timers.next(|_| true)), (None, None));
+        timers.insert(1, task(0), Due::Expires, 1, |_| true);
         timers.clear();
         assert_eq!(timers.len(), 0);
     }

@@ -161,8 +161,8 @@ impl Worker {
             })
     }
 
-    /// Whether it may be given one more entry, of this expected time (`None`: unknown). `fill`
-    /// leaves the expected time aside.
+    /// Whether it may be given one more entry, of this expected time (`None`: unknown, and then only if it has
+    /// none). `fill` leaves the expected time aside.
     pub(crate) fn has_room(
         &self,
         now: u64,

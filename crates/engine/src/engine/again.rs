@@ -72,14 +72,14 @@ impl Engine {
     /// Looks at a task at a time.
     pub(super) fn remind(&mut self, at_ns: u64, task: TaskId, due: Due) {
         let tasks = &self.tasks;
-        let counts = |task, due| counts(tasks, task, due);
+        let counts = |task| tasks.get(task).is_some();
         self.timers.insert(at_ns, task, due, tasks.len(), counts);
     }
 
     /// When a task has to be looked at next.
     pub(super) fn next_reminder(&mut self) -> Option<u64> {
         let tasks = &self.tasks;
-        self.timers.next(|task, due| counts(tasks, task, due))
+        self.timers.next(|task| tasks.get(task).is_some())
     }
 
     /// Deals with the tasks for which something is due.
@@ -99,11 +99,4 @@ impl Engine {
             self.give_up(now, task, Holds::Cancelled, Outcome::Expired);
         }
     }
-}
-
-/// Whether a reminder is not outdated.
-fn counts(tasks: &Tasks, task: TaskId, due: Due) -> bool {
-    tasks
-        .get(task)
-        .is_some_and(|task| due == Due::Expires || task.place == Place::Paused)
 }

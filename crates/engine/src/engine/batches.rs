@@ -210,11 +210,9 @@ impl Engine {
             let Some(end) = worker.mark_batch(batch, holds) else {
                 continue;
             };
-            let asked = worker.asked_of_running().is_some();
-            let lane = worker.capabilities.lane;
-            if runs && holds == Holds::Cancelled && !asked {
+            if runs && holds == Holds::Cancelled {
                 self.end_for(now, id, running, KillReason::Cancelled);
-            } else if lane && end > worker.begun && !defect!(self, BatchRunsOn) {
+            } else if end > worker.begun && !defect!(self, BatchRunsOn) {
                 self.recall(id.index, end);
             }
             self.watch(id.index);

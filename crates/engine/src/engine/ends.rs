@@ -122,8 +122,7 @@ impl Engine {
         let soft = self.config.soft_ns > 0 && !defect!(self, NeverAsks);
         let for_running = matches!(reason, KillReason::Cancelled | KillReason::TimedOut);
         let worker = self.workers.at(id.index);
-        let serving = matches!(worker.state, State::Serving { .. });
-        if !soft || !for_running || !worker.capabilities.ask || !serving {
+        if !soft || !for_running || !worker.capabilities.ask {
             return false;
         }
         let Some(entry) = worker.in_function() else {
@@ -201,7 +200,7 @@ impl Engine {
     /// What a worker that is being ended has not claimed goes to others before the signal.
     fn recall_rest(&mut self, index: u32) {
         let worker = self.workers.at(index);
-        if worker.capabilities.lane && worker.unclaimed > 0 {
+        if worker.unclaimed > 0 {
             let below = worker.tail();
             self.recall(index, below);
         }
@@ -306,11 +305,7 @@ impl Engine {
         self.heavy.remove(id.index);
         self.stalled.remove(id.index);
         self.starts.stopped(now, state);
-        let silently = defect!(self, RequeueSilently);
-        self.requeue(&back, !silently);
-        if !silently {
-            self.offer_idle();
-        }
+        self.requeue(&back, !defect!(self, RequeueSilently));
         self.after_death(now, id, state, death, unproved);
     }
 
@@ -363,7 +358,7 @@ impl Engine {
         known.deaths += u32::from(charged);
         known.lost += u32::from(!charged);
         let (deaths, retries) = (known.deaths, known.spec.retries);
-        if known.lost > retries && !charged && !rerun {
+        if known.lost > retries && !rerun {
             self.resolve(task, Outcome::ResultLost { worker: id });
             return None;
         }

@@ -38,7 +38,7 @@ impl Engine {
         self.watch(id.index);
         if dry {
             let worker = self.workers.at(id.index);
-            if worker.open == 0 && worker.has_room(now, &self.config, None, false) {
+            if worker.has_room(now, &self.config, None, false) {
                 self.idle.insert(id.index);
             }
             self.offer_idle();
@@ -140,7 +140,7 @@ impl Engine {
     pub(super) fn settle(&mut self, now: u64, index: u32) {
         self.watch(index);
         let worker = self.workers.at(index);
-        let takes = worker.has_room(now, &self.config, None, false) && worker.open == 0;
+        let takes = worker.has_room(now, &self.config, None, false);
         let more = worker.has_room(now, &self.config, Some(1), false);
         if worker.offered || !more {
             self.idle.remove(&index);
@@ -215,7 +215,7 @@ impl Engine {
         let idle_ns = self.idle_ns();
         let worker = self.workers.at(index);
         let serving = matches!(worker.state, State::Serving { .. });
-        let loaded = worker.capabilities.lane && worker.unclaimed > 0 && serving;
+        let loaded = worker.unclaimed > 0 && serving;
         // Another recall would bring nothing either, and only an event from outside can change that.
         let loaded = loaded && worker.fruitless < FRUITLESS;
         if !loaded {
@@ -269,7 +269,7 @@ impl Engine {
     /// A task has come for which nobody is idle: a worker that has much of lower priority ahead
     /// gives it back, so that this one is next there.
     pub(super) fn make_way(&mut self, priority: Priority) {
-        if !self.idle.is_empty() || self.offers > 0 || self.queue.len() == 0 {
+        if !self.idle.is_empty() || self.offers > 0 {
             return;
         }
         let Some(index) = self.heavy.any() else {

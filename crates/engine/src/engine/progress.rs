@@ -64,7 +64,7 @@ impl Engine {
         let entries = entries.start..entries.end.min(worker.tail());
         let shares = Shares::of(worker.present(&entries), ran_ns);
         // What finished has begun, whether the shell saw that or not.
-        if entries.end > worker.begun && !entries.is_empty() {
+        if !entries.is_empty() {
             let since = worker.since_ns;
             worker.begin(entries.end - 1, since);
         }
