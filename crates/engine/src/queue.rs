@@ -34,7 +34,7 @@ struct Level {
 }
 
 /// What a test build leaves out.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Flaws {
     pub(crate) keeps_tombstones: bool,
     pub(crate) one_level: bool,

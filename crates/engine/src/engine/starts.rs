@@ -116,9 +116,7 @@ impl Engine {
     fn is_short_for_too_long(&self, now: u64) -> bool {
         let timeout_ns = self.config.start_timeout_ns;
         let too_long = |since: u64| now >= since.saturating_add(timeout_ns);
-        self.starts.serving == 0
-            && self.starts.short_since_ns.is_some_and(too_long)
-            && !defect!(self, NeverFail)
+        self.starts.short_since_ns.is_some_and(too_long) && !defect!(self, NeverFail)
     }
 
     /// By when enough external workers have to be here: at first, and whenever tasks wait for one.

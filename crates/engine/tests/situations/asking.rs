@@ -254,6 +254,24 @@ fn a_pinned_task_that_is_recalled_waits_for_its_worker_again() {
 }
 
 #[test]
+fn a_pinned_task_that_runs_again_waits_while_its_worker_is_busy() {
+    let (mut engine, workers) = ready(1, PLAIN);
+    let worker = workers[0];
+    let task = engine.submit_to(worker, TASK).expect("it takes tasks");
+    pull(&mut engine, 0, worker);
+    assert!(engine.run_again(worker, 0, MS));
+    engine.handle(0, finished(worker, 0..1));
+    submit(&mut engine, 0, ONCE);
+    pull(&mut engine, 0, worker);
+    effects(&mut engine);
+    engine.tick(MS);
+    assert_eq!(effects(&mut engine), []);
+    engine.handle(2 * MS, finished(worker, 1..2));
+    assert_eq!(effects(&mut engine), [Effect::Offer(worker)]);
+    assert_eq!(pull(&mut engine, 2 * MS, worker)[0].task, task);
+}
+
+#[test]
 fn each_time_out_doubles_the_pause() {
     let spec = TaskSpec {
         limit_ns: Some(10 * MS),

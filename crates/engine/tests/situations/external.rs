@@ -52,6 +52,15 @@ fn as_many_as_are_needed_at_first_are_waited_for() {
 }
 
 #[test]
+fn a_task_does_not_put_off_until_when_the_first_has_to_come() {
+    let mut engine = waiting_for(1);
+    for now in [50, 60] {
+        submit(&mut engine, now * MS, TASK);
+        assert_eq!(engine.next_deadline(), Some(MS + TIMEOUT_NS));
+    }
+}
+
+#[test]
 fn later_on_one_is_waited_for_only_while_there_is_a_task() {
     let mut engine = left_at(5 * MS);
     assert_eq!(engine.next_deadline(), None);

@@ -198,6 +198,7 @@ fn a_pool_without_workers_gives_up_at_its_time_out() {
     };
     for (now, fails) in [(100 * MS - 1, false), (100 * MS, true)] {
         let (mut engine, worker) = first_start(config.clone());
+        submit(&mut engine, 50 * MS, TASK);
         engine.handle(now, start_failed(worker, false));
         assert_eq!(engine.has_failed(), fails);
     }
