@@ -194,6 +194,31 @@ fn places_of_a_batch_in_the_queue_end_one_by_one() {
 }
 
 #[test]
+fn a_batch_is_given_up_with_the_places_that_are_left_of_it() {
+    let (mut engine, workers) = ready(1, LANE);
+    let batch = engine.submit_batch(0, ONCE, 6).expect("it is open");
+    let others = [submit(&mut engine, 0, ONCE), submit(&mut engine, 0, ONCE)];
+    assert_eq!(deal(&mut engine, workers[0], 2), [(0, 2)]);
+    assert_eq!(deal(&mut engine, workers[0], 2), [(2, 2)]);
+    engine.handle(0, recalled(workers[0], 0..2));
+    let state = |engine: &Engine| {
+        let size = engine.footprint();
+        (size.queue_places, size.queue_tombstones, engine.queued())
+    };
+    assert_eq!(state(&engine), (4, 0, 6));
+    for at in [0, 1] {
+        assert!(engine.cancel_one(0, TaskAt { task: batch, at }));
+        engine.pop_parted();
+    }
+    assert_eq!(state(&engine), (4, 1, 4));
+    assert!(engine.cancel(0, batch));
+    assert_eq!(state(&engine), (4, 2, 2));
+    effects(&mut engine);
+    assert_eq!(deal(&mut engine, workers[0], 9).len(), others.len());
+    assert_eq!(state(&engine), (0, 0, 0));
+}
+
+#[test]
 fn the_running_task_of_a_batch_that_is_cancelled_ends_its_worker() {
     for withdraw in [false, true] {
         // All have begun; the last runs.

@@ -188,7 +188,7 @@ fn all_of_what_is_stuck_is_recalled_and_nothing_more() {
     assert_eq!(effects(&mut engine), [Effect::Offer(workers[1])]);
     assert_eq!(pull(&mut engine, MS, workers[1]).len(), 3);
     engine.handle(MS, finished(workers[1], 0..3));
-    effects(&mut engine);
+    assert_eq!(effects(&mut engine), []);
     engine.tick(100 * MS);
     engine.handle(100 * MS, Event::Room { worker: workers[1] });
     assert_eq!(effects(&mut engine), [], "it has nothing else");
