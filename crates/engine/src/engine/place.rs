@@ -232,14 +232,20 @@ impl Engine {
     /// Recalls entries for an idle worker: everything from one that is stuck, or half of what one
     /// with more than enough has not claimed.
     pub(super) fn balance(&mut self) {
-        if self.idle.is_empty() || self.queue.len() > 0 {
+        if self.idle.is_empty() {
             return;
         }
         let leave_stalled = defect!(self, NoRecallOfStalled);
         if let (Some(index), false) = (self.stalled.any(), leave_stalled) {
             let below = self.workers.at(index).tail();
             self.recall(index, below);
-        } else if let Some(index) = self.heavy_to_share() {
+            return;
+        }
+        if self.queue.len() > 0 {
+            // That is first, and may be withheld.
+            return;
+        }
+        if let Some(index) = self.heavy_to_share() {
             self.heavy.remove(index);
             let worker = self.workers.at(index);
             // Where half has brought nothing, all may.

@@ -195,6 +195,20 @@ fn all_of_what_is_stuck_is_recalled_and_nothing_more() {
 }
 
 #[test]
+fn what_is_stuck_is_recalled_while_small_tasks_are_withheld() {
+    let (mut engine, workers) = one_of_two_is_busy(1, 1000);
+    for _ in 0..2 {
+        submit(&mut engine, 0, TASK);
+    }
+    assert_eq!(deal(&mut engine, workers[0], 2), 2);
+    assert_eq!(engine.next_deadline(), Some(MS), "the first may be long");
+    submit(&mut engine, MS / 2, TASK);
+    assert_eq!((effects(&mut engine), engine.queued()), (vec![], 1));
+    engine.tick(MS);
+    assert_eq!(effects(&mut engine), [recall(workers[0], 4)]);
+}
+
+#[test]
 fn nothing_is_recalled_while_nobody_is_idle_or_something_is_queued() {
     let (mut engine, workers) = ready(2, LANE);
     teach(&mut engine, workers[0], 1000);
