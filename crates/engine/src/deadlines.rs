@@ -94,6 +94,14 @@ mod tests {
         few.arm(1, 4, true);
         few.arm(1, 3, true);
         assert_eq!(few.len(), 2);
+        let mut many = Deadlines::default();
+        for worker in 0..8 {
+            many.arm(worker, 100, true);
+        }
+        for (at_ns, kept) in (0..25).rev().zip((9..=32).chain([8])) {
+            many.arm(0, at_ns, true);
+            assert_eq!(many.len(), kept);
+        }
     }
 
     #[test]

@@ -64,6 +64,15 @@ fn what_is_recalled_already_is_not_asked_for_again() {
 }
 
 #[test]
+fn all_of_it_is_not_recalled_twice() {
+    let (mut engine, worker, tasks) = running(3, ONCE);
+    engine.withdraw(0, tasks[2]);
+    assert!(effects(&mut engine).contains(&recall(worker, 4)));
+    engine.shutdown(0, Shutdown::Now);
+    assert!(!effects(&mut engine).contains(&recall(worker, 4)));
+}
+
+#[test]
 fn one_that_runs_and_is_withdrawn_runs_to_its_end() {
     let (mut engine, worker, tasks) = running(1, ONCE);
     assert!(engine.withdraw(MS, tasks[0]) && !engine.withdraw(MS, tasks[0]));

@@ -195,6 +195,25 @@ fn all_of_what_is_stuck_is_recalled_and_nothing_more() {
 }
 
 #[test]
+fn an_exclusive_task_is_alone_on_its_worker() {
+    let (mut engine, workers) = ready(1, LANE);
+    let worker = workers[0];
+    teach(&mut engine, worker, 1000);
+    let exclusive = true;
+    submit(&mut engine, 0, TASK);
+    let alone = submit(&mut engine, 0, TaskSpec { exclusive, ..TASK });
+    submit(&mut engine, 0, TASK);
+    assert_eq!(deal(&mut engine, worker, 9), 1, "the first");
+    engine.handle(0, finished(worker, 1..2));
+    let mut dealt = Vec::new();
+    engine.deal(0, worker, Deal::ByNumber(9), &mut dealt);
+    assert_eq!(dealt.iter().map(|it| it.task).collect::<Vec<_>>(), [alone]);
+    assert_eq!(deal(&mut engine, worker, 9), 0, "while it runs");
+    engine.handle(0, finished(worker, 2..3));
+    assert_eq!(deal(&mut engine, worker, 9), 1, "the last");
+}
+
+#[test]
 fn what_is_stuck_is_recalled_while_small_tasks_are_withheld() {
     let (mut engine, workers) = one_of_two_is_busy(1, 1000);
     for _ in 0..2 {
