@@ -19,10 +19,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (bytes, workers, rounds) = (number()?, number()?, number()?);
     // Allocated and written once: every round finds the same memory.
-    let mut numbers: Vec<f64> = Vec::with_capacity(bytes / 8);
-    if args.next().as_deref() == Some("huge") {
-        advise_huge_pages(numbers.spare_capacity_mut())?;
-    }
+    let mut numbers: Vec<f64> = match args.next().as_deref() {
+        Some("huge") => handoff::vec_in_huge_pages(bytes / 8),
+        _ => Vec::with_capacity(bytes / 8),
+    };
     numbers.extend((0..bytes / 8).map(|n| (n % 1009) as f64));
     let parts: Vec<&[f64]> = numbers.chunks(PART).collect();
     let expected: f64 = parts.iter().map(|part| sum(part)).sum();
@@ -64,20 +64,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         lines.join(",")
     );
     Ok(())
-}
-
-/// Asks for huge pages where memory is not written yet.
-fn advise_huge_pages<T>(memory: &mut [T]) -> std::io::Result<()> {
-    let page = 4096;
-    let start = memory.as_mut_ptr().cast::<u8>();
-    let start = start.map_addr(|address| address.next_multiple_of(page));
-    let end = memory.as_ptr_range().end.addr() / page * page;
-    let len = end.saturating_sub(start.addr());
-    // SAFETY: whole pages within memory of ours; advice changes nothing of what is in them.
-    match unsafe { libc::madvise(start.cast(), len, libc::MADV_HUGEPAGE) } {
-        0 => Ok(()),
-        _ => Err(std::io::Error::last_os_error()),
-    }
 }
 
 fn sum(part: &[f64]) -> f64 {

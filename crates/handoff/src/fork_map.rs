@@ -31,8 +31,8 @@ use shmem::Board;
 /// # What forking costs
 /// Each child gets a copy of this process's page tables, and its first access to each page is noted in
 /// them. With pages of 4 KiB that is about 30 ms for each GB and child, and as much again while the child
-/// reads; with huge pages it is negligible. For large data in memory, ask for them before it is
-/// written: `madvise(MADV_HUGEPAGE)`, or `GLIBC_TUNABLES=glibc.malloc.hugetlb=1` in the environment.
+/// reads; with huge pages it is negligible. [`vec_in_huge_pages`](crate::vec_in_huge_pages) has them; for
+/// memory that others allocate, `GLIBC_TUNABLES=glibc.malloc.hugetlb=1` in the environment asks for them.
 ///
 /// ```
 /// let texts = ["a", "bb", "ccc"];

@@ -35,6 +35,7 @@
 compile_error!("shmem needs Linux on a 64-bit processor: it rests on /proc, tmpfs and memfd");
 
 mod address_space;
+mod advice;
 mod arena;
 mod arena_size;
 mod behind;
@@ -63,6 +64,7 @@ mod sys;
 mod words;
 
 pub use address_space::AddressSpace;
+pub use advice::advise_huge_pages;
 pub use arena::{Arena, ArenaError};
 pub use arena_size::{arena_limits, default_arena_size, shared_arena_size};
 pub use behind::limit_behind;

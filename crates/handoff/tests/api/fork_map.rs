@@ -191,3 +191,41 @@ pub(crate) fn threads_are_refused() {
         assert!(error.to_string().contains("2 threads"), "{error}");
     });
 }
+
+pub(crate) fn memory_in_huge_pages_is_an_ordinary_vec() {
+    let mut numbers: Vec<u64> = handoff::vec_in_huge_pages(3 << 20);
+    assert!(numbers.is_empty() && numbers.capacity() >= 3 << 20);
+    let asked = flags_of(numbers.as_ptr().addr() + (8 << 20));
+    match std::fs::exists("/sys/kernel/mm/transparent_hugepage").unwrap() {
+        true => assert!(asked.contains(" hg"), "{asked}"),
+        false => assert!(!asked.contains(" hg"), "{asked}"),
+    }
+    // It grows beyond what was asked for, as any does.
+    numbers.extend(0..4u64 << 20);
+    let quarters: Vec<&[u64]> = numbers.chunks(1 << 20).collect();
+    let sums = fork_map(2, &quarters, |quarter| quarter.iter().sum::<u64>()).unwrap();
+    assert_eq!(sums.iter().sum::<u64>(), numbers.iter().sum::<u64>());
+    // Less than a huge page, and nothing at all.
+    assert_eq!(handoff::vec_in_huge_pages::<u8>(5).capacity(), 5);
+    assert_eq!(handoff::vec_in_huge_pages::<u64>(0).capacity(), 0);
+    assert!(handoff::vec_in_huge_pages::<()>(7).capacity() >= 7);
+}
+
+/// What the kernel notes of the mapping that holds `address`.
+fn flags_of(address: usize) -> String {
+    let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let number = |text| usize::from_str_radix(text, 16).ok();
+    let mut lines = smaps.lines();
+    lines.find(|line| {
+        let range = line
+            .split(' ')
+            .next()
+            .and_then(|range| range.split_once('-'));
+        range.is_some_and(|(start, end)| {
+            number(start).is_some_and(|start| start <= address)
+                && number(end).is_some_and(|end| address < end)
+        })
+    });
+    let flags = lines.find(|line| line.starts_with("VmFlags:"));
+    flags.expect("the mapping is listed").to_owned()
+}

@@ -49,6 +49,7 @@ const CHECKS: &[(&str, fn())] = checks![
     fork_map::a_grandchild_that_holds_the_pipe_holds_up_nobody,
     fork_map::nothing_is_left_behind,
     fork_map::works_where_sigchld_is_ignored,
+    fork_map::memory_in_huge_pages_is_an_ordinary_vec,
     arrays::forked_children_have_arrays_of_their_own,
     arrays::parts_in_the_wrong_order_are_given_back,
     arrays::an_initializer_takes_no_arrays,
