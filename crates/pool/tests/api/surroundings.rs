@@ -39,14 +39,15 @@ pub(crate) fn an_event_loop_needs_the_descriptor_alone(method: StartMethod) {
 
 pub(crate) fn a_task_runs_while_the_caller_is_busy(method: StartMethod) {
     let mut pool = builder(method, 1).start().unwrap();
-    let handle = pool.submit::<Sleep>(&200, ()).unwrap();
-    std::thread::sleep(Duration::from_millis(600));
+    let directory = tempfile::tempdir().unwrap();
+    let marker = directory.path().join("marker");
+    let handle = pool.call::<DieOnce>(&marker).retries(0).submit().unwrap();
     let began = Instant::now();
-    pool.wait(handle).unwrap();
-    assert!(
-        began.elapsed() < Duration::from_millis(200),
-        "it ran meanwhile"
-    );
+    while !marker.exists() {
+        assert!(began.elapsed() < Duration::from_secs(30), "it waits");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(matches!(pool.wait(handle), Err(TaskFailure::Died(_))));
 }
 
 pub(crate) fn nobody_is_late_because_the_caller_was_away(method: StartMethod) {
