@@ -3,6 +3,7 @@
 
 mod debug;
 mod reports;
+mod waking;
 
 use crate::body::{Body, CallHeader, RecordHeader, Shape};
 use crate::defect::{Defect, Defects};
@@ -112,26 +113,6 @@ impl<M: AsRef<[AtomicU64]>> CoordinatorLane<M> {
         let order = defects.or_relaxed(Defect::TailRelaxed, Ordering::Release);
         self.tail = self.ledger.tail();
         self.words.control(Control::Tail).store(self.tail, order);
-    }
-
-    /// As [`is_to_be_woken`](Self::is_to_be_woken). Takes the worker's flag: the caller has to send a wake byte.
-    #[must_use]
-    pub fn take_wake(&mut self) -> bool {
-        self.is_to_be_woken() && sleep::take(self.words.control(Control::SleepWorker))
-    }
-
-    /// Whether the worker sleeps and has reason to be woken: calls after [`publish`](Self::publish), room after
-    /// [`release`](Self::release). One that does not sleep sees what was published.
-    #[must_use]
-    pub fn is_to_be_woken(&self) -> bool {
-        self.defects.fence_unless(Defect::NoFenceAfterCalls);
-        let flag = self.words.control(Control::SleepWorker);
-        let head = || self.words.control(Control::Head).load(Ordering::Relaxed);
-        match flag.load(Ordering::Relaxed) {
-            sleep::AWAKE => false,
-            sleep::WORKER_CALLS => head() < self.tail,
-            _ => !self.defects.has(Defect::RoomInSilence),
-        }
     }
 
     /// Claims up to `max` of the oldest unclaimed calls, so that the worker never begins them.

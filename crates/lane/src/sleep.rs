@@ -10,6 +10,8 @@ pub(crate) const AWAKE: u64 = 0;
 pub(crate) const WORKER_CALLS: u64 = 1;
 /// `sleep_w`: the worker waits for room in the result ring.
 pub(crate) const WORKER_ROOM: u64 = 2;
+/// `sleep_w`: the worker waits for calls, and does not look for them before it is woken.
+pub(crate) const WORKER_DEEP: u64 = 3;
 
 /// `sleep_c`: wake the coordinator at the next result.
 pub(crate) const COORDINATOR_NEXT_RESULT: u64 = 1;

@@ -78,7 +78,7 @@ impl<M: AsRef<[AtomicU64]>> WorkerLane<M> {
     /// Looks up to `iterations` times for what is waited for. Returns whether it is there.
     pub fn spin(&self, reason: Reason, iterations: u32) -> bool {
         let ready = || match reason {
-            Reason::Calls => self.has_calls(),
+            Reason::Calls | Reason::Wake => self.has_calls(),
             Reason::Room => self.has_room(),
         };
         for _ in 0..iterations {
@@ -242,12 +242,13 @@ impl<M: AsRef<[AtomicU64]>> WorkerLane<M> {
         let value = match reason {
             Reason::Calls => sleep::WORKER_CALLS,
             Reason::Room => sleep::WORKER_ROOM,
+            Reason::Wake => sleep::WORKER_DEEP,
         };
         let flag = self.words.control(Control::SleepWorker);
         flag.swap(value, Ordering::Relaxed);
         self.defects.fence_unless(Defect::NoFenceBeforeWorkerSleeps);
         let ready = match reason {
-            Reason::Calls => self.first_unclaimed()?.is_some(),
+            Reason::Calls | Reason::Wake => self.first_unclaimed()?.is_some(),
             Reason::Room => {
                 let before = self.consumed;
                 self.look_at_consumed(self.published)?;

@@ -44,8 +44,10 @@ pub enum Completion {
 /// What the worker waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// A call.
+    /// A call, for which it looks by itself before long.
     Calls,
+    /// A call, for which it looks only once it is woken.
+    Wake,
     /// Room for the result of the claimed call.
     Room,
 }

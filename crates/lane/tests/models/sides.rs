@@ -120,6 +120,10 @@ impl Worker {
             if wake {
                 life.step()?;
                 self.socket.wake_coordinator();
+                // Who waits for the end of this call has none to send: it sleeps until it is woken.
+                if reason == Reason::Calls && self.lane.rest(Reason::Wake)? == Rest::Ready {
+                    return Ok(());
+                }
             }
             if !self.socket.worker_waits() {
                 return Err(Ended);

@@ -206,6 +206,7 @@ impl Both<'_> {
     fn rest(&mut self) -> TestCaseResult {
         let reason = match self.naive.claimed() {
             Some(_) => Reason::Room,
+            None if self.naive.unclaimed().is_multiple_of(2) => Reason::Wake,
             None => Reason::Calls,
         };
         match self.worker.rest(reason).expect("an honest coordinator") {
@@ -226,10 +227,12 @@ impl Both<'_> {
     /// The coordinator asks whether the worker has to be woken.
     fn wake_worker(&mut self) -> TestCaseResult {
         let expected = match self.resting {
-            Some(Reason::Calls) => self.naive.work_waits(),
+            Some(Reason::Calls | Reason::Wake) => self.naive.work_waits(),
             Some(Reason::Room) => true,
             None => false,
         };
+        let deep = self.resting == Some(Reason::Wake);
+        prop_assert_eq!(self.coordinator.sleeps_deep(), deep);
         prop_assert_eq!(self.coordinator.take_wake(), expected);
         if expected {
             self.resting = None;

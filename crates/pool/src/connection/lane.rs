@@ -200,8 +200,8 @@ impl Lane {
     /// Lets the worker see what was pushed. Returns whether to wake it now, as [`take_wake`](Self::take_wake). The
     /// clock is looked at only for one that sleeps.
     ///
-    /// Within a short time after the last wake message there is no other: that message, or the end of the
-    /// worker's nap, makes it look. Nobody relies on that for long: see [`wake_if_due`](Self::wake_if_due).
+    /// Within a short time after the last wake message there is no other for a worker that naps: that message, or
+    /// the end of the nap, makes it look. Nobody relies on that for long: see [`wake_if_due`](Self::wake_if_due).
     #[must_use]
     pub(crate) fn publish(&mut self, worth: bool, clock: impl FnOnce() -> u64) -> bool {
         self.ring.publish();
@@ -214,7 +214,8 @@ impl Lane {
             return false;
         }
         let now = clock();
-        now >= self.woken_ns + WAKE_PAUSE_NS && self.wake_if_due(now)
+        let may_nap = now < self.woken_ns + WAKE_PAUSE_NS && !self.ring.sleeps_deep();
+        !may_nap && self.wake_if_due(now)
     }
 
     /// Whether entries wait for a worker that sleeps: the caller has to send the message.

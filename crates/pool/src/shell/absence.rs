@@ -13,8 +13,7 @@ pub(super) const MESSAGE: usize = 768;
 
 impl Shell {
     /// The caller has come back.
-    pub(super) fn returned(&mut self) {
-        let now = self.now();
+    pub(super) fn returned(&mut self, now: u64) {
         self.health.away_ns = now.saturating_sub(self.health.left_ns);
     }
 

@@ -96,7 +96,7 @@ impl Shell {
                 began_ns: now_ns(),
                 returned: false,
             };
-            self.report_claimed(id, key, claimed);
+            self.report_claimed(self.now(), (id, key), claimed);
         }
     }
 
@@ -141,7 +141,7 @@ impl Shell {
             return;
         }
         match lane.after_death() {
-            Ok(Some(claimed)) => self.report_claimed(id, key, claimed),
+            Ok(Some(claimed)) => self.report_claimed(self.now(), (id, key), claimed),
             Ok(None) => {}
             Err(violation) => self.lane_violated(id, violation),
         }

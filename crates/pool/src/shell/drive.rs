@@ -30,12 +30,13 @@ impl Shell {
     /// handles it. A caller's function that panicked is for [`report_panic`](Self::report_panic).
     pub(crate) fn drive(&mut self, timeout: Option<Duration>) -> Result<(), PoolError> {
         self.check()?;
-        self.returned();
+        let now = self.now();
+        self.returned(now);
         let resolved = self.counters.done + self.counters.failed;
         self.collect_all();
         self.settle();
         self.check()?;
-        self.send_wakes();
+        self.send_wakes(now);
         // What the caller waits for may have come already.
         let mut come = self.counters.done + self.counters.failed > resolved;
         if !come && self.settings.spin_ns > 0 && self.spin(timeout) {
@@ -43,7 +44,7 @@ impl Shell {
             self.settle();
             come = self.counters.done + self.counters.failed > resolved;
         }
-        self.arm();
+        self.arm_at(now);
         let at_once = come || self.engine.is_closed();
         self.drain(if at_once {
             Some(Duration::ZERO)
@@ -59,7 +60,7 @@ impl Shell {
         self.left(now);
         self.settle();
         self.beat();
-        self.arm();
+        self.arm_at(now);
         self.check()
     }
 
@@ -137,11 +138,15 @@ impl Shell {
 
     /// Sets the timer for what comes next.
     pub(crate) fn arm(&mut self) {
+        self.arm_at(self.now());
+    }
+
+    fn arm_at(&mut self, now: u64) {
         self.crew.unarmed = false;
         let paused_ns = self.health.paused_ns;
         let engine = self.engine.next_deadline();
         let externals = self.external_deadline();
-        let look = self.ask_for_wakes();
+        let look = self.ask_for_wakes(now);
         let given = self.reactor.give_back_ns;
         let own = [engine, externals, look, self.reactor.retry_ns, given];
         let own = own.into_iter().flatten().min();

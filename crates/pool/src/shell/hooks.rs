@@ -79,9 +79,11 @@ impl Shell {
 
     /// Calls the heartbeat where it is due.
     pub(super) fn beat(&mut self) {
+        let Some(due_ns) = self.hooks.heartbeat.as_ref().map(Heartbeat::due_ns) else {
+            return;
+        };
         let now_ns = now_ns();
-        let due = |beat: &Heartbeat| beat.due_ns() <= now_ns;
-        if !self.hooks.heartbeat.as_ref().is_some_and(due) {
+        if now_ns < due_ns {
             return;
         }
         let counters = self.tally();

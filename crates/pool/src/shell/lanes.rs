@@ -67,24 +67,26 @@ impl Shell {
         let ended = self.take_results((id, key), &mut lane, below, &mut taken);
         let seen = ended.and_then(|()| lane.claimed());
         let seen = seen.map(|claimed| claimed.filter(|claimed| claimed.index < below));
+        let room = lane.starved && lane.has_room();
+        // One look at the clock for all that is reported.
+        let anything = !taken.entries.is_empty() || room || !matches!(seen, Ok(None));
+        let now = if anything { self.now() } else { 0 };
         if !taken.entries.is_empty() {
             self.crew.full = false;
-            lane.fresh_ns = self.now();
+            lane.fresh_ns = now;
         }
         lane.settle_bodies();
-        let room = lane.starved && lane.has_room();
         lane.starved &= !room;
         if let Some(worker) = self.crew.workers.get_mut(&id) {
             worker.lane = Some(lane);
         }
-        self.report_taken(key, taken);
+        self.report_taken(now, key, taken);
         match seen {
-            Ok(Some(claimed)) => self.report_claimed(id, key, claimed),
+            Ok(Some(claimed)) => self.report_claimed(now, (id, key), claimed),
             Ok(None) => {}
             Err(violation) => self.lane_violated(id, violation),
         }
         if room {
-            let now = self.now();
             self.handle(now, Event::Room { worker: key });
         }
     }
@@ -253,7 +255,7 @@ impl Shell {
         }
         matched.map_err(|violation| violation.to_string())?;
         if !taken.entries.is_empty() {
-            self.report_taken(key, taken);
+            self.report_taken(self.now(), key, taken);
             // Those behind it waited.
             self.collect(id);
         }
@@ -320,12 +322,11 @@ impl Shell {
         }
     }
 
-    fn report_taken(&mut self, worker: engine::WorkerId, taken: Taken) {
+    fn report_taken(&mut self, now: u64, worker: engine::WorkerId, taken: Taken) {
         let Taken { entries, ran_ns } = taken;
         if entries.is_empty() {
             return;
         }
-        let now = self.now();
         let event = Event::Finished {
             worker,
             entries,
@@ -337,11 +338,10 @@ impl Shell {
 
     pub(super) fn report_claimed(
         &mut self,
-        id: WorkerId,
-        worker: engine::WorkerId,
+        now: u64,
+        (id, worker): (WorkerId, engine::WorkerId),
         claimed: lane::Claimed,
     ) {
-        let now = self.now();
         let at_ns = claimed.began_ns.saturating_sub(self.health.paused_ns);
         let Some(lane) = self.crew.lane(id) else {
             return;

@@ -111,7 +111,7 @@ impl Shell {
         }
         self.crew.dealt = dealt;
         if pushed > 0 {
-            self.publish((id, key));
+            self.publish((id, key), Some(now));
         }
         pushed > 0
     }
@@ -120,7 +120,7 @@ impl Shell {
     pub(super) fn send_one(&mut self, key: engine::WorkerId, assignment: Assignment) {
         if let Some(id) = self.find(key) {
             self.push_dealt((id, key), &[assignment]);
-            self.publish((id, key));
+            self.publish((id, key), None);
         }
     }
 
@@ -186,14 +186,14 @@ impl Shell {
         (dealt.len(), 0)
     }
 
-    /// Lets a worker see its entries, and wakes it.
-    fn publish(&mut self, (id, key): (WorkerId, engine::WorkerId)) {
+    /// Lets a worker see its entries, and wakes it. The clock is looked at where that matters.
+    fn publish(&mut self, (id, key): (WorkerId, engine::WorkerId), now: Option<u64>) {
         let worth = !self.crew.lazy || self.engine.is_worth_waking(key);
         let paused_ns = self.health.paused_ns;
         let Some(lane) = self.crew.lane(id) else {
             return;
         };
-        let clock = || now_ns().saturating_sub(paused_ns);
+        let clock = || now.unwrap_or_else(|| now_ns().saturating_sub(paused_ns));
         if lane.publish(worth, clock) {
             self.wake(id);
         } else {

@@ -17,8 +17,7 @@ const PASSING: u32 = 64;
 
 impl Shell {
     /// Wakes workers that sleep and have entries.
-    pub(super) fn send_wakes(&mut self) {
-        let now = self.now();
+    pub(super) fn send_wakes(&mut self, now: u64) {
         for at in 0..self.crew.listed.len() {
             let id = self.crew.listed[at];
             if self.crew.lane(id).is_some_and(|lane| lane.wake_if_due(now)) {
@@ -97,8 +96,7 @@ impl Shell {
 
     /// Asks the workers of all lanes in use to wake us. Gives by when to look all the same, by the
     /// engine's clock: at once where there is something to take.
-    pub(super) fn ask_for_wakes(&mut self) -> Option<u64> {
-        let now = self.now();
+    pub(super) fn ask_for_wakes(&mut self, now: u64) -> Option<u64> {
         let mut earliest = None;
         for at in (0..self.crew.listed.len()).rev() {
             let id = self.crew.listed[at];

@@ -28,7 +28,7 @@ const LOOK_NS: u64 = 1_000_000;
 const SPINS: u32 = 64;
 /// The first sleep after work ends after this time, in milliseconds: the coordinator may leave out wake
 /// messages that follow each other closely.
-const NAP_MS: u16 = 1;
+const NAP_MS: u64 = 1;
 
 /// Maps the lane behind a descriptor.
 pub(super) fn open(descriptor: &OwnedFd, code: u32) -> Result<WorkerLane<Words>, ServeError> {
@@ -58,6 +58,8 @@ pub(super) fn serve(
         now_ns,
         looked_ns: now_ns,
         rested: false,
+        ran: 0,
+        awaited: false,
     };
     while !server.frames.ended {
         if server.now_ns - server.looked_ns > LOOK_NS {
@@ -95,6 +97,10 @@ struct Server<'a> {
     looked_ns: u64,
     /// The last sleep ended without anything to do.
     rested: bool,
+    /// Calls run since the last sleep.
+    ran: u32,
+    /// The coordinator waited for the last result.
+    awaited: bool,
 }
 
 impl Server<'_> {
@@ -105,6 +111,7 @@ impl Server<'_> {
             return Ok(false);
         };
         self.rested = false;
+        self.ran = self.ran.saturating_add(1);
         let call = self.lane.call()?;
         let Body::Inline { arrays, value } = call.body else {
             self.run_by_socket(index)?;
@@ -241,6 +248,7 @@ impl Server<'_> {
         loop {
             match self.lane.complete(&outcome)? {
                 Completion::Published { wake } => {
+                    self.awaited = wake;
                     if wake {
                         self.frames.wake()?;
                     }
@@ -314,23 +322,39 @@ impl Server<'_> {
     /// Sleeps until there are calls, or room for the result, or something comes over the socket.
     fn rest(&mut self, reason: Reason) -> Result<(), ServeError> {
         // After a wake message the coordinator may leave out others for a while.
-        self.rested &= !std::mem::take(&mut self.frames.woken);
-        let Rest::Sleep { wake } = self.lane.rest(reason)? else {
+        let woken = std::mem::take(&mut self.frames.woken);
+        let mut deep = reason == Reason::Calls && self.rested && !woken;
+        let mut awaited = std::mem::take(&mut self.awaited);
+        let alone = std::mem::take(&mut self.ran) == 1;
+        loop {
+            let reason = if deep { Reason::Wake } else { reason };
+            let Rest::Sleep { wake } = self.lane.rest(reason)? else {
+                return Ok(());
+            };
+            if wake {
+                self.frames.wake()?;
+                awaited = true;
+            }
+            // One that waits for the result of each call sends none meanwhile.
+            if deep || !(alone && awaited && reason == Reason::Calls) {
+                break;
+            }
+            deep = true;
+        }
+        // Until there is memory to give back, if there will be.
+        let due_ns = || task::arrays::worker::give_back();
+        let timeout = match deep {
+            true => due_ns().map(|due_ns| due_ns / 1_000_000 + 1),
+            false => Some(NAP_MS),
+        };
+        let Some(timeout) = timeout else {
+            let woken = || self.lane.woken();
+            self.frames.receive_blocking(&mut self.channel, woken)?;
+            self.looked_ns = self.now_ns;
+            self.rested = false;
             return Ok(());
         };
-        if wake {
-            self.frames.wake()?;
-        }
-        let timeout = if self.rested {
-            // Until there is memory to give back, if there will be.
-            let due_ns = task::arrays::worker::give_back();
-            let millis = |due_ns: u64| u16::try_from(due_ns / 1_000_000 + 1).unwrap_or(u16::MAX);
-            due_ns.map_or(PollTimeout::NONE, |due_ns| {
-                PollTimeout::from(millis(due_ns))
-            })
-        } else {
-            PollTimeout::from(NAP_MS)
-        };
+        let timeout = PollTimeout::from(u16::try_from(timeout).unwrap_or(u16::MAX));
         let readable = wait_readable(&self.channel, timeout)?;
         self.lane.woken();
         // After a nap that ended by itself it sleeps until it is woken.

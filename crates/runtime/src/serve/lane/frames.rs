@@ -59,6 +59,22 @@ impl Frames {
             return Ok(());
         }
         let incoming = channel.receive_now()?;
+        self.received(channel, incoming)
+    }
+
+    /// Waits until something is there, or a signal came, and takes it once `woken` has been called: one system
+    /// call, where waiting and taking are two.
+    pub(super) fn receive_blocking(
+        &mut self,
+        channel: &mut Channel,
+        woken: impl FnOnce(),
+    ) -> Result<(), ServeError> {
+        let incoming = channel.receive()?;
+        woken();
+        self.received(channel, incoming)
+    }
+
+    fn received(&mut self, channel: &mut Channel, incoming: Incoming) -> Result<(), ServeError> {
         self.take(channel)?;
         if incoming == Incoming::End {
             channel.finish()?;
