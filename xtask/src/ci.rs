@@ -97,7 +97,7 @@ fn of_behaviour(out: &Path) -> anyhow::Result<Vec<Check>> {
     Ok(vec![
         ("test", words("test")?),
         ("aborts", with(cargo(), aborts)),
-        // An alias in .cargo/config.toml: the models of crates/lane need a build of their own.
+        // An alias in .cargo/config.toml: the models of wire::lane need a build of their own.
         ("models", with(cargo(), "loom --locked")),
         ("figures", words("figures --check")?),
         ("ndarray", with(cargo(), ndarray)),

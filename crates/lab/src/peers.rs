@@ -214,7 +214,7 @@ fn programs(args: &PeersArgs, interrupt: &Interrupt) -> anyhow::Result<Binaries>
         ("pool", "tiny_tasks"),
         ("handoff", "fork_sum"),
         ("handoff", "rates"),
-        ("lane", "throughput"),
+        ("wire", "throughput"),
     ];
     let examples = examples.map(|(package, name)| Example { package, name });
     match &args.bin_dir {

@@ -62,7 +62,7 @@ const MAX_REASON: usize = 64 * 1024;
 /// What the set-up leaves for the loop.
 struct Place {
     board: Option<(&'static Board, usize)>,
-    lane: Option<::lane::WorkerLane<Words>>,
+    lane: Option<wire::lane::WorkerLane<Words>>,
     spin_ns: u64,
     events: bool,
     /// Held while calls are served.

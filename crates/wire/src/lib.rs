@@ -1,4 +1,5 @@
-//! Everything that crosses a Handoff socket: messages, their versions, and bounded frames.
+//! Everything that crosses between a coordinator and a worker: messages, their versions and bounded frames over
+//! a socket, and calls and results in a [`lane`] of shared words.
 //!
 //! This crate has no unsafe code and does no I/O of its own: it encodes into buffers and decodes
 //! from them ([`encode`], [`FrameBuffer`]), or works over any `Read` and `Write`
@@ -31,20 +32,21 @@
 
 mod arrays;
 mod chunk;
+mod entry;
 mod frame;
 mod hello;
-mod lane;
+pub mod lane;
 mod message;
 mod server;
 
 pub use arrays::{ArrayEntry, ArrayRange, CallArrays, FreedRange, ResultArrays};
 pub use chunk::{MAX_CHUNK, chunk_prefix};
+pub use entry::{LANE_DONE, LANE_FAILED, LaneEntry, LaneFailure, NO_TASK, PlainCall};
 pub use frame::{
     DecodeError, EncodeError, FrameBuffer, FrameError, MAX_BODY, decode, encode, read_frame,
     to_bytes, to_slice, write_frame,
 };
 pub use hello::{DESCRIPTORS_VARIABLE, Hello, HelloError, PROTOCOL, VERSION, WORKER_VARIABLE};
-pub use lane::{LANE_DONE, LANE_FAILED, LaneEntry, LaneFailure, NO_TASK, PlainCall};
 pub use message::{
     Bounds, Call, CallInput, FailureKind, FromWorker, KnownTask, LogRecord, MAX_NOTE, Memory,
     RegionId, Setup, SetupStep, Source, ToWorker,

@@ -33,7 +33,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target {
         name: "lane",
-        run: lane::hostile::run,
+        run: wire::lane::hostile::run,
         mutations: 60_000,
     },
     Target {

@@ -46,10 +46,10 @@ pub enum ServeError {
     Words(#[from] shmem::WordsError),
     /// The lane cannot be as the coordinator describes it.
     #[error(transparent)]
-    Layout(#[from] ::lane::LayoutError),
+    Layout(#[from] wire::lane::LayoutError),
     /// The coordinator wrote into the lane what cannot be.
     #[error(transparent)]
-    Lane(#[from] ::lane::Violation),
+    Lane(#[from] wire::lane::Violation),
 }
 
 /// A message that is not due.

@@ -11,13 +11,13 @@ use super::stream::StreamedInput;
 use crate::channel::Channel;
 use crate::{Regions, attempt, logging, now_ns, panic, soft};
 use frames::Frames;
-use lane::{Body, Completion, Layout, Outcome, Reason, Rest, WorkerLane};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use shmem::Words;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use task::{Failure, Input, Registry, Runner};
+use wire::lane::{Body, Completion, Layout, Outcome, Reason, Rest, WorkerLane};
 use wire::{
     Call, CallInput, LANE_DONE, LANE_FAILED, LaneEntry, LaneFailure, NO_TASK, PlainCall, ToWorker,
 };
