@@ -323,11 +323,14 @@ impl Server<'_> {
     fn rest(&mut self, reason: Reason) -> Result<(), ServeError> {
         // After a wake message the coordinator may leave out others for a while.
         let woken = std::mem::take(&mut self.frames.woken);
-        let mut deep = reason == Reason::Calls && self.rested && !woken;
+        let mut deep = self.rested && !woken;
         let mut awaited = std::mem::take(&mut self.awaited);
-        let alone = std::mem::take(&mut self.ran) == 1;
+        let alone = std::mem::take(&mut self.ran) == 1 && reason == Reason::Calls;
         loop {
-            let reason = if deep { Reason::Wake } else { reason };
+            let reason = match reason {
+                Reason::Calls if deep => Reason::Wake,
+                reason => reason,
+            };
             let Rest::Sleep { wake } = self.lane.rest(reason)? else {
                 return Ok(());
             };
@@ -336,25 +339,25 @@ impl Server<'_> {
                 awaited = true;
             }
             // One that waits for the result of each call sends none meanwhile.
-            if deep || !(alone && awaited && reason == Reason::Calls) {
+            if deep || !(alone && awaited) {
                 break;
             }
             deep = true;
         }
-        // Until there is memory to give back, if there will be.
-        let due_ns = || task::arrays::worker::give_back();
         let timeout = match deep {
-            true => due_ns().map(|due_ns| due_ns / 1_000_000 + 1),
+            // Until there is memory to give back, if there will be.
+            true => task::arrays::worker::give_back().map(|due_ns| due_ns / 1_000_000 + 1),
             false => Some(NAP_MS),
         };
-        let Some(timeout) = timeout else {
+        if timeout.is_none() && reason == Reason::Calls {
             let woken = || self.lane.woken();
             self.frames.receive_blocking(&mut self.channel, woken)?;
             self.looked_ns = self.now_ns;
             self.rested = false;
             return Ok(());
-        };
-        let timeout = PollTimeout::from(u16::try_from(timeout).unwrap_or(u16::MAX));
+        }
+        let millis = |timeout| PollTimeout::from(u16::try_from(timeout).unwrap_or(u16::MAX));
+        let timeout = timeout.map_or(PollTimeout::NONE, millis);
         let readable = wait_readable(&self.channel, timeout)?;
         self.lane.woken();
         // After a nap that ended by itself it sleeps until it is woken.

@@ -4,16 +4,27 @@
 //! by ones that count.
 
 use crate::engine::{pool, warm};
-use crate::tasks::add_one;
+use crate::tasks::{Marks, add_one, bytes, pid};
 use crate::{Case, case};
 use handoff::{Pool, StartMethod};
 use libc::{c_int, c_void, epoll_event, msghdr, size_t, ssize_t};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-pub(crate) const CASES: &[Case] = &[case(
-    "calls_of_the_system_do_not_grow_with_the_workers",
-    calls_of_the_system_do_not_grow_with_the_workers,
-)];
+pub(crate) const CASES: &[Case] = &[
+    case(
+        "calls_of_the_system_do_not_grow_with_the_workers",
+        calls_of_the_system_do_not_grow_with_the_workers,
+    ),
+    case(
+        "one_task_there_and_back_is_three_calls_of_the_system",
+        one_task_there_and_back_is_three_calls_of_the_system,
+    ),
+    case(
+        "a_worker_that_waits_for_room_sleeps",
+        a_worker_that_waits_for_room_sleeps,
+    ),
+];
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
@@ -69,4 +80,50 @@ fn calls_of_the_system_do_not_grow_with_the_workers(method: StartMethod) {
         many <= 1.2 * few + 0.5,
         "{few:.2} with 2 workers, {many:.2} with 128"
     );
+}
+
+/// A wake message, a wait, and the worker's message. Where the result is there at once, fewer.
+fn one_task_there_and_back_is_three_calls_of_the_system(method: StartMethod) {
+    const TASKS: u32 = 1000;
+    let mut pool = pool(method, 1);
+    warm(&mut pool);
+    let before = CALLS.load(Ordering::Relaxed);
+    for n in 0..u64::from(TASKS) {
+        assert_eq!(pool.run(add_one(n)).unwrap(), n + 1);
+    }
+    let calls = CALLS.load(Ordering::Relaxed) - before;
+    let each = calls as f64 / f64::from(TASKS);
+    assert!(each > 0.0 && each <= 3.5, "{each:.2} for one task");
+}
+
+/// Its caller is away, and takes no results: there is nothing that it could look for meanwhile.
+fn a_worker_that_waits_for_room_sleeps(method: StartMethod) {
+    const TASKS: usize = 200;
+    let marks = Marks::new();
+    let mut pool = pool(method, 1);
+    let worker = pool.run(pid()).unwrap();
+    let call = || bytes(marks.path(), 1000, 0);
+    let handles: Vec<_> = (0..TASKS).map(|_| pool.submit(call()).unwrap()).collect();
+    // Longer than its first look.
+    let pause = Duration::from_millis(200);
+    let mut begun = 0;
+    while std::mem::replace(&mut begun, marks.count()) != begun || begun == 0 {
+        std::thread::sleep(pause);
+    }
+    assert!(begun < TASKS, "there was room for all results");
+    let before = sleeps(worker);
+    std::thread::sleep(pause);
+    let slept = sleeps(worker) - before;
+    assert!(slept < 20, "it woke {slept} times in {pause:?}");
+    for handle in handles {
+        assert_eq!(pool.wait(handle).unwrap().len(), 1000);
+    }
+}
+
+/// How often a process has gone to sleep.
+fn sleeps(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mut lines = status.lines();
+    let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
 }
