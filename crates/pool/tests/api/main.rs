@@ -64,6 +64,10 @@ const CHECKS: &[(&str, Check)] = &[
         supervision::the_certificate_tells_the_memory,
     ),
     (
+        "supervision::a_worker_answers_what_came_behind_a_long_call",
+        supervision::a_worker_answers_what_came_behind_a_long_call,
+    ),
+    (
         "supervision::counters_tell_respawned_and_memory",
         supervision::counters_tell_respawned_and_memory,
     ),

@@ -1,7 +1,7 @@
 //! Terms of single tasks, and what is reported of workers.
 
-use crate::tasks::{Begin, BeginUnless, Begun, Die, DieOnce, Hog, Keep, Sleep, registry};
-use pool::{Pool, PoolError, StartMethod, TaskFailure};
+use crate::tasks::{Begin, BeginUnless, Begun, Die, DieOnce, Hog, Keep, Sleep, Sum, registry};
+use pool::{Input, Pool, PoolError, StartMethod, TaskFailure};
 use std::time::Duration;
 
 fn start(method: StartMethod) -> Pool {
@@ -87,6 +87,19 @@ pub(crate) fn counters_tell_respawned_and_memory(method: StartMethod) {
         counters.respawned >= 2 && counters.died == 0,
         "{counters:?}"
     );
+}
+
+/// The request comes right behind a long call, and the worker may read both at once.
+pub(crate) fn a_worker_answers_what_came_behind_a_long_call(method: StartMethod) {
+    let builder = Pool::builder(method).tasks(registry()).workers(1);
+    let mut pool = builder.grace(Duration::from_secs(10)).start().unwrap();
+    for round in 0..150 {
+        let numbers = vec![1_u64; 25_000 + round % 16 * 400];
+        let input = Input::of_elements(&numbers);
+        let call = pool.submit::<Sum>(&(), input).unwrap();
+        assert_eq!(pool.memory().unwrap().len(), 1, "round {round}");
+        assert_eq!(pool.wait(call).unwrap(), numbers.len() as u64);
+    }
 }
 
 pub(crate) fn a_worker_above_its_memory_limit_is_replaced(method: StartMethod) {

@@ -62,6 +62,15 @@ impl Frames {
         self.received(channel, incoming)
     }
 
+    /// Takes what was read together with an earlier message. Whether there was something.
+    pub(super) fn take_read(&mut self, channel: &mut Channel) -> Result<bool, ServeError> {
+        let ready = !self.stream_begins() && channel.is_ready()?;
+        if ready {
+            self.take(channel)?;
+        }
+        Ok(ready)
+    }
+
     /// Waits until something is there, or a signal came, and takes it once `woken` has been called: one system
     /// call, where waiting and taking are two.
     pub(super) fn receive_blocking(
