@@ -19,7 +19,7 @@ impl World {
             if let (true, Some(worker)) = (full || (busy && !fill), self.worker(id)) {
                 // The shell has no room; it says so when it has.
                 let life = worker.life;
-                worker.excused_until_ns = now + MS;
+                worker.excused_until_ns = worker.excused_until_ns.max(now + MS);
                 self.later(MS, Happens::Room { index, life });
                 return Ok(());
             }

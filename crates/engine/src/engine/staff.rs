@@ -8,10 +8,12 @@ impl Engine {
     pub fn resize(&mut self, now: u64, min: u32, max: u32) {
         self.starts.min = min;
         self.starts.max = max.max(min);
-        let present = self.starts.serving + self.starts.starting;
-        let mut extra = present.saturating_sub(self.starts.max);
+        let all = self.workers.ids().into_iter();
+        // Those that retire already are on their way.
+        let taking = all.clone().filter(|&id| self.takes_tasks(id)).count() as u32;
+        let mut extra = (taking + self.starts.starting).saturating_sub(self.starts.max);
         let idle: Vec<u32> = self.idle.iter().rev().copied().collect();
-        let all = self.workers.ids().into_iter().map(|id| id.index);
+        let all = all.map(|id| id.index);
         for index in idle.into_iter().chain(all) {
             if extra > 0 && self.takes_tasks(self.workers.id(index)) {
                 extra -= 1;

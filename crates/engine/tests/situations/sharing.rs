@@ -331,3 +331,18 @@ fn an_offer_is_made_once_until_the_worker_has_asked() {
     engine.handle(0, Event::Room { worker: workers[0] });
     assert_eq!(offers(&mut engine), [workers[0]], "it had no room then");
 }
+
+#[test]
+fn a_pool_that_is_made_smaller_twice_keeps_its_workers() {
+    let (mut engine, workers) = ready(4, LANE);
+    for worker in &workers {
+        submit(&mut engine, 0, TASK);
+        effects(&mut engine);
+        pull(&mut engine, 0, *worker);
+    }
+    let taking = |engine: &Engine| workers.iter().filter(|&&it| engine.takes_tasks(it)).count();
+    for (max, left) in [(3, 3), (3, 3), (2, 2), (2, 2)] {
+        engine.resize(0, max, max);
+        assert_eq!(taking(&engine), left);
+    }
+}
