@@ -4,23 +4,26 @@ use std::mem::MaybeUninit;
 
 use crate::sys;
 
-/// Asks for huge pages for the whole pages of `memory`, which is not written yet.
+/// Less than this, bytes, an allocator may take from memory that it keeps for others: the C library
+/// maps what is longer for itself.
+const OWN_MAPPING: usize = 32 << 20;
+
+/// Asks for huge pages for `memory`, which is an allocation of its own and not written yet.
 ///
-/// Nothing happens where the kernel gives none, or where `memory` is smaller than one: huge pages
-/// are an advice, and small ones serve as well.
+/// All pages that hold a part of it are asked for, with what the allocator writes before it: so the
+/// mapping stays one, and moves without a copy where it grows. Nothing happens where the kernel gives no huge
+/// pages, or where `memory` may lie among other allocations: small pages serve as well.
 pub fn advise_huge_pages<T>(memory: &mut [MaybeUninit<T>]) {
-    let Some(huge) = sys::huge_page_size() else {
-        return;
-    };
-    let page = sys::page_size() as usize;
-    let end = memory.as_ptr_range().end.addr() / page * page;
-    let start = memory.as_mut_ptr().cast::<libc::c_void>();
-    let start = start.map_addr(|address| address.next_multiple_of(page));
-    let len = end.saturating_sub(start.addr());
-    if len < huge as usize {
+    let len = size_of_val(memory);
+    if sys::huge_page_size().is_none() || len <= OWN_MAPPING {
         return;
     }
-    // SAFETY: whole pages within memory that is borrowed for writing; the advice changes nothing of
-    // what is in them. A refusal leaves them small.
+    let page = sys::page_size() as usize;
+    let start = memory.as_mut_ptr().cast::<libc::c_void>();
+    let start = start.map_addr(|address| address / page * page);
+    let end = memory.as_ptr_range().end.addr().next_multiple_of(page);
+    let len = end - start.addr();
+    // SAFETY: pages that hold memory of ours; the advice changes nothing of what is in them. A refusal leaves
+    // them small.
     let _ = unsafe { libc::madvise(start, len, libc::MADV_HUGEPAGE) };
 }
