@@ -188,7 +188,8 @@
 //! # Closures: `fork_map`
 //!
 //! [`fork_map`] needs no task and no pool. It runs a closure on the items of a slice in forked copies of
-//! this process, which inherit everything that the closure refers to; only results are encoded.
+//! this process, which inherit everything that the closure refers to; only results are encoded. What it refers
+//! to forks cheaply in huge pages, which [`vec_in_huge_pages`] asks for.
 //!
 //! # What may go wrong
 //!
