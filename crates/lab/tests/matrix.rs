@@ -1,6 +1,9 @@
 //! The matrix over a coordinator that is played by a shell script: how cells are reported that fail,
 //! hang or lie, and of results when the run is stopped.
 
+#[path = "../../../tests/support/dispositions.rs"]
+mod dispositions;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -64,6 +67,7 @@ impl Stage {
             .args(arguments)
             .env("PLAY", play)
             .env("ANSWER", answer);
+        dispositions::by_default(&mut command);
         command
     }
 
