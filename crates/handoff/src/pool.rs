@@ -8,6 +8,7 @@ use crate::shutdown::{Shutdown, no_limits};
 use crate::slot::{Blocks, Single, SlotRef};
 use crate::workers::Workers;
 use crate::{Call, Error, ErrorKind};
+use ::pool::{CallBlock, Reply};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::marker::PhantomData;
@@ -117,7 +118,8 @@ impl Pool {
     where
         R: DeserializeOwned + Send + 'static,
     {
-        let handle = self.submit(call)?;
+        // It is waited for at once, so what a caller that goes away needs is left out.
+        let handle = self.submit_by(call, Engine::submit_later)?;
         self.wait(handle)
     }
 
@@ -130,12 +132,24 @@ impl Pool {
     where
         R: DeserializeOwned + Send + 'static,
     {
+        self.submit_by(call, Engine::submit)
+    }
+
+    #[inline]
+    fn submit_by<R>(
+        &mut self,
+        call: Call<R>,
+        submit: impl FnOnce(&mut Engine, CallBlock, Arc<dyn Reply>) -> Result<u64, Error>,
+    ) -> Result<Handle<R>, Error>
+    where
+        R: DeserializeOwned + Send + 'static,
+    {
         self.check(&call)?;
         let task = call.task();
         let mut raw = call.into_raw()?;
         let (slot, reply, tag) = self.slots.take(task);
         raw.tag = tag;
-        let id = self.engine.submit(raw, reply)?;
+        let id = submit(&mut self.engine, raw, reply)?;
         let pool = self.number;
         Ok(Handle { pool, id, slot })
     }

@@ -86,6 +86,11 @@ struct Crew {
     unarmed: bool,
     /// The caller will drive the pool soon: workers with little to do are woken then.
     lazy: bool,
+    /// Wake messages are held until workers were asked to wake this process: one that shares its processor may run
+    /// before the next statement does.
+    holds_wakes: bool,
+    /// Workers that were given something meanwhile.
+    held: Vec<WorkerId>,
     /// Processors of this machine that this process may use.
     processors: usize,
     /// Calls submitted since results were last looked for, and effects executed.

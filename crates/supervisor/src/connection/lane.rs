@@ -202,17 +202,24 @@ impl Lane {
     ///
     /// Within a short time after the last wake message there is no other for a worker that naps: that message, or
     /// the end of the nap, makes it look. Nobody relies on that for long: see [`wake_if_due`](Self::wake_if_due).
-    #[must_use]
+    #[inline]
     pub(crate) fn publish(&mut self, worth: bool, clock: impl FnOnce() -> u64) -> bool {
         self.ring.publish();
         self.pushed = true;
-        if worth && !self.ring.is_to_be_woken() {
+        if worth {
+            return self.wakes(clock);
+        }
+        self.wake_due = true;
+        false
+    }
+
+    /// Whether to wake the worker for what was published before.
+    #[inline]
+    pub(crate) fn wakes(&mut self, clock: impl FnOnce() -> u64) -> bool {
+        if !self.ring.is_to_be_woken() {
             return false;
         }
         self.wake_due = true;
-        if !worth {
-            return false;
-        }
         let now = clock();
         let may_nap = now < self.woken_ns + WAKE_PAUSE_NS && !self.ring.sleeps_deep();
         !may_nap && self.wake_if_due(now)

@@ -145,6 +145,8 @@ impl Crew {
             full: false,
             unarmed: false,
             lazy: false,
+            holds_wakes: false,
+            held: Vec::new(),
             processors: processors as usize,
             waiting: 0,
             passed: 0,

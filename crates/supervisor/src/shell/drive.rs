@@ -37,6 +37,11 @@ impl Shell {
         self.settle();
         self.check()?;
         self.send_wakes(now);
+        // A worker that was woken may have run before this process went on, where they share a processor.
+        if self.crew.has_results() {
+            self.collect_all();
+            self.settle();
+        }
         // What the caller waits for may have come already.
         let mut come = self.counters.done + self.counters.failed > resolved;
         if !come && self.settings.spin_ns > 0 && self.spin(timeout) {
@@ -182,10 +187,24 @@ impl Shell {
     /// Takes a task in under a number, and starts it where a worker is free.
     pub fn submit(&mut self, number: Option<TaskId>, call: Call) -> Result<TaskId, SubmitError> {
         let class = self.jobs.class(call.task());
-        let call = match self.submit_small(number, class, call) {
-            Ok(number) => return Ok(number),
-            Err(call) => call,
+        let taken = match self.submit_small(number, class, call) {
+            Ok(number) => Ok(number),
+            Err(call) => self.submit_alone(number, class, call),
         };
+        if std::mem::take(&mut self.crew.holds_wakes) {
+            self.wake_held();
+        }
+        taken
+    }
+
+    #[inline(never)]
+    fn submit_alone(
+        &mut self,
+        number: Option<TaskId>,
+        class: u32,
+        call: Call,
+    ) -> Result<TaskId, SubmitError> {
+        self.crew.holds_wakes = true;
         let taken = self.take_in(number, call);
         self.crew.waiting += 1;
         if taken.is_ok() && self.engine.is_small(class, self.crew.waiting) {

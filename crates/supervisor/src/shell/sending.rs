@@ -4,7 +4,7 @@ use super::Shell;
 use super::inputs::{Unsent, inline_bytes, input_of, is_transient};
 use super::reactor::Token;
 use super::worker::Current;
-use crate::connection::Pumped;
+use crate::connection::{Lane, Pumped};
 use crate::event::What;
 use crate::failure::TaskFailure;
 use crate::ids::WorkerId;
@@ -190,16 +190,34 @@ impl Shell {
     fn publish(&mut self, (id, key): (WorkerId, engine::WorkerId), now: Option<u64>) {
         let worth = !self.crew.lazy || self.engine.is_worth_waking(key);
         let paused_ns = self.health.paused_ns;
+        let held = worth && self.crew.holds_wakes;
         let Some(lane) = self.crew.lane(id) else {
             return;
         };
         let clock = || now.unwrap_or_else(|| now_ns().saturating_sub(paused_ns));
-        if lane.publish(worth, clock) {
+        if lane.publish(worth && !held, clock) {
             self.wake(id);
+        } else if held {
+            self.crew.held.push(id);
         } else {
             self.pump_pending(id);
         }
         self.crew.list(id);
+    }
+
+    /// Wakes workers for what was published while wake messages were held.
+    #[inline(never)]
+    pub(super) fn wake_held(&mut self) {
+        let paused_ns = self.health.paused_ns;
+        while let Some(id) = self.crew.held.pop() {
+            let clock = || now_ns().saturating_sub(paused_ns);
+            let wake = |lane: &mut Lane| lane.wakes(clock);
+            if self.crew.lane(id).is_some_and(wake) {
+                self.wake(id);
+            } else {
+                self.pump_pending(id);
+            }
+        }
     }
 
     /// Writes a call into a worker's lane; its body goes by the socket where it does not fit.

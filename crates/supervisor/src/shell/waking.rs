@@ -44,11 +44,8 @@ impl Shell {
         let mut looked_ns = began_ns;
         loop {
             for _ in 0..SPINS {
-                for at in 0..self.crew.listed.len() {
-                    let id = self.crew.listed[at];
-                    if self.crew.lane(id).is_some_and(|lane| lane.has_results()) {
-                        return true;
-                    }
+                if self.crew.has_results() {
+                    return true;
                 }
                 std::hint::spin_loop();
             }
@@ -118,6 +115,14 @@ impl super::Crew {
     pub(super) fn lane(&mut self, id: WorkerId) -> Option<&mut Lane> {
         let worker = self.workers.get_mut(&id).filter(|worker| worker.ready)?;
         worker.lane.as_deref_mut()
+    }
+
+    /// Whether there seems to be a result in a lane.
+    pub(super) fn has_results(&mut self) -> bool {
+        (0..self.listed.len()).any(|at| {
+            let id = self.listed[at];
+            self.lane(id).is_some_and(|lane| lane.has_results())
+        })
     }
 
     /// Whether one more call may be written into this worker's lane.

@@ -90,6 +90,7 @@ impl Shell {
 
     /// Takes a small call in while all workers are busy, and starts it: calls of one task that follow each other
     /// become a batch. Gives back one that has to be taken in for itself.
+    #[inline]
     pub(super) fn submit_small(
         &mut self,
         number: Option<TaskId>,
@@ -122,6 +123,7 @@ impl Shell {
             retries: self.settings.limits.retries,
             ..TaskSpec::new()
         };
+        self.crew.holds_wakes = true;
         let now = self.now();
         let Ok(key) = self.engine.submit_batch(now, spec, 1) else {
             return Err(call);
