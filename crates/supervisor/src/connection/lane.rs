@@ -202,7 +202,7 @@ impl Lane {
     ///
     /// Within a short time after the last wake message there is no other for a worker that naps: that message, or
     /// the end of the nap, makes it look. Nobody relies on that for long: see [`wake_if_due`](Self::wake_if_due).
-    #[inline]
+    #[must_use]
     pub(crate) fn publish(&mut self, worth: bool, clock: impl FnOnce() -> u64) -> bool {
         self.ring.publish();
         self.pushed = true;
@@ -214,7 +214,7 @@ impl Lane {
     }
 
     /// Whether to wake the worker for what was published before.
-    #[inline]
+    #[must_use]
     pub(crate) fn wakes(&mut self, clock: impl FnOnce() -> u64) -> bool {
         if !self.ring.is_to_be_woken() {
             return false;
