@@ -163,7 +163,8 @@ impl Background {
             .collect())
     }
 
-    /// What the pool has done and is doing.
+    /// What the pool has done and is doing, as its thread saw it before it last waited: a result may be there
+    /// a moment before it counts.
     pub fn counters(&self) -> Counters {
         match &*read(&self.shared) {
             Some(Engine::Processes(pool)) => pool.counters().into(),

@@ -15,6 +15,7 @@ use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// Worker processes, and the tasks that they run.
@@ -162,14 +163,9 @@ impl Pool {
     pub fn wait<R>(&mut self, mut handle: Handle<R>) -> Result<R, Error> {
         self.check_handle(&handle)?;
         loop {
-            if let Some(result) = handle.slot.settle() {
-                return result;
-            }
-            if handle.is_done() {
-                return Err(Error::new(
-                    ErrorKind::Misuse,
-                    "the result of this handle has been taken already",
-                ));
+            if let Poll::Ready(result) = handle.slot.settle() {
+                let text = "the result of this handle has been taken already";
+                return result.unwrap_or_else(|| Err(Error::new(ErrorKind::Misuse, text)));
             }
             self.engine.drive(None)?;
         }

@@ -127,11 +127,16 @@ impl<R> Slot<R> {
         self.lock().state.take()
     }
 
-    /// As [`take`](Self::take), and whether nothing else is left to be dropped.
+    /// As [`take`](Self::take), and whether nothing else is left to be dropped; `Ready(None)` where the result
+    /// was taken before. One look: threads of this process may put the result at any time.
     #[inline]
-    fn take_all(&self) -> Option<(Result<R, Error>, bool)> {
+    fn take_all(&self) -> Poll<Option<(Result<R, Error>, bool)>> {
         let mut inside = self.lock();
-        Some((inside.state.take()?, inside.more.is_none()))
+        if inside.state.is_open() {
+            return Poll::Pending;
+        }
+        let nothing_left = inside.more.is_none();
+        Poll::Ready(inside.state.take().map(|result| (result, nothing_left)))
     }
 
     /// Waits for the result on another thread than the pool's, up to `timeout`.

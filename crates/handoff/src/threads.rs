@@ -45,6 +45,9 @@ struct State {
     running: u64,
     done: u64,
     failed: u64,
+    /// Those of `done` and `failed` whose results are where their callers look: counted after, while the
+    /// others are counted before, so that who has a result finds it counted.
+    ended: u64,
     workers: u64,
     closing: bool,
 }
@@ -54,8 +57,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes every thread that waits for a task's end.
-    fn report_end(&self) {
+    /// Wakes every thread that waits for a task's end: these have their results.
+    fn report_end(&self, tasks: u64) {
+        self.lock().ended += tasks;
         self.ended.notify_all();
         if self.watched.load(Ordering::Relaxed) {
             // Fails only where the counter is full: it is readable then.
@@ -65,12 +69,8 @@ impl Shared {
 }
 
 impl State {
-    fn ended(&self) -> u64 {
-        self.done + self.failed
-    }
-
     fn open(&self) -> usize {
-        self.queue.len() + self.running as usize
+        (self.next - self.ended) as usize
     }
 }
 
@@ -143,8 +143,10 @@ impl Threads {
         let id = state.next;
         state.next += 1;
         if state.closing {
+            state.failed += 1;
             drop(state);
             reply.resolve(call.tag, Err(TaskFailure::ShutDown));
+            self.shared.report_end(1);
             return id;
         }
         state.queue.insert(id, (call, reply));
@@ -162,7 +164,7 @@ impl Threads {
         state.failed += 1;
         drop(state);
         reply.resolve(call.tag, Err(TaskFailure::Cancelled));
-        self.shared.report_end();
+        self.shared.report_end(1);
         true
     }
 
@@ -170,7 +172,7 @@ impl Threads {
     pub(crate) fn wait_for_end(&self, seen: &mut u64, timeout: Option<Duration>) {
         let ended = &self.shared.ended;
         let mut state = self.shared.lock();
-        let waits = |state: &mut State| state.ended() == *seen && state.open() > 0;
+        let waits = |state: &mut State| state.ended == *seen && state.open() > 0;
         state = match timeout {
             None => {
                 let waited = ended.wait_while(state, waits);
@@ -181,7 +183,7 @@ impl Threads {
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
         };
-        *seen = state.ended();
+        *seen = state.ended;
         // Tasks that end after this ring again.
         let _ = self.shared.bell.read();
     }
@@ -213,7 +215,8 @@ impl Threads {
             true => BTreeMap::new(),
             false => std::mem::take(&mut state.queue),
         };
-        state.failed += left.len() as u64;
+        let count = left.len() as u64;
+        state.failed += count;
         drop(state);
         self.shared.work.notify_all();
         for (call, reply) in left.into_values() {
@@ -224,7 +227,7 @@ impl Threads {
             let _ = thread.join();
         }
         self.shared.lock().workers = 0;
-        self.shared.report_end();
+        self.shared.report_end(count);
     }
 
     fn handles(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
@@ -278,20 +281,18 @@ fn serve(name: &str, registry: &Registry, shared: &Shared) {
         let table = more.map(|more| std::mem::take(&mut more.arrays));
         let table = table.unwrap_or_default();
         let (ran, table) = run_until_done(name, registry, &call, table);
-        let done = ran.is_ok();
+        let mut state = shared.lock();
+        state.running -= 1;
+        match ran {
+            Ok(_) => state.done += 1,
+            Err(_) => state.failed += 1,
+        }
+        drop(state);
         arrays::with_incoming(table, || match ran {
             Ok(output) => reply.resolve(call.tag, Ok(&output)),
             Err(failure) => reply.resolve(call.tag, Err(failure)),
         });
-        let mut state = shared.lock();
-        state.running -= 1;
-        if done {
-            state.done += 1;
-        } else {
-            state.failed += 1;
-        }
-        drop(state);
-        shared.report_end();
+        shared.report_end(1);
     }
 }
 

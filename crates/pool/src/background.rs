@@ -147,8 +147,8 @@ impl Background {
         self.order(Order::Detach(region));
     }
 
-    /// What the pool has done, and the workers' memory now. Tasks that its thread has not looked at
-    /// count as queued.
+    /// What the pool has done, as its thread saw it before it last waited, and the workers' memory now. Tasks
+    /// that the thread has not looked at count as queued; a result may be there a moment before it counts.
     pub fn counters(&self) -> Counters {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let (counters, pids, taken) = (seen.counters, seen.pids.clone(), seen.taken);

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// The most slots of a block, and the most bytes: one handle that is kept keeps all of it.
 const MAX_SLOTS: usize = 32;
@@ -105,14 +106,17 @@ impl<R> Deref for SlotRef<R> {
 }
 
 impl<R> SlotRef<R> {
-    /// The result, if there is one: the last thing that is done with the handle.
+    /// The result, if there is one: the last thing that is done with the handle. `Ready(None)` where it was
+    /// taken before.
     #[inline]
-    pub(crate) fn settle(&mut self) -> Option<Result<R, Error>> {
-        let (result, nothing_left) = self.take_all()?;
-        if let SlotRef::Among(among) = self {
-            among.settled = nothing_left;
-        }
-        Some(result)
+    pub(crate) fn settle(&mut self) -> Poll<Option<Result<R, Error>>> {
+        self.take_all().map(|taken| {
+            let (result, nothing_left) = taken?;
+            if let SlotRef::Among(among) = self {
+                among.settled = nothing_left;
+            }
+            Some(result)
+        })
     }
 }
 
@@ -200,6 +204,19 @@ mod tests {
             assert!(matches!(inside.state, super::super::State::Taken));
         }
         assert!(!kept.0.is_done());
+    }
+
+    #[test]
+    fn one_look_tells_what_there_is() {
+        let mut blocks = Blocks::default();
+        for alone in [true, true, false] {
+            let (mut slot, reply, tag) = blocks.take::<u8>("task");
+            assert_eq!(matches!(slot, SlotRef::Alone(_)), alone);
+            assert!(slot.settle().is_pending());
+            resolve(&reply, tag, 7);
+            assert!(matches!(slot.settle(), Poll::Ready(Some(Ok(7)))));
+            assert!(matches!(slot.settle(), Poll::Ready(None)));
+        }
     }
 
     #[test]

@@ -61,6 +61,7 @@ const CHECKS: &[(&str, fn())] = checks![
     arrays::the_bound_of_outputs_counts_arrays,
     pools::every_start_method_runs_tasks,
     pools::results_come_in_order_or_as_they_are,
+    pools::results_of_threads_come_at_any_moment,
     pools::an_endless_map_can_be_left,
     pools::a_map_that_is_dropped_gives_up_what_has_not_begun,
     pools::large_arguments_and_results_travel,

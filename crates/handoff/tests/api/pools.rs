@@ -77,6 +77,21 @@ pub(crate) fn every_start_method_runs_tasks() {
     }
 }
 
+/// Threads put results while the caller looks for them, so it looks often.
+pub(crate) fn results_of_threads_come_at_any_moment() {
+    let mut pool = pool(StartMethod::InProcess);
+    for n in 1..=20_000 {
+        let handle = pool.submit(add(n, 1)).unwrap();
+        if n % 2 == 0 {
+            // Longer and longer, up to about as long as a task takes.
+            (0..n % 1000).for_each(|_| std::hint::spin_loop());
+        }
+        assert_eq!(pool.wait(handle).unwrap(), n + 1);
+        let counters = pool.counters();
+        assert_eq!((counters.done, counters.running), (n, 0));
+    }
+}
+
 pub(crate) fn results_come_in_order_or_as_they_are() {
     for method in methods() {
         let mut pool = pool(method);
