@@ -25,6 +25,7 @@ pub(crate) enum Engine {
 
 impl Engine {
     /// Takes a call in, driving the pool while it is full.
+    #[inline]
     pub(crate) fn submit(&mut self, call: CallBlock, reply: Arc<dyn Reply>) -> Result<u64, Error> {
         match self {
             Engine::Processes(pool) => Ok(pool.submit_raw(call, reply)?),

@@ -54,6 +54,7 @@ pub(crate) struct Blocks {
 
 impl Blocks {
     /// A slot for a result of this task, and what fills it: the reply with the tag.
+    #[inline]
     pub(crate) fn take<R>(&mut self, task: &'static str) -> (SlotRef<R>, Arc<dyn Reply>, u64)
     where
         R: DeserializeOwned + Send + 'static,
