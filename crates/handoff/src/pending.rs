@@ -83,7 +83,10 @@ impl<R> Pending<R> {
     /// # Errors
     /// Why the task gave no result.
     pub fn wait(self) -> Result<R, Error> {
-        self.slot.wait(None).unwrap_or_else(|| Err(taken()))
+        match self.slot.wait(None) {
+            Poll::Ready(Some(result)) => result,
+            Poll::Ready(None) | Poll::Pending => Err(taken()),
+        }
     }
 
     /// As [`wait`](Self::wait), for at most `timeout`; gives the task back if there is no result by
@@ -92,7 +95,10 @@ impl<R> Pending<R> {
     /// # Errors
     /// The task itself, still pending.
     pub fn wait_for(self, timeout: Duration) -> Result<Result<R, Error>, Pending<R>> {
-        self.slot.wait(Some(timeout)).ok_or(self)
+        match self.slot.wait(Some(timeout)) {
+            Poll::Ready(result) => Ok(result.unwrap_or_else(|| Err(taken()))),
+            Poll::Pending => Err(self),
+        }
     }
 
     /// Gives the task up: it fails with [`ErrorKind::Cancelled`] unless it has a result. One that

@@ -139,19 +139,21 @@ impl<R> Slot<R> {
         Poll::Ready(inside.state.take().map(|result| (result, nothing_left)))
     }
 
-    /// Waits for the result on another thread than the pool's, up to `timeout`.
-    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Option<Result<R, Error>> {
+    /// Waits for the result on another thread than the pool's, up to `timeout`; `Ready(None)` where it was
+    /// taken before.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Poll<Option<Result<R, Error>>> {
         let began = Instant::now();
         while self.is_open_for(|| Waiter::Thread(thread::current())) {
-            match timeout {
+            match timeout.map(|timeout| timeout.checked_sub(began.elapsed())) {
                 None => thread::park(),
-                Some(timeout) => thread::park_timeout(timeout.checked_sub(began.elapsed())?),
+                Some(Some(left)) => thread::park_timeout(left),
+                Some(None) => return Poll::Pending,
             }
         }
-        self.take()
+        Poll::Ready(self.take())
     }
 
-    /// The result; or else `waker` is woken when there is one.
+    /// The result, as from [`wait`](Self::wait); or else `waker` is woken when there is one.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Option<Result<R, Error>>> {
         if self.is_open_for(|| Waiter::Future(waker.clone())) {
             return Poll::Pending;

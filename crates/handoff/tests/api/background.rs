@@ -113,6 +113,12 @@ pub(crate) fn handles_can_be_polled_and_waited_for() {
         }
         assert_eq!(quick.try_take().unwrap().unwrap(), 3);
         assert!(quick.try_take().is_none());
+        let quick = quick.wait_for(Duration::MAX).unwrap();
+        assert_eq!(quick.unwrap_err().kind(), ErrorKind::Misuse);
+        let mut quick = pool.submit(add(1, 2)).unwrap();
+        while quick.try_take().is_none() {
+            thread::yield_now();
+        }
         assert_eq!(quick.wait().unwrap_err().kind(), ErrorKind::Misuse);
     }
 }

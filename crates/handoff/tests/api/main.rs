@@ -71,6 +71,7 @@ const CHECKS: &[(&str, fn())] = checks![
     pools::a_queue_bound_holds,
     pools::workers_know_their_name,
     pools::a_handle_of_another_pool_is_refused,
+    pools::a_result_is_taken_once,
     pools::cancelling_a_queued_task,
     pools::records_and_lines_reach_the_watcher,
     tasks::recursion_calls_the_plain_function,

@@ -214,6 +214,25 @@ pub(crate) fn a_handle_of_another_pool_is_refused() {
     assert_eq!(other.wait(handle).unwrap_err().kind(), ErrorKind::Misuse);
 }
 
+pub(crate) fn a_result_is_taken_once() {
+    for method in methods() {
+        let mut pool = pool(method);
+        for limit in [None, Some(Duration::MAX)] {
+            let mut handle = pool.submit(add(1, 2)).unwrap();
+            while !handle.is_done() {
+                pool.drive(None).unwrap();
+            }
+            assert_eq!(handle.try_take().unwrap().unwrap(), 3);
+            assert!(handle.try_take().is_none());
+            let again = match limit {
+                None => pool.wait(handle),
+                Some(limit) => pool.wait_for(handle, limit).unwrap(),
+            };
+            assert_eq!(again.unwrap_err().kind(), ErrorKind::Misuse);
+        }
+    }
+}
+
 pub(crate) fn cancelling_a_queued_task() {
     for method in methods() {
         let mut pool = Pool::builder()
