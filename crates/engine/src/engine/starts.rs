@@ -129,10 +129,11 @@ impl Engine {
     }
 
     /// This number of tasks was submitted. Where there was none before and no external worker is there, waiting for
-    /// one begins now.
+    /// one begins now; for those that are needed at first, it began with the pool.
     pub(super) fn demand(&mut self, now: u64, count: u32) {
         let first = self.tasks.len() == count as usize;
-        if self.config.external && self.starts.ever_ready && first {
+        let later = self.starts.ever_ready && self.starts.needed <= 1;
+        if self.config.external && later && first {
             let waits = &mut self.starts.short_since_ns;
             *waits = waits.map(|_| now);
         }

@@ -61,6 +61,19 @@ fn a_task_does_not_put_off_until_when_the_first_has_to_come() {
 }
 
 #[test]
+fn nor_do_tasks_put_off_until_when_the_others_have_to_come() {
+    let mut engine = waiting_for(2);
+    assert!(engine.join(2 * MS, COMES).is_some());
+    for now in [50, 60] {
+        let task = submit(&mut engine, now * MS, TASK);
+        assert_eq!(engine.next_deadline(), Some(MS + TIMEOUT_NS));
+        engine.cancel(now * MS, task);
+        effects(&mut engine);
+    }
+    assert!(fails(&mut engine, MS + TIMEOUT_NS));
+}
+
+#[test]
 fn later_on_one_is_waited_for_only_while_there_is_a_task() {
     let mut engine = left_at(5 * MS);
     assert_eq!(engine.next_deadline(), None);
