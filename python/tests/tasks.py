@@ -47,6 +47,12 @@ def leave(code):
     sys.exit(code)
 
 
+def until(holds):
+    """Wait until something holds."""
+    while not holds():
+        time.sleep(0.01)
+
+
 def wait_for(path):
     """Wait until a file exists."""
     while not os.path.exists(path):

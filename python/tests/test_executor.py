@@ -309,6 +309,38 @@ def test_errors_can_be_pickled():
     assert type(again) is type(error) and str(again) == "gone"
 
 
+def finish(futures):
+    """Give all a result, while other threads may look at any moment."""
+    for number, future in enumerate(futures):
+        future._finish(number, None)
+        if number % 16 == 0:
+            time.sleep(0)
+
+
+@pytest.mark.parametrize("look", ["wait", "as_completed"])
+def test_results_that_come_while_somebody_looks_are_seen_once(look):
+    for _ in range(10):
+        futures = [handoff_pool.Future() for _ in range(5000)]
+        *most, last = futures
+        giving = threading.Thread(target=finish, args=(most,))
+        giving.start()
+        threading.Timer(0.1, finish, args=([last],)).start()
+        if look == "wait":
+            assert wait(futures).not_done == set()
+        else:
+            assert len(list(as_completed(futures))) == 5000
+        giving.join()
+
+
+def test_a_future_may_be_cancelled_where_another_is_decided():
+    # As by a finalizer or a handler of a signal that runs in between.
+    from handoff_pool import _future
+
+    future = handoff_pool.Future()
+    with _future._claims:
+        assert future.cancel()
+
+
 def test_threads_of_numerical_libraries_are_bounded(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
@@ -328,10 +360,10 @@ def test_threads_of_numerical_libraries_are_bounded(monkeypatch):
 
 @pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
 def test_workers_are_started_on_demand_and_leave_when_idle(start_method):
-    with ProcessPoolExecutor(4, start_method=start_method, idle_timeout=0.2) as pool:
+    with ProcessPoolExecutor(4, start_method=start_method, idle_timeout=2) as pool:
         first = pool.submit(tasks.pid).result(60)
-        assert pool.submit(tasks.pid).result(60) == first
         process = pool._processes[first]
+        assert pool.submit(tasks.pid).result(60) == first
         process.join(60)
         assert not process.is_alive()
         assert pool.submit(tasks.pid).result(60) != first

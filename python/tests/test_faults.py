@@ -59,7 +59,8 @@ def test_a_running_task_can_be_cancelled(pool, tmp_path):
     running = pool.submit(tasks.begin_and_wait, str(begun), str(tmp_path / "never"))
     tasks.wait_for(str(begun))
     others = [pool.submit(tasks.add, number) for number in range(50)]
-    assert running.running() and running.cancel() and running.cancelled()
+    tasks.until(running.running)
+    assert running.cancel() and running.cancelled()
     assert [future.result(60) for future in others] == list(range(1, 51))
 
 

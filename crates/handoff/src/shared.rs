@@ -55,28 +55,32 @@ impl Shared {
         &self,
         make: impl FnMut() -> (CallBlock, Arc<dyn Reply>) + Send + 'static,
     ) -> Result<Vec<u64>, Error> {
-        match &*read(self) {
-            Some(Engine::Processes(pool)) => Ok(pool.broadcast_raw(make)?),
-            Some(Engine::Threads(_)) => Err(fixed_threads()),
-            None => Err(shut_down()),
-        }
+        let taken = match &*read(self) {
+            Some(Engine::Processes(pool)) => pool.broadcast_raw(make),
+            Some(Engine::Threads(_)) => return Err(fixed_threads()),
+            None => return Err(shut_down()),
+        };
+        // The pool's thread may want the engine before it takes them, so it is not held here.
+        Ok(taken.wait()?)
     }
 
     /// Gives up a task whose result nobody wants: where it has begun it runs to its end.
     pub(crate) fn withdraw(&self, id: u64) {
-        match &*read(self) {
-            Some(Engine::Processes(pool)) => pool.withdraw_raw(id),
-            Some(Engine::Threads(threads)) => drop(threads.withdraw(id)),
-            None => {}
-        }
+        self.give_up(id, pool::Background::withdraw_raw);
     }
 
     pub(crate) fn cancel(&self, id: u64) {
-        match &*read(self) {
-            Some(Engine::Processes(pool)) => pool.cancel_raw(id),
-            Some(Engine::Threads(threads)) => drop(threads.withdraw(id)),
-            None => {}
-        }
+        self.give_up(id, pool::Background::cancel_raw);
+    }
+
+    fn give_up(&self, id: u64, order: impl FnOnce(&pool::Background, u64)) {
+        let threads = match &*read(self) {
+            Some(Engine::Processes(pool)) => return order(pool, id),
+            Some(Engine::Threads(threads)) => threads.shared(),
+            None => return,
+        };
+        // It calls who waits for the task, who may want the engine, so that is not held here.
+        threads.withdraw(id);
     }
 }
 

@@ -30,8 +30,8 @@ struct Inside<R> {
 
 enum State<R> {
     Open {
-        /// The task's place in a bounded queue; free once there is a result.
-        _place: Option<Place>,
+        /// The task's place in a bounded queue, which is free before anybody sees the result.
+        place: Option<Place>,
     },
     Done(Result<R, Error>),
     Taken,
@@ -70,7 +70,7 @@ impl Waiter {
 
 impl<R> Slot<R> {
     fn open(place: Option<Place>) -> Slot<R> {
-        let state = State::Open { _place: place };
+        let state = State::Open { place };
         Slot(Mutex::new(Inside { state, more: None }))
     }
 
@@ -199,14 +199,20 @@ impl<R> Slot<R> {
 
     fn put(&self, result: Result<R, Error>) {
         let mut inside = self.lock();
+        if let State::Open { place } = &mut inside.state
+            && let Some(place) = place.take()
+        {
+            // Others are woken for it, with the lock released.
+            drop(inside);
+            drop(place);
+            inside = self.lock();
+        }
         if !inside.state.is_open() {
             return;
         }
-        let before = std::mem::replace(&mut inside.state, State::Done(result));
+        inside.state = State::Done(result);
         let waiter = inside.more.as_mut().and_then(|more| more.waiter.take());
         drop(inside);
-        // Its place is freed, and it is woken, with the lock released.
-        drop(before);
         if let Some(waiter) = waiter {
             waiter.wake();
         }
@@ -265,4 +271,37 @@ pub(crate) fn decoded<R: DeserializeOwned>(
     result: Result<&[u8], TaskFailure>,
 ) -> Result<R, Error> {
     arrays::decode(result?, encoding::decode).map_err(|why| undecodable(task, &why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::Gate;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::{Context, Wake};
+
+    /// Counts how often it is woken for a place while there is no result.
+    struct Looks(Arc<Single<u8>>, AtomicU32);
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Looks>) {
+            assert!(!self.0.is_done(), "a result whose place is not free");
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_place_of_a_task_is_free_before_its_result_is_there() {
+        let gate = Gate::new(1);
+        let slot = Single::new("task", Some(gate.enter()));
+        let looks = Arc::new(Looks(Arc::clone(&slot), AtomicU32::new(0)));
+        let waker = Waker::from(Arc::clone(&looks));
+        let mut entering = gate.entering();
+        let mut context = Context::from_waker(&waker);
+        assert!(entering.poll(&mut context).is_pending());
+        slot.put(Ok(7));
+        assert_eq!(looks.1.load(Ordering::Relaxed), 1);
+        assert_eq!(slot.take().unwrap().unwrap(), 7);
+        assert!(entering.poll(&mut context).is_ready());
+    }
 }

@@ -26,7 +26,8 @@ pub(crate) struct Threads {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-struct Shared {
+/// What the threads, and those who give tasks to them, share.
+pub(crate) struct Shared {
     state: Mutex<State>,
     /// There is a task, or no more will come.
     work: Condvar,
@@ -55,6 +56,19 @@ struct State {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails a task that has not begun. `false` where it has, or has ended.
+    pub(crate) fn withdraw(&self, id: u64) -> bool {
+        let mut state = self.lock();
+        let Some((call, reply)) = state.queue.remove(&id) else {
+            return false;
+        };
+        state.failed += 1;
+        drop(state);
+        reply.resolve(call.tag, Err(TaskFailure::Cancelled));
+        self.report_end(1);
+        true
     }
 
     /// Wakes every thread that waits for a task's end: these have their results.
@@ -155,17 +169,14 @@ impl Threads {
         id
     }
 
-    /// Fails a task that has not begun. `false` where it has, or has ended.
+    /// As [`Shared::withdraw`].
     pub(crate) fn withdraw(&self, id: u64) -> bool {
-        let mut state = self.shared.lock();
-        let Some((call, reply)) = state.queue.remove(&id) else {
-            return false;
-        };
-        state.failed += 1;
-        drop(state);
-        reply.resolve(call.tag, Err(TaskFailure::Cancelled));
-        self.shared.report_end(1);
-        true
+        self.shared.withdraw(id)
+    }
+
+    /// What the threads share.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// Waits until more tasks have ended than `seen`, for at most `timeout`, and adds those.

@@ -12,7 +12,7 @@ use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
@@ -198,7 +198,7 @@ impl Background {
         self.order(Order::Resize(min, max));
     }
 
-    pub(crate) fn broadcast_calls(&self, make: MakeCall) -> Result<Vec<TaskId>, SubmitError> {
+    pub(crate) fn broadcast_calls(&self, make: MakeCall) -> Broadcasting {
         let (answer, answered) = std::sync::mpsc::channel();
         let most = MAX_WORKERS as TaskId;
         let first = self.next_task.fetch_add(most, Ordering::Relaxed);
@@ -207,7 +207,7 @@ impl Background {
             make,
             answer,
         }));
-        answered.recv().unwrap_or_else(|_| Ok(Vec::new()))
+        Broadcasting(answered)
     }
 
     pub(crate) fn withdraw_id(&self, id: TaskId) {
@@ -297,5 +297,19 @@ impl<T> Future for Pending<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.slot.poll(context.waker())
+    }
+}
+
+/// Calls for all workers that the pool's thread takes in.
+#[must_use = "whether they were taken in is not known yet"]
+pub struct Broadcasting(Receiver<Result<Vec<TaskId>, SubmitError>>);
+
+impl Broadcasting {
+    /// Waits until they are taken in; gives their numbers.
+    ///
+    /// # Errors
+    /// [`SubmitError`]; calls that were submitted before go on.
+    pub fn wait(self) -> Result<Vec<TaskId>, SubmitError> {
+        self.0.recv().unwrap_or_else(|_| Ok(Vec::new()))
     }
 }

@@ -138,7 +138,7 @@ mod server;
 mod shared;
 mod submit;
 
-pub use background::{Background, Pending};
+pub use background::{Background, Broadcasting, Pending};
 pub use builder::Builder;
 pub use bytemuck::Pod;
 pub use engine::Priority;

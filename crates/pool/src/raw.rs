@@ -1,6 +1,6 @@
 //! Calls by name and encoded arguments: for layers that type them otherwise than by [`task::Task`].
 
-use crate::background::Background;
+use crate::background::{Background, Broadcasting};
 use crate::builder::Builder;
 use crate::pool::Pool;
 use std::sync::Arc;
@@ -126,14 +126,11 @@ impl Background {
         Ok(self.enqueue_call(call.into_call(reply, self.shares_arrays)?))
     }
 
-    /// As [`Pool::broadcast_raw`]; waits until the pool has taken the calls.
-    ///
-    /// # Errors
-    /// [`SubmitError`]; calls that were submitted before go on.
+    /// As [`Pool::broadcast_raw`], on the pool's thread.
     pub fn broadcast_raw(
         &self,
         mut make: impl FnMut() -> (CallBlock, Arc<dyn Reply>) + Send + 'static,
-    ) -> Result<Vec<TaskId>, SubmitError> {
+    ) -> Broadcasting {
         let shared = self.shares_arrays;
         self.broadcast_calls(Box::new(move || {
             let (call, reply) = make();

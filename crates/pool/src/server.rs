@@ -1,5 +1,6 @@
 //! The thread of a background pool: it takes orders, and drives the pool.
 
+use crate::MAX_WORKERS;
 use crate::bell::Bell;
 use crate::pool::{Pool, Shutdown};
 use crate::seen::Seen;
@@ -73,7 +74,7 @@ pub(super) fn serve(
 /// The pool on its thread.
 struct Server {
     pool: Pool,
-    /// Tasks taken from the inbox.
+    /// Numbers of tasks whose orders were taken from the inbox.
     taken: u64,
     /// Why the pool does not go on: what it is given fails, until it is dropped.
     ended: Option<PoolError>,
@@ -119,6 +120,8 @@ impl Server {
                 // Where there is too little for more workers, there are as many as before.
                 Order::Resize(min, max) => drop(shell.resize(min, max)),
                 Order::Broadcast(broadcast) => {
+                    // All numbers that were kept for it.
+                    self.taken += MAX_WORKERS as u64;
                     let submitted = shell.broadcast(Some(broadcast.first), broadcast.make);
                     let _ = broadcast.answer.send(submitted);
                 }

@@ -131,6 +131,13 @@ impl Call {
     /// Gives the task's encoded output, or why there is none, to the waiting caller.
     #[inline]
     pub fn resolve(mut self, result: Result<&[u8], TaskFailure>) {
+        self.give(result);
+    }
+
+    /// The task's place in the queue is free before its caller has the result.
+    #[inline]
+    fn give(&mut self, result: Result<&[u8], TaskFailure>) {
+        self.place = None;
         if let Some(reply) = self.reply.take() {
             reply.resolve(self.raw.tag, result);
         }
@@ -140,8 +147,41 @@ impl Call {
 impl Drop for Call {
     #[inline]
     fn drop(&mut self) {
-        if let Some(reply) = self.reply.take() {
-            reply.resolve(self.raw.tag, Err(TaskFailure::ShutDown));
+        if self.reply.is_some() {
+            self.give(Err(TaskFailure::ShutDown));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::Gate;
+    use std::sync::Mutex;
+
+    /// Notes whether there is a place where it has its result.
+    struct Notes(Arc<Gate>, Mutex<Vec<bool>>);
+
+    impl Reply for Notes {
+        fn resolve(&self, _: u64, _: Result<&[u8], TaskFailure>) {
+            let free = self.0.try_enter().is_some();
+            self.1.lock().unwrap().push(free);
+        }
+    }
+
+    #[test]
+    fn the_place_of_a_task_is_free_once_it_has_its_result() {
+        let gate = Gate::new(1);
+        let notes = Arc::new(Notes(Arc::clone(&gate), Mutex::default()));
+        let call = || {
+            let reply = Arc::clone(&notes) as _;
+            let mut call = Call::plain(CallBlock::new("task"), reply);
+            call.place = Some(gate.enter());
+            call
+        };
+        call().resolve(Ok(&[]));
+        call().resolve(Err(TaskFailure::Cancelled));
+        drop(call());
+        assert_eq!(*notes.1.lock().unwrap(), [true; 3]);
     }
 }

@@ -182,10 +182,13 @@ class ProcessPoolExecutor(Executor):
                 state.sent_buffers = True
             if held is not None:
                 future._held = held
-            future._pool = native
             if state.on_death == "break":
                 future._strict = True
             future._call = native.submit(data, buffers, future, *terms)
+            future._pool = native
+            if state.cancelling:
+                # Who ended the executor meanwhile could not cancel it.
+                native.cancel(future._call, queued=True)
         except BaseException as error:
             state.pending.discard(future)
             if not isinstance(error, Exception):
@@ -230,6 +233,7 @@ class ProcessPoolExecutor(Executor):
         with state.lock:
             state.shutting_down = True
             if cancel_futures:
+                state.cancelling = True
                 for future in tuple(state.pending):
                     if future._pool is not None:
                         future._pool.cancel(future._call, queued=True)

@@ -6,6 +6,7 @@ when they are first looked at; ``concurrent.futures`` (``wait``, ``as_completed`
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import Future as _Future
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
@@ -29,14 +30,18 @@ class _Lazy(Generic[T]):
         self._name = name
 
     def __get__(self, instance: Any, owner: type) -> T:
-        # Before the state is read: what gives the outcome after that finds this, and wakes waiters.
-        instance._looked = True
+        # Who gives the outcome has done so, or finds this, and wakes waiters.
+        with _claims:
+            instance._looked = True
         found: T = instance.__dict__.setdefault(self._name, self._make())
         return found
 
 
-#: Held for an instant, to decide between an outcome and a cancellation.
-_claims = threading.Lock()
+#: Held for an instant, to decide between an outcome and a cancellation, and who has to be woken. What runs in
+#: between in the same thread (a handler of a signal, a finalizer) may want it too.
+_claims = threading.RLock()
+# Another thread may hold it when this one forks.
+os.register_at_fork(after_in_child=_claims._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class Future(_Future[T]):
@@ -56,7 +61,8 @@ class Future(_Future[T]):
     #: What lives until the outcome is there.
     _held: Any = None
     _pool: Pool | None = None
-    _call: int = 0
+    #: Known where `_pool` is.
+    _call: int = -1
     #: As the standard library: what runs is not cancelled.
     _strict = False
     _progress: tuple[float, float | None] | None = None
@@ -128,17 +134,20 @@ class Future(_Future[T]):
             if self._outcome is not None:
                 return
             self._outcome = FINISHED
-        if exception is None:
-            self._result = result
-        else:
-            self._exception = exception
-        # From here on, a thread that looks finds the future finished.
-        self._state = FINISHED
-        if self._looked:
-            self._tell()
+            if exception is None:
+                self._result = result
+            else:
+                self._exception = exception
+            if not self._looked:
+                # From here on, a thread that looks finds the future finished.
+                self._state = FINISHED
+                return
+        self._tell()
 
     def _tell(self) -> None:
         with self._condition:
+            # Who holds the condition sees either a future that is not finished, or nothing to wait for.
+            self._state = FINISHED
             for waiter in self._waiters:
                 if self._exception is None:
                     waiter.add_result(self)

@@ -82,6 +82,8 @@ class State:
         self.thread: threading.Thread | None = None
         self.pending: set[Future[Any]] = set()
         self.shutting_down = False
+        #: Whether what has not begun is given up.
+        self.cancelling = False
         self.ending = False
         self.sent_buffers = False
         self.broken: str | None = None

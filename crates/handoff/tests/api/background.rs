@@ -19,6 +19,22 @@ fn sleep_ms(millis: u64) -> u64 {
     millis
 }
 
+/// Ends once there is this file.
+#[task]
+pub(crate) fn wait_for_file(path: String) {
+    while !std::path::Path::new(&path).exists() {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A directory, and a file in it that is not there yet.
+pub(crate) fn file() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    let path = path.to_str().unwrap().to_owned();
+    (directory, path)
+}
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -67,8 +83,9 @@ pub(crate) fn handles_are_futures() {
 
 pub(crate) fn waiting_for_room_blocks_no_executor() {
     for pool in pools(2) {
-        let (one, other) = (sleep_ms(100), sleep_ms(100));
-        let pending = [pool.submit(one).unwrap(), pool.submit(other).unwrap()];
+        let (_directory, path) = file();
+        let held = || pool.submit(wait_for_file(path.clone())).unwrap();
+        let pending = [held(), held()];
         assert_eq!(
             pool.try_submit(add(1, 1)).unwrap_err().kind(),
             ErrorKind::Full
@@ -79,9 +96,10 @@ pub(crate) fn waiting_for_room_blocks_no_executor() {
             third.as_mut().poll(&mut context).is_pending(),
             "it was polled, not blocked"
         );
+        std::fs::write(&path, "").unwrap();
         assert_eq!(block_on(async { third.await?.await }).unwrap(), 3);
         for one in pending {
-            assert_eq!(one.wait().unwrap(), 100);
+            one.wait().unwrap();
         }
     }
 }
@@ -104,10 +122,12 @@ pub(crate) fn a_dropped_future_cancels_its_task() {
 pub(crate) fn handles_can_be_polled_and_waited_for() {
     for pool in pools(usize::MAX) {
         let mut quick = pool.submit(add(1, 2)).unwrap();
-        let slow = pool.submit(sleep_ms(100)).unwrap();
+        let (_directory, path) = file();
+        let slow = pool.submit(wait_for_file(path.clone())).unwrap();
         assert_ne!(quick.id(), slow.id());
         let slow = slow.wait_for(Duration::from_millis(1)).unwrap_err();
-        assert_eq!(slow.wait().unwrap(), 100);
+        std::fs::write(&path, "").unwrap();
+        slow.wait().unwrap();
         while !quick.is_done() {
             thread::yield_now();
         }
@@ -120,6 +140,53 @@ pub(crate) fn handles_can_be_polled_and_waited_for() {
             thread::yield_now();
         }
         assert_eq!(quick.wait().unwrap_err().kind(), ErrorKind::Misuse);
+    }
+}
+
+/// Asks its pool something where it is woken, as executors do that poll at once.
+struct AsksAtOnce {
+    pool: Background,
+    woken: std::sync::mpsc::SyncSender<()>,
+}
+
+impl Wake for AsksAtOnce {
+    fn wake(self: Arc<AsksAtOnce>) {
+        self.woken.send(()).unwrap();
+        // By then another thread waits to end the pool.
+        thread::sleep(Duration::from_millis(100));
+        self.pool.counters();
+    }
+}
+
+pub(crate) fn who_is_woken_may_ask_a_pool_that_ends() {
+    for pool in pools(usize::MAX) {
+        let (_directory, path) = file();
+        let held = [&path; 2].map(|path| pool.submit(wait_for_file(path.clone())).unwrap());
+        let mut queued = pin!(pool.submit(add(1, 2)).unwrap());
+        let (woken, wakes) = std::sync::mpsc::sync_channel(1);
+        let asks = AsksAtOnce {
+            pool: pool.clone(),
+            woken,
+        };
+        let waker = Waker::from(Arc::new(asks));
+        assert!(
+            queued
+                .as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        thread::scope(|scope| {
+            let (pool, path) = (&pool, &path);
+            scope.spawn(move || {
+                wakes.recv().unwrap();
+                std::fs::write(path, "").unwrap();
+                pool.shutdown(Shutdown::Drain).unwrap();
+            });
+            queued.as_ref().get_ref().cancel();
+        });
+        for one in held {
+            one.wait().unwrap();
+        }
     }
 }
 

@@ -73,6 +73,7 @@ const CHECKS: &[(&str, fn())] = checks![
     pools::a_handle_of_another_pool_is_refused,
     pools::a_result_is_taken_once,
     pools::cancelling_a_queued_task,
+    pools::every_answer_reaches_the_watcher,
     pools::records_and_lines_reach_the_watcher,
     tasks::recursion_calls_the_plain_function,
     tasks::an_argument_may_have_the_tasks_name,
@@ -99,6 +100,7 @@ const CHECKS: &[(&str, fn())] = checks![
     streams::a_stream_ends_with_its_pool,
     background::a_dropped_future_cancels_its_task,
     background::handles_can_be_polled_and_waited_for,
+    background::who_is_woken_may_ask_a_pool_that_ends,
     background::shutdown_is_for_all_clones,
     fork_map::threads_are_refused,
 ];

@@ -1,5 +1,6 @@
 //! Pools under every start method.
 
+use crate::background::{file, wait_for_file};
 use crate::methods;
 use handoff::{ErrorKind, Pool, Shutdown, StartMethod, What, task};
 use std::sync::{Arc, Mutex};
@@ -95,17 +96,25 @@ pub(crate) fn results_of_threads_come_at_any_moment() {
 pub(crate) fn results_come_in_order_or_as_they_are() {
     for method in methods() {
         let mut pool = pool(method);
-        let calls = || (0..20).map(|n| sleep_ms(if n == 0 { 100 } else { n }));
-        let ordered: Vec<u64> = pool.map(calls()).collect::<Result<_, _>>().unwrap();
+        let calls = (0..20).map(|n| sleep_ms(if n == 0 { 100 } else { n }));
+        let ordered: Vec<u64> = pool.map(calls).collect::<Result<_, _>>().unwrap();
+        assert_eq!(ordered[0], 100);
         assert_eq!(ordered[1..], (1..20).collect::<Vec<_>>()[..]);
-        let unordered: Vec<_> = pool.map_unordered(calls()).collect();
-        let mut indices: Vec<usize> = unordered.iter().map(|(n, _)| *n).collect();
-        assert_ne!(indices[0], 0, "the slow one is not waited for");
-        indices.sort_unstable();
-        assert_eq!(indices, (0..20).collect::<Vec<_>>());
-        for (n, result) in unordered {
-            assert_eq!(result.unwrap(), if n == 0 { 100 } else { n as u64 });
+        // The first ends once all others have come.
+        let (directory, path) = file();
+        let other = directory.path().to_str().unwrap();
+        let calls = (0..20).map(|n| wait_for_file(if n == 0 { &path } else { other }.to_owned()));
+        let mut indices = Vec::new();
+        for (n, result) in pool.map_unordered(calls) {
+            result.unwrap();
+            indices.push(n);
+            if indices.len() == 19 {
+                std::fs::write(&path, "").unwrap();
+            }
         }
+        assert_eq!(indices.pop(), Some(0), "the slow one is not waited for");
+        indices.sort_unstable();
+        assert_eq!(indices, (1..20).collect::<Vec<_>>());
     }
 }
 
@@ -240,11 +249,48 @@ pub(crate) fn cancelling_a_queued_task() {
             .workers(1)
             .start()
             .unwrap();
-        let slow = pool.submit(sleep_ms(50)).unwrap();
+        let (_directory, path) = file();
+        let slow = pool.submit(wait_for_file(path.clone())).unwrap();
         let queued = pool.submit(sleep_ms(600_000)).unwrap();
         assert!(pool.cancel(&queued));
         assert_eq!(pool.wait(queued).unwrap_err().kind(), ErrorKind::Cancelled);
-        assert_eq!(pool.wait(slow).unwrap(), 50);
+        std::fs::write(&path, "").unwrap();
+        pool.wait(slow).unwrap();
+    }
+}
+
+/// What it says comes before its answer, however that travels.
+#[task]
+fn say(times: u64, fail: bool) -> Result<(), String> {
+    (0..times).for_each(|n| handoff::progress(n, times));
+    if fail {
+        Err("as asked".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+pub(crate) fn every_answer_reaches_the_watcher() {
+    for method in &methods()[..3] {
+        let seen: Arc<Mutex<Vec<(u64, &str)>>> = Arc::default();
+        let builder = Pool::builder().start_method(method.clone()).workers(1);
+        let builder = builder.watch({
+            let seen = Arc::clone(&seen);
+            move |event| match event.what {
+                What::Sent { task } => seen.lock().unwrap().push((task, "sent")),
+                What::Answered { task } => seen.lock().unwrap().push((task, "answered")),
+                _ => {}
+            }
+        });
+        let mut pool = builder.start().unwrap();
+        let mut expected = Vec::new();
+        for (times, fail) in [(0, false), (0, true), (1, false), (1, true), (0, true)] {
+            let handle = pool.submit(say(times, fail)).unwrap();
+            expected.extend([(handle.id(), "sent"), (handle.id(), "answered")]);
+            assert_eq!(pool.wait(handle).is_err(), fail);
+        }
+        pool.shutdown(Shutdown::Drain).unwrap();
+        assert_eq!(*seen.lock().unwrap(), expected, "{method:?}");
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn shut_down_while_a_worker_starts(method: StartMethod) {
 
 pub(crate) fn a_wait_may_end_before_the_task(method: StartMethod) {
     let (mut pool, _) = start(method);
-    let handle = pool.submit::<Sleep>(&300, ()).unwrap();
+    let handle = pool.submit::<Sleep>(&1500, ()).unwrap();
     let handle = pool.wait_for(handle, Duration::from_millis(1)).unwrap_err();
     let soon = pool.wait_for(handle, Duration::MAX);
     soon.unwrap().unwrap();

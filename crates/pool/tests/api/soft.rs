@@ -78,7 +78,8 @@ pub(crate) fn a_hook_interrupts_a_task_that_is_to_end(method: StartMethod) {
             }
             assert!(pool.cancel(&handle));
         } else {
-            let handle = call.timeout(Duration::from_millis(50)).submit().unwrap();
+            // Long enough for the task to wait by then.
+            let handle = call.timeout(Duration::from_secs(1)).submit().unwrap();
             let failure = pool.wait(handle).unwrap_err();
             assert!(matches!(failure, TaskFailure::TimedOut(_)), "{failure}");
         }

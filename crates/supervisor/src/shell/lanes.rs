@@ -189,9 +189,11 @@ impl Shell {
         let output = worker.map_or(Vec::new(), |worker| std::mem::take(&mut worker.output));
         match body {
             Ok(()) => self.deliver(id, key, marker.entry, LANE_DONE, &output, table),
-            Err(failed) => self.resolve(key, marker.entry, Err(TaskFailure::Failed(failed))),
+            Err(failed) => {
+                self.tell_answered(id, key, marker.entry);
+                self.resolve(key, marker.entry, Err(TaskFailure::Failed(failed)));
+            }
         }
-        self.tell_answered(id, key, marker.entry);
         taken.add(marker.entry, marker.ran_ns);
         Ok(())
     }
@@ -309,7 +311,7 @@ impl Shell {
         }
     }
 
-    /// Reports an answer to the watcher.
+    /// Reports an answer to the watcher, before the task is resolved.
     fn tell_answered(&mut self, id: WorkerId, key: engine::WorkerId, entry: u64) {
         if !self.hooks.is_watched() {
             return;

@@ -183,8 +183,9 @@ impl Keeper for Worker {
     }
 
     fn release(&self, place: &Place) {
-        self.reports.store(true, Ordering::Release);
         self.with(|state| state.release(place));
+        // Who reports looks at this first, so it follows what is to be reported.
+        self.reports.store(true, Ordering::Release);
     }
 }
 

@@ -78,8 +78,10 @@ fn counters_are_true_while_a_task_runs(method: StartMethod) {
         .background()
         .unwrap();
     let running = pool.submit(mark(marks.path(), 1000)).unwrap();
-    while marks.count() == 0 {
-        std::thread::sleep(Duration::from_millis(5));
+    marks.wait_for(1);
+    // The task may be a moment ahead of the pool's thread.
+    while pool.counters().running == 0 && !running.is_done() {
+        std::thread::sleep(Duration::from_millis(1));
     }
     let counters = pool.counters();
     assert_eq!(counters.running, 1, "{counters:?}");

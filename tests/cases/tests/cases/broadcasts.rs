@@ -48,6 +48,7 @@ fn nobody(method: StartMethod, kind: Kind) {
     assert!(pool.broadcast(pid()).is_empty());
     assert_eq!(pool.run(add_one(1)).unwrap(), 2);
     assert_eq!(pool.broadcast(pid()).len(), 1);
+    pool.until(|pool| pool.counters().queued == 0);
 }
 
 fn spares(method: StartMethod, kind: Kind) {

@@ -64,6 +64,7 @@ fn neighbours(method: StartMethod, kind: Kind) {
     let text = error.to_string();
     assert!(text.contains("its limit of memory is 67.1 MB"), "{text}");
     held.release(&mut pool);
+    pool.until(|pool| pool.counters().died >= 3);
     assert_eq!(pool.counters().died, 3, "each time its own worker");
 }
 

@@ -108,8 +108,11 @@ fn passes(method: StartMethod, kind: Kind) {
         let low = (0..300).map(|_| pool.submit(note("low", Priority::Low)));
         let mut tasks: Vec<_> = low.collect();
         tasks.push(pool.submit(note("high", Priority::High)));
-        // A pool in the background has taken it in by then; and the caller is away.
-        std::thread::sleep(Duration::from_millis(50));
+        // A pool in the background has taken in what came before this; and the caller is away.
+        let last = pool.submit(note("never", Priority::Low));
+        pool.cancel(&last);
+        let error = pool.wait(last).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
         held.release_and_leave();
         std::thread::sleep(Duration::from_millis(50));
         for task in tasks {

@@ -113,6 +113,13 @@ impl Marks {
         marks(Path::new(&self.path()))
     }
 
+    /// Waits until there are this many; the watchdog ends a wait that is too long.
+    pub(crate) fn wait_for(&self, count: usize) {
+        while self.count() < count {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
