@@ -22,6 +22,9 @@ use std::task::{Context, Poll, ready};
 ///
 /// Dropping the last clone ends the workers at once; [`shutdown`](Self::shutdown) lets them finish.
 ///
+/// Watchers, and wakers of tasks that have a result, run on the pool's thread. They may use the pool, but not
+/// wait for it: that is an error there ([`ErrorKind::Misuse`]).
+///
 /// ```
 /// use handoff::{Pool, StartMethod, task};
 ///
@@ -79,13 +82,20 @@ impl Background {
     /// thread until there is room; async programs use [`submit_async`](Self::submit_async).
     ///
     /// # Errors
-    /// [`ErrorKind::Arguments`] where the arguments cannot be sent; everything else is the task's own
-    /// failure.
+    /// [`ErrorKind::Arguments`] where the arguments cannot be sent, [`ErrorKind::Misuse`] where the pool's own
+    /// thread would wait for room; everything else is the task's own failure.
     pub fn submit<R>(&self, call: Call<R>) -> Result<Pending<R>, Error>
     where
         R: DeserializeOwned + Send + 'static,
     {
-        self.enqueue(call, self.shared.gate.enter())
+        let place = match self.shared.gate.try_enter() {
+            Some(place) => place,
+            None => {
+                self.shared.check_may_wait()?;
+                self.shared.gate.enter()
+            }
+        };
+        self.enqueue(call, place)
     }
 
     /// Submits a task if there is room now.
@@ -173,7 +183,8 @@ impl Background {
         }
     }
 
-    /// Ends the pool, for all clones, and blocks until its workers are gone.
+    /// Ends the pool, for all clones, and blocks until its workers are gone; on the pool's own thread, in a watcher
+    /// say, it does not block.
     ///
     /// # Errors
     /// Why the pool could not finish its tasks.

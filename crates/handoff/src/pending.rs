@@ -83,6 +83,7 @@ impl<R> Pending<R> {
     /// # Errors
     /// Why the task gave no result.
     pub fn wait(self) -> Result<R, Error> {
+        self.check_may_wait()?;
         match self.slot.wait(None) {
             Poll::Ready(Some(result)) => result,
             Poll::Ready(None) | Poll::Pending => Err(taken()),
@@ -95,9 +96,20 @@ impl<R> Pending<R> {
     /// # Errors
     /// The task itself, still pending.
     pub fn wait_for(self, timeout: Duration) -> Result<Result<R, Error>, Pending<R>> {
+        if let Err(error) = self.check_may_wait() {
+            return Ok(Err(error));
+        }
         match self.slot.wait(Some(timeout)) {
             Poll::Ready(result) => Ok(result.unwrap_or_else(|| Err(taken()))),
             Poll::Pending => Err(self),
+        }
+    }
+
+    /// Whether this thread may wait for the result, where there is none yet.
+    fn check_may_wait(&self) -> Result<(), Error> {
+        match self.pool.upgrade() {
+            Some(pool) if !self.is_done() => pool.check_may_wait(),
+            _ => Ok(()),
         }
     }
 

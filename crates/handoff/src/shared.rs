@@ -39,6 +39,18 @@ impl Shared {
         }
     }
 
+    /// Fails on the pool's own thread, where waiting for the pool would take for ever.
+    pub(crate) fn check_may_wait(&self) -> Result<(), Error> {
+        match &*read(self) {
+            Some(Engine::Processes(pool)) if pool.is_here() => {
+                let text =
+                    "a watcher or waker runs on the pool's own thread: it cannot wait for the pool";
+                Err(Error::new(ErrorKind::Misuse, text))
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn resize(&self, workers: Workers) -> Result<(), Error> {
         match &*read(self) {
             Some(Engine::Processes(pool)) => {
@@ -55,6 +67,7 @@ impl Shared {
         &self,
         make: impl FnMut() -> (CallBlock, Arc<dyn Reply>) + Send + 'static,
     ) -> Result<Vec<u64>, Error> {
+        self.check_may_wait()?;
         let taken = match &*read(self) {
             Some(Engine::Processes(pool)) => pool.broadcast_raw(make),
             Some(Engine::Threads(_)) => return Err(fixed_threads()),

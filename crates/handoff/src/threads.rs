@@ -233,9 +233,12 @@ impl Threads {
         for (call, reply) in left.into_values() {
             reply.resolve(call.tag, Err(TaskFailure::ShutDown));
         }
+        let here = std::thread::current().id();
         for thread in std::mem::take(&mut *self.handles()) {
-            // Whatever panicked there is the result of its task.
-            let _ = thread.join();
+            // Whatever panicked there is the result of its task. One that drops the pool does not wait for itself.
+            if thread.thread().id() != here {
+                let _ = thread.join();
+            }
         }
         self.shared.lock().workers = 0;
         self.shared.report_end(count);

@@ -161,7 +161,17 @@ impl Background {
         }
     }
 
-    /// Shuts the pool down and waits for it, as [`Pool::shutdown`](crate::Pool::shutdown) does.
+    /// Whether this is the pool's thread, which runs watchers and wakers: waiting for the pool here would
+    /// take for ever.
+    pub fn is_here(&self) -> bool {
+        let here = std::thread::current().id();
+        self.thread
+            .as_ref()
+            .is_some_and(|thread| thread.thread().id() == here)
+    }
+
+    /// Shuts the pool down and waits for it, as [`Pool::shutdown`](crate::Pool::shutdown) does; on the pool's
+    /// own thread it does not wait.
     ///
     /// # Errors
     /// [`PoolError`] where the pool could not go on.
@@ -221,6 +231,9 @@ impl Background {
     }
 
     fn join(&mut self) -> Result<(), PoolError> {
+        if self.is_here() {
+            self.thread = None;
+        }
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(ended)) => ended,

@@ -1,9 +1,10 @@
 //! Pools that advance by themselves.
 
-use handoff::{Background, ErrorKind, Pool, Shutdown, StartMethod, task};
+use handoff::{Background, ErrorKind, Pending, Pool, Shutdown, StartMethod, What, task};
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -187,6 +188,60 @@ pub(crate) fn who_is_woken_may_ask_a_pool_that_ends() {
         for one in held {
             one.wait().unwrap();
         }
+    }
+}
+
+pub(crate) fn a_watcher_does_not_wait_for_its_pool() {
+    // Waiting for room, and for a result.
+    for bound in [1, usize::MAX] {
+        let (own, (tell, told)) = (Arc::<OnceLock<Background>>::default(), channel());
+        let builder = Pool::builder().start_method(StartMethod::Spawn).workers(1);
+        let builder = builder.queue_bound(bound).watch({
+            let (own, mut asked) = (Arc::clone(&own), false);
+            // The task's place is not free before it has its result.
+            move |event| {
+                if let (What::Answered { .. }, Some(pool), false) = (&event.what, own.get(), asked)
+                {
+                    asked = true;
+                    let ran = pool.submit(add(1, 2)).and_then(Pending::wait);
+                    let ran = ran.map(drop).unwrap_err().kind();
+                    let broadcast = pool.broadcast(add(1, 2)).map(drop).unwrap_err().kind();
+                    tell.send([ran, broadcast]).unwrap();
+                    pool.shutdown(Shutdown::Drain).unwrap();
+                }
+            }
+        });
+        let pool = builder.background().unwrap();
+        assert!(own.set(pool.clone()).is_ok());
+        assert_eq!(pool.submit(add(1, 2)).unwrap().wait().unwrap(), 3);
+        assert_eq!(told.recv().unwrap(), [ErrorKind::Misuse; 2]);
+        let ended = pool.submit(add(1, 2)).map(drop).unwrap_err();
+        assert_eq!(ended.kind(), ErrorKind::ShutDown);
+    }
+}
+
+/// Drops its pool where it is woken.
+struct Drops(Mutex<Option<Background>>);
+
+impl Wake for Drops {
+    fn wake(self: Arc<Drops>) {
+        drop(self.0.lock().unwrap().take());
+    }
+}
+
+pub(crate) fn the_last_clone_may_be_dropped_where_it_is_woken() {
+    for pool in pools(usize::MAX) {
+        let (_directory, path) = file();
+        let mut pending = pin!(pool.submit(wait_for_file(path.clone())).unwrap());
+        let drops = Arc::new(Drops(Mutex::new(Some(pool))));
+        let waker = Waker::from(Arc::clone(&drops));
+        let polled = pending.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        std::fs::write(&path, "").unwrap();
+        while drops.0.lock().unwrap().is_some() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        block_on(pending).unwrap();
     }
 }
 

@@ -101,6 +101,8 @@ const CHECKS: &[(&str, fn())] = checks![
     background::a_dropped_future_cancels_its_task,
     background::handles_can_be_polled_and_waited_for,
     background::who_is_woken_may_ask_a_pool_that_ends,
+    background::a_watcher_does_not_wait_for_its_pool,
+    background::the_last_clone_may_be_dropped_where_it_is_woken,
     background::shutdown_is_for_all_clones,
     fork_map::threads_are_refused,
 ];
