@@ -260,7 +260,8 @@ def _in_child() -> None:
     for state in list(_live):
         state.lock = threading.Lock()
         state.thread = None
-        state.shutting_down = True
+        # Nothing is said to the pool, which is another process's.
+        state.shutting_down = state.ending = True
         state.broken = "the executor belongs to the process that this one was forked from"
     _live.clear()
 
