@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
 
 import tasks
-from handoff_pool import ProcessPoolExecutor, progress
+from handoff_pool import ProcessPoolExecutor, _sight, progress
 
 
 def test_what_workers_print_arrives_before_their_result(method, capsys):
@@ -16,6 +20,34 @@ def test_what_workers_print_arrives_before_their_result(method, capsys):
         assert "hello from a worker\n" in capsys.readouterr().out
         pool.submit(tasks.say, "long " * 5000).result(60)
         assert capsys.readouterr().out == "long " * 5000 + "\n"
+
+
+@pytest.fixture
+def hasty():
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_what_threads_of_a_task_print_arrives_once(monkeypatch, hasty):
+    sent = []
+    monkeypatch.setattr(_sight, "_native", SimpleNamespace(note=lambda _, text: sent.append(text)))
+    stream = _sight.Forwarding(1)
+
+    def say(thread):
+        for number in range(5000):
+            stream.write(f"{thread} {number}\n")
+
+    threads = [threading.Thread(target=say, args=(thread,)) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = [line.split() for line in "".join(sent).splitlines()]
+    for thread in range(4):
+        assert [int(number) for name, number in lines if name == str(thread)] == list(range(5000))
 
 
 def test_stdout_can_be_the_descriptor(method, capfd):

@@ -10,7 +10,9 @@ import contextlib
 import io
 import json
 import logging
+import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -26,6 +28,12 @@ _LONGEST = 3500
 _MOST = 16_000
 #: Seconds between two notes of one progress.
 _EVERY = 0.1
+
+
+#: Held while text is added or sent, for threads that print. A handler of a signal may print in between.
+_printing = threading.RLock()
+# Another thread may hold it when this one forks.
+os.register_at_fork(after_in_child=_printing._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class Forwarding(io.TextIOBase):
@@ -45,15 +53,16 @@ class Forwarding(io.TextIOBase):
         return self._number
 
     def write(self, text: str) -> int:
-        self._waiting.append(text)
-        if "\n" in text:
-            self.flush()
+        with _printing:
+            self._waiting.append(text)
+            if "\n" in text:
+                self.flush()
         return len(text)
 
     def flush(self) -> None:
-        if self._waiting:
-            text = "".join(self._waiting)
-            self._waiting.clear()
+        with _printing:
+            waiting, self._waiting = self._waiting, []
+            text = "".join(waiting)
             for start in range(0, len(text), _LONGEST):
                 _native.note("out", text[start : start + _LONGEST])
 
