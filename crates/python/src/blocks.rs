@@ -4,7 +4,8 @@
 use crate::memory::{Block, HEADER, MINE, RELEASED, SENT, physical};
 use pyo3::prelude::*;
 use std::io;
-use std::sync::atomic::Ordering;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,68 +31,104 @@ pub(crate) struct Blocks {
     keep: usize,
 }
 
-static BLOCKS: Mutex<Option<(u32, Blocks)>> = Mutex::new(None);
-/// A block has become free.
-static FREED: Condvar = Condvar::new();
+/// The blocks of one process.
+#[derive(Debug)]
+struct Table {
+    pid: u32,
+    blocks: Mutex<Blocks>,
+    /// A block has become free.
+    freed: Condvar,
+}
 
-/// The table, for this process: a forked child begins with an empty one.
-fn lock() -> MutexGuard<'static, Option<(u32, Blocks)>> {
-    let mut all = BLOCKS.lock().unwrap_or_else(PoisonError::into_inner);
-    let pid = std::process::id();
-    if all.as_ref().is_none_or(|(owner, _)| *owner != pid) {
+/// The table of this process, or that of the one that it was forked from.
+static TABLE: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
+
+impl Table {
+    /// The table of this process. A forked child begins with an empty one: that of its parent may be locked by a
+    /// thread that the child does not have, and the mappings of the parent's blocks are not the child's to unmap.
+    fn of_this_process() -> &'static Table {
+        let pid = std::process::id();
+        let mut found = TABLE.load(Ordering::Acquire);
+        loop {
+            // SAFETY: what was stored here is never freed.
+            match unsafe { found.as_ref() } {
+                Some(table) if table.pid == pid => return table,
+                _ => {}
+            }
+            let made = Box::into_raw(Box::new(Table::new(pid)));
+            match TABLE.compare_exchange(found, made, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => found = made,
+                Err(other) => {
+                    // SAFETY: made above, and seen by nobody else.
+                    drop(unsafe { Box::from_raw(made) });
+                    found = other;
+                }
+            }
+        }
+    }
+
+    fn new(pid: u32) -> Table {
         let keep = physical() / KEPT;
-        // The mappings of another process's blocks are not ours to unmap.
-        std::mem::forget(all.take());
-        *all = Some((
+        Table {
             pid,
-            Blocks {
+            blocks: Mutex::new(Blocks {
                 keep,
                 ..Blocks::default()
-            },
-        ));
+            }),
+            freed: Condvar::new(),
+        }
     }
-    all
+
+    fn lock(&self) -> MutexGuard<'_, Blocks> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a block of `len` bytes is in use no longer.
+    fn no_longer(&self, blocks: &mut Blocks, len: usize) {
+        blocks.in_use = blocks.in_use.saturating_sub(1);
+        blocks.used = blocks.used.saturating_sub(len);
+        self.freed.notify_all();
+    }
 }
 
 /// Says how many processes divide what is kept for later.
 #[pyfunction]
 pub(crate) fn divide_blocks(processes: usize) {
-    if let Some((_, blocks)) = &mut *lock() {
-        blocks.keep = physical() / KEPT / processes.max(1);
-    }
+    Table::of_this_process().lock().keep = physical() / KEPT / processes.max(1);
 }
 
 /// A block in use. Dropping it makes it free, unless it was sent.
 #[derive(Debug)]
-pub(crate) struct Lease(Option<Arc<Block>>);
+pub(crate) struct Lease {
+    block: Option<Arc<Block>>,
+    of: &'static Table,
+}
 
 impl Lease {
     /// A block of at least `len` bytes.
     pub(crate) fn new(len: usize) -> io::Result<Lease> {
         let len = len.max(1).next_multiple_of(STEP);
-        let mut all = lock();
-        let Some((_, blocks)) = &mut *all else {
-            return Err(io::Error::other("no table of blocks"));
-        };
+        let of = Table::of_this_process();
+        let mut blocks = of.lock();
         blocks.reclaim();
         if let Some(block) = blocks.take(len) {
             blocks.in_use += 1;
             blocks.used += block.map().len();
-            return Ok(Lease(Some(block)));
+            let block = Some(block);
+            return Ok(Lease { block, of });
         }
         if blocks.in_use + blocks.sent.len() >= MOST {
             return Err(io::Error::other("too many blocks are in use"));
         }
         blocks.in_use += 1;
         blocks.used += len;
-        drop(all);
+        drop(blocks);
         let made = Block::new(len);
-        if made.is_err()
-            && let Some((_, blocks)) = &mut *lock()
-        {
-            blocks.no_longer(len);
+        if made.is_err() {
+            of.no_longer(&mut of.lock(), len);
         }
-        Ok(Lease(Some(Arc::new(made?))))
+        let block = Some(Arc::new(made?));
+        Ok(Lease { block, of })
     }
 
     /// A block of at least `len` bytes. Where blocks in use have as much as may be kept, waits a while for one
@@ -100,47 +137,52 @@ impl Lease {
     pub(crate) fn patient(len: usize) -> io::Result<Lease> {
         let size = len.max(1).next_multiple_of(STEP);
         let until = Instant::now() + Duration::from_nanos(size as u64 / PATIENCE);
-        let mut all = lock();
-        while let Some((_, blocks)) = &mut *all
-            && blocks.is_short_of(size)
-        {
+        let of = Table::of_this_process();
+        let mut blocks = of.lock();
+        while blocks.is_short_of(size) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            let waited = FREED.wait_timeout(all, left);
-            all = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = of.freed.wait_timeout(blocks, left);
+            blocks = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        drop(all);
+        drop(blocks);
         Lease::new(len)
     }
 
     pub(crate) fn block(&self) -> &Arc<Block> {
-        self.0
+        self.block
             .as_ref()
             .expect("a lease has its block until it ends")
     }
 
     /// Leaves the block to the coordinator.
     pub(crate) fn send(mut self) {
-        let block = self.0.take().expect("a lease has its block until it ends");
+        let block = self
+            .block
+            .take()
+            .expect("a lease has its block until it ends");
         block.state().store(SENT, Ordering::Release);
-        if let Some((_, blocks)) = &mut *lock() {
-            blocks.no_longer(block.map().len());
-            blocks.sent.push(block);
-        }
+        let mut blocks = self.of.lock();
+        self.of.no_longer(&mut blocks, block.map().len());
+        blocks.sent.push(block);
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut all = lock();
-        let Some((_, blocks)) = &mut *all else { return };
-        if let Some(block) = self.0.take() {
-            blocks.no_longer(block.map().len());
-            blocks.free.push(block);
-            blocks.trim();
+        let Some(block) = self.block.take() else {
+            return;
+        };
+        if self.of.pid != std::process::id() {
+            // A forked child's copy. It does not have the mapping.
+            return std::mem::forget(block);
         }
+        let mut blocks = self.of.lock();
+        self.of.no_longer(&mut blocks, block.map().len());
+        blocks.free.push(block);
+        blocks.trim();
     }
 }
 
@@ -150,12 +192,6 @@ impl Blocks {
         let is_back = |block: &mut Arc<Block>| block.state().load(Ordering::Acquire) == RELEASED;
         self.free.extend(self.sent.extract_if(.., is_back));
         self.trim();
-    }
-
-    fn no_longer(&mut self, len: usize) {
-        self.in_use = self.in_use.saturating_sub(1);
-        self.used = self.used.saturating_sub(len);
-        FREED.notify_all();
     }
 
     /// Whether a block of `len` bytes would be more than may be kept, and one that is in use may become free.
@@ -191,10 +227,9 @@ fn fits(block: &Arc<Block>, len: usize) -> bool {
 /// Gives all free memory back.
 #[pyfunction]
 pub(crate) fn clear_blocks() {
-    if let Some((_, blocks)) = &mut *lock() {
-        blocks.reclaim();
-        blocks.free.clear();
-    }
+    let mut blocks = Table::of_this_process().lock();
+    blocks.reclaim();
+    blocks.free.clear();
 }
 
 /// Bytes of data that a worker's block of `len` bytes has room for.

@@ -16,31 +16,34 @@ use std::sync::atomic::Ordering;
 
 /// A block of a worker's, in the coordinator. Dropping it says that the worker may use it again.
 #[derive(Debug)]
-pub(crate) struct Received(Map);
+pub(crate) struct Received {
+    map: Map,
+    /// This process: its forked children do not speak for it.
+    pid: u32,
+}
 
 impl Received {
     pub(crate) fn open(place: &Place) -> io::Result<Received> {
         let file = File::from(place.open(true)?);
         // All of it: other arrays of the same result may lie behind this one.
         let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        Ok(Received(Map::new(
-            file.as_raw_fd(),
-            0,
-            len,
-            libc::MAP_SHARED,
-        )?))
+        let map = Map::new(file.as_raw_fd(), 0, len, libc::MAP_SHARED)?;
+        let pid = std::process::id();
+        Ok(Received { map, pid })
     }
 
     /// Whether the whole range is mapped, behind the header.
     pub(crate) fn has(&self, place: &Place) -> bool {
         let end = place.offset.checked_add(place.len);
-        place.offset >= HEADER as u64 && end.is_some_and(|end| end <= self.0.len() as u64)
+        place.offset >= HEADER as u64 && end.is_some_and(|end| end <= self.map.len() as u64)
     }
 }
 
 impl Drop for Received {
     fn drop(&mut self) {
-        state(&self.0).store(RELEASED, Ordering::Release);
+        if self.pid == std::process::id() {
+            state(&self.map).store(RELEASED, Ordering::Release);
+        }
     }
 }
 
@@ -81,7 +84,7 @@ impl Buffer {
             Owner::Bytes(bytes) => bytes.as_ptr().cast_mut(),
             Owner::View(map) => map.base(),
             Owner::Lease(lease) => lease.block().map().base(),
-            Owner::Received(received) => received.0.base(),
+            Owner::Received(received) => received.map.base(),
             Owner::Shared(block) => block.map().base(),
         };
         base.wrapping_add(self.offset)
