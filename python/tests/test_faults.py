@@ -194,3 +194,23 @@ def test_nothing_is_left_of_a_program_that_was_killed(method, tmp_path):
     for pid in pids:
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(pid).wait(60)
+
+
+def test_a_call_that_is_submitted_as_the_pool_ends_fails(monkeypatch):
+    with ProcessPoolExecutor(1, start_method="spawn") as pool:
+        start = pool._start
+
+        def start_and_end():
+            native = start()
+            native.begin_shutdown(False)
+            assert native.wait_ended(60)
+            # The thread takes what is left, and ends as soon as it may.
+            pool._state.thread.join(0.5)
+            return native
+
+        monkeypatch.setattr(pool, "_start", start_and_end)
+        with pytest.raises((BrokenProcessPool, RuntimeError)):
+            pool.submit(tasks.pid).result(30)
+        with pytest.raises(BrokenProcessPool, match="has ended"):
+            pool._state.thread.join()
+            pool.submit(tasks.pid)

@@ -174,6 +174,8 @@ class ProcessPoolExecutor(Executor):
                 if is_exiting():
                     raise RuntimeError("cannot schedule new futures after interpreter shutdown")
                 raise RuntimeError("cannot schedule new futures after shutdown")
+            if state.over:
+                raise BrokenProcessPool("the pool has ended")
             native = state.native or self._start()
             state.pending.add(future)
         try:

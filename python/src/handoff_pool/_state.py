@@ -85,6 +85,8 @@ class State:
         #: Whether what has not begun is given up.
         self.cancelling = False
         self.ending = False
+        #: Whether nobody takes results any more.
+        self.over = False
         self.sent_buffers = False
         self.broken: str | None = None
         self.on_death = on_death
@@ -220,10 +222,15 @@ class State:
 
     def _ended(self) -> None:
         self.ready.set()
-        for future in tuple(self.pending):
-            # Not to be reached: the pool answers every call.
+        with self.lock:
+            # Who submits has put a future among these, or finds that the pool is gone.
+            self.over = True
+            left = tuple(self.pending)
+            self.pending.clear()
+        for future in left:
+            # What was submitted as the pool ended: it answers every call that reaches it before.
             future._finish(None, BrokenProcessPool(self.broken or "the pool has ended"))
-        self.pending.clear()
+            future._held = None
         self.processes.clear()
         _native.clear_blocks()
 
