@@ -6,6 +6,7 @@ import faulthandler
 import gc
 import multiprocessing
 import os
+import re
 import sys
 import time
 
@@ -59,8 +60,10 @@ def nothing_is_left():
 
 
 def named_segments():
-    """Segments that Python or this project may have made; those of other programs come and go."""
-    return {name for name in os.listdir("/dev/shm") if name.startswith(("psm_", "handoff", "joblib", "loky"))}
+    """Segments of this process and its children. Others, which neighbours have, come and go."""
+    processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    ours = {str(process.pid) for process in processes}
+    return {name for name in os.listdir("/dev/shm") if not ours.isdisjoint(re.split("[-_.]", name))}
 
 
 def is_helper(process):

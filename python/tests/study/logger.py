@@ -7,10 +7,10 @@ import asyncio
 import logging
 import multiprocessing
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor
 
 import own_logger
+from meeting import meet
 
 LOGGER = logging.getLogger(__name__)
 print(f"{multiprocessing.current_process().name}|{__name__}|imported", flush=True)
@@ -26,7 +26,7 @@ def install_handler():
 
 
 def work(number):
-    time.sleep(0.3 * number)
+    meet(number)
     LOGGER.debug("%d worked", id(LOGGER))
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import multiprocessing
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor
+
+from meeting import meet
 
 VISITORS = ["import"]
 
@@ -18,8 +19,7 @@ show("module")
 
 
 def visit(number):
-    # The second call must not go to the first worker.
-    time.sleep(0.3 * number)
+    meet(number)
     show("before")
     VISITORS.append(f"worker {number}")
     show("after")
