@@ -214,3 +214,34 @@ def test_a_call_that_is_submitted_as_the_pool_ends_fails(monkeypatch):
         with pytest.raises(BrokenProcessPool, match="has ended"):
             pool._state.thread.join()
             pool.submit(tasks.pid)
+
+
+#: The program stops itself as its task ends, and goes on when its worker is dead.
+LATE = """
+import os, signal, threading, time
+import handoff_pool
+
+def make_and_die(parent):
+    os.kill(parent, signal.SIGSTOP)
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    return handoff_pool.empty(500_000)
+
+with handoff_pool.ProcessPoolExecutor(1) as pool:
+    print(pool.submit(os.getpid).result(60), flush=True)
+    error = pool.submit(make_and_die, os.getpid()).exception(60)
+    print(type(error).__name__, error, flush=True)
+"""
+
+
+def test_a_worker_that_dies_before_its_result_is_taken_has_died():
+    program = subprocess.Popen([sys.executable, "-c", LATE], stdout=subprocess.PIPE, text=True)
+    try:
+        worker = psutil.Process(int(program.stdout.readline()))
+        tasks.until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+        program.send_signal(signal.SIGCONT)
+        assert program.stdout.readline().startswith("WorkerDied the worker died before its result was taken")
+        assert program.wait(60) == 0
+    finally:
+        program.kill()
+        program.wait()
+        program.stdout.close()

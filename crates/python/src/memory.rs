@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
@@ -270,6 +271,28 @@ impl Place {
         )?;
         Ok(map)
     }
+}
+
+/// Whether a process that is a child of ours, or was one, has ended or is about to: its descriptors may be gone.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    /// The kernel's flag of a process that ends (`PF_EXITING`).
+    const EXITING: u64 = 4;
+    let stat = match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => stat,
+        Err(error) => {
+            let gone = error.kind() == io::ErrorKind::NotFound
+                || error.raw_os_error() == Some(libc::ESRCH);
+            return gone && Path::new("/proc/self").exists();
+        }
+    };
+    // Behind the name, which may have any characters: state, four numbers, terminal's group, flags.
+    let Some((_, rest)) = stat.rsplit_once(')') else {
+        return false;
+    };
+    let flags = rest.split_whitespace().nth(6);
+    flags
+        .and_then(|flags| flags.parse::<u64>().ok())
+        .is_some_and(|flags| flags & EXITING != 0)
 }
 
 /// Physical memory of this machine in bytes.

@@ -3,6 +3,7 @@
 
 use crate::buffer::{Buffer, Owner, Received};
 use crate::frame::{self, Outside};
+use crate::memory::has_ended;
 use pool::{Certificate, Ending, Reply, TaskFailure};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -237,6 +238,10 @@ impl Outcome {
                 Some((_, received)) => Arc::clone(received),
                 None => match Received::open(&place) {
                     Ok(received) => Arc::new(received),
+                    Err(_) if has_ended(place.pid) => {
+                        let message = "the worker died before its result was taken; the task had run to its end";
+                        return Outcome::failed("died", message.to_owned());
+                    }
                     Err(error) => {
                         return Outcome::lost(format!("a result cannot be reached: {error}"));
                     }
@@ -256,8 +261,12 @@ impl Outcome {
     }
 
     fn lost(message: String) -> Outcome {
+        Outcome::failed("lost", message)
+    }
+
+    fn failed(kind: &'static str, message: String) -> Outcome {
         Outcome::Failed(Failed {
-            kind: "lost",
+            kind,
             message,
             death: None,
         })
