@@ -39,7 +39,7 @@ impl Shared {
         }
     }
 
-    /// Fails on the pool's own thread, where waiting for the pool would take for ever.
+    /// Fails on the pool's own thread, where waiting for the pool would never end.
     pub(crate) fn check_may_wait(&self) -> Result<(), Error> {
         match &*read(self) {
             Some(Engine::Processes(pool)) if pool.is_here() => {

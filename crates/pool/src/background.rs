@@ -162,7 +162,7 @@ impl Background {
     }
 
     /// Whether this is the pool's thread, which runs watchers and wakers: waiting for the pool here would
-    /// take for ever.
+    /// never end.
     pub fn is_here(&self) -> bool {
         let here = std::thread::current().id();
         self.thread
