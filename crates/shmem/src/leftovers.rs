@@ -3,13 +3,15 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::errno::Errno;
 
 use crate::name::SegmentName;
-use crate::place::{Place, SHM_DIRECTORY, is_locked};
+use crate::place::{Place, SHM_DIRECTORY};
+use crate::sys::{self, Lock};
 
 /// The segments in `/dev/shm` that belong to this user and whose owner is gone, sorted.
 ///
@@ -36,7 +38,12 @@ pub fn remove_leftovers_in(directory: &Path) -> io::Result<Vec<SegmentName>> {
 
 fn remove(place: &Place, directory: &Path) -> io::Result<Vec<SegmentName>> {
     let mut removed = Vec::new();
-    for name in found(place, directory)? {
+    for name in of_dead_owners(directory)? {
+        // Held until the name is gone: an owner whom we cannot see may have created the file just
+        // now, and finds out by its own lock that it has to create another.
+        let Some(_unused) = lock_unused(place, &name) else {
+            continue;
+        };
         match place.unlink(&name) {
             Ok(()) => removed.push(name),
             // Another process cleans up at the same time.
@@ -48,6 +55,13 @@ fn remove(place: &Place, directory: &Path) -> io::Result<Vec<SegmentName>> {
 }
 
 fn found(place: &Place, directory: &Path) -> io::Result<Vec<SegmentName>> {
+    let mut names = of_dead_owners(directory)?;
+    names.retain(|name| lock_unused(place, name).is_some());
+    Ok(names)
+}
+
+/// The segments of this user whose owner cannot be seen, sorted.
+fn of_dead_owners(directory: &Path) -> io::Result<Vec<SegmentName>> {
     let uid = nix::unistd::geteuid().as_raw();
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -63,7 +77,7 @@ fn found(place: &Place, directory: &Path) -> io::Result<Vec<SegmentName>> {
             Ok(metadata) => metadata.is_file() && metadata.uid() == uid,
             Err(_) => false,
         };
-        if ours && !name.owner_alive() && !in_use(place, &name) {
+        if ours && !name.owner_alive() {
             names.push(name);
         }
     }
@@ -71,7 +85,10 @@ fn found(place: &Place, directory: &Path) -> io::Result<Vec<SegmentName>> {
     Ok(names)
 }
 
-/// Whether someone holds an owner's lock; also where that is unknown.
-fn in_use(place: &Place, name: &SegmentName) -> bool {
-    place.open(name).and_then(is_locked).unwrap_or(true)
+/// The segment with a lock that keeps owners away, unless someone holds an owner's lock, in any pid
+/// namespace, or that is unknown.
+fn lock_unused(place: &Place, name: &SegmentName) -> Option<OwnedFd> {
+    let file = place.open(name).ok()?;
+    let locked = sys::try_lock(file.as_fd(), Lock::Exclusive).ok()?;
+    locked.then_some(file)
 }

@@ -1,7 +1,7 @@
 //! Where segments live, and how they are created, opened and removed there.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -9,7 +9,6 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
 use crate::name::SegmentName;
-use crate::sys::{self, Lock};
 
 /// The system's place for them.
 pub(crate) const SHM_DIRECTORY: &str = "/dev/shm";
@@ -59,9 +58,4 @@ impl Place {
             }
         }
     }
-}
-
-/// Whether an owner's lock is held on an object, by anyone in any pid namespace.
-pub(crate) fn is_locked(fd: OwnedFd) -> io::Result<bool> {
-    Ok(!sys::try_lock(fd.as_fd(), Lock::Exclusive)?)
 }

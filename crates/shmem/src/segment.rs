@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use guardian::{GuardedPath, Guardian, GuardianError};
 use nix::errno::Errno;
@@ -21,6 +22,10 @@ use crate::place::{Place, SHM_DIRECTORY};
 use crate::room::Room;
 use crate::sys::{self, Lock};
 
+/// Names tried for one segment. Each but the last was taken by someone who looks for leftovers in
+/// the few microseconds between its creation and its lock.
+const ATTEMPTS: usize = 100;
+
 /// A shared-memory segment that this process owns: created exclusively, readable by this user
 /// alone, unlinked when it is dropped.
 ///
@@ -32,7 +37,7 @@ pub struct Segment {
     /// says to those who look for leftovers that it is none.
     file: File,
     name: SegmentName,
-    place: Place,
+    place: Arc<Place>,
     len: u64,
     owner_pid: u32,
     linked: bool,
@@ -238,24 +243,114 @@ fn create(
 ) -> Result<Segment, CreateError> {
     let failed = |what| failed(directory, len, what);
     check_room(directory, len)?;
-    let name = name().map_err(failed("name"))?;
-    // The guardian knows the name before there is a segment of that name.
-    let guarded = Guardian::join()?.path(&directory.join(name.file_name()))?;
-    let file = File::from(place.create(&name).map_err(failed("create"))?);
-    // From here on dropping it unlinks it.
-    let segment = Segment {
-        file,
-        name,
-        place,
-        len,
-        owner_pid: std::process::id(),
-        linked: true,
-        _guarded: guarded,
-    };
-    let locked = sys::try_lock(segment.file.as_fd(), Lock::Shared).map_err(failed("lock"))?;
-    if !locked {
-        return Err(failed("lock")(Errno::EWOULDBLOCK.into()));
+    let place = Arc::new(place);
+    let guardian = Guardian::join()?;
+    for _ in 0..ATTEMPTS {
+        let name = name().map_err(failed("name"))?;
+        // The guardian knows the name before there is a segment of that name.
+        let guarded = guardian.path(&directory.join(name.file_name()))?;
+        let file = File::from(place.create(&name).map_err(failed("create"))?);
+        // From here on dropping it unlinks it.
+        let segment = Segment {
+            file,
+            name,
+            place: Arc::clone(&place),
+            len,
+            owner_pid: std::process::id(),
+            linked: true,
+            _guarded: guarded,
+        };
+        if claim(&segment.file).map_err(failed("lock"))? {
+            segment.file.set_len(len).map_err(failed("size"))?;
+            return Ok(segment);
+        }
     }
-    segment.file.set_len(len).map_err(failed("size"))?;
-    Ok(segment)
+    Err(failed("lock")(Errno::EWOULDBLOCK.into()))
+}
+
+/// Takes the owner's lock. `false` where someone who looks for leftovers has come before it: they
+/// hold the lock, or have unlinked the file. Nothing waits for them, since they may be stopped.
+fn claim(file: &File) -> io::Result<bool> {
+    Ok(sys::try_lock(file.as_fd(), Lock::Shared)? && file.metadata()?.nlink() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    /// Names whose owner looks dead, as those of another pid namespace do: the pid is above the
+    /// kernel's highest.
+    fn unseen() -> io::Result<SegmentName> {
+        Ok(SegmentName::from_parts(4_194_305, 1, sys::random()?))
+    }
+
+    #[test]
+    fn a_file_that_was_taken_for_a_leftover_is_not_claimed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("segment");
+        let file = File::create(&path).unwrap();
+        let remover = File::open(&path).unwrap();
+        assert!(sys::try_lock(remover.as_fd(), Lock::Exclusive).unwrap());
+        assert!(!claim(&file).unwrap(), "it is being looked at");
+        drop(remover);
+        assert!(claim(&file).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(!claim(&file).unwrap(), "it was unlinked");
+    }
+
+    /// A program that looks for leftovers neither takes a segment that is being created nor keeps it
+    /// from being created.
+    #[test]
+    fn removers_and_creators_at_the_same_time() {
+        // In a process of its own: the guardian, a fork of its first caller, would share the memory
+        // that other tests count as private.
+        const OWN_PROCESS: &str = "SHMEM_TEST_OWN_PROCESS";
+        if std::env::var_os(OWN_PROCESS).is_none() {
+            let name = "segment::tests::removers_and_creators_at_the_same_time";
+            let status = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", name])
+                .env(OWN_PROCESS, "")
+                .status();
+            assert!(status.unwrap().success());
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let done = AtomicBool::new(false);
+        let create = || {
+            for _ in 0..2_000 {
+                let place = Place::directory(path).unwrap();
+                let segment = create(place, path, 1, unseen).unwrap();
+                let name = segment.name().clone();
+                assert!(path.join(name.file_name()).exists(), "{name} was taken");
+                drop(segment);
+                assert!(!path.join(name.file_name()).exists(), "{name} was left");
+            }
+        };
+        let removed = thread::scope(|scope| {
+            let removers: Vec<_> = (0..2)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut removed = 0;
+                        while !done.load(Ordering::Relaxed) {
+                            removed += crate::remove_leftovers_in(path).unwrap().len();
+                            let _ = crate::leftovers_in(path).unwrap().count();
+                        }
+                        removed
+                    })
+                })
+                .collect();
+            let creators: Vec<_> = (0..2).map(|_| scope.spawn(create)).collect();
+            let created: Vec<_> = creators.into_iter().map(|thread| thread.join()).collect();
+            done.store(true, Ordering::Relaxed);
+            assert!(created.iter().all(Result::is_ok));
+            let removed = removers.into_iter().map(|thread| thread.join().unwrap());
+            removed.sum::<usize>()
+        });
+        eprintln!("{removed} names were taken while they were created");
+        assert_eq!(std::fs::read_dir(path).unwrap().count(), 0);
+    }
 }
