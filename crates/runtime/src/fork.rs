@@ -11,14 +11,19 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::panic::{self, AssertUnwindSafe};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use task::arrays::{Parent, before_fork};
 use thiserror::Error;
 
 /// Exit code of a forked child whose code panicked outside any task; Rust's own.
 const EXIT_PANIC: i32 = 101;
-/// How long other threads may take to end before they count.
-const LISTED: Duration = Duration::from_millis(50);
+/// How often this looks before other threads count. Looks, not time: while a container is held back
+/// by its CPU quota, time passes and no thread gets on.
+const LOOKS: u32 = 20;
+/// The longest pause between two looks; all pauses together take a quarter of a second.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// The kernel's flag of a thread that will run no more of its program (`include/linux/sched.h`).
+const PF_EXITING: u64 = 0x4;
 
 /// Why a process was not forked.
 #[derive(Debug, Error)]
@@ -59,22 +64,51 @@ pub struct Forked {
     pub pidfd: OwnedFd,
 }
 
-/// How many threads this process has. Where there are others, they are given a moment to end: a thread
-/// that was joined is listed until the kernel has taken it down.
+/// How many threads this process has. Those that have left their program, as a thread that was joined
+/// has, do not count, although the kernel may list them for a while. Where there are others, they are given
+/// a moment to end: the threads of a scope are not joined.
 ///
 /// # Errors
 /// Where /proc cannot be read.
 pub fn thread_count() -> io::Result<usize> {
-    let began = Instant::now();
     let mut pause = Duration::from_micros(20);
-    loop {
-        let count = fs::read_dir("/proc/self/task")?.count();
-        if count <= 1 || began.elapsed() >= LISTED {
-            return Ok(count);
+    for _ in 1..LOOKS {
+        if running_threads(2)? <= 1 {
+            return Ok(1);
         }
         std::thread::sleep(pause);
-        pause *= 2;
+        pause = LONGEST_PAUSE.min(pause * 2);
     }
+    running_threads(usize::MAX)
+}
+
+/// How many threads still run this program, counted up to `enough`.
+fn running_threads(enough: usize) -> io::Result<usize> {
+    let mut listed = fs::read_dir("/proc/self/task")?.collect::<io::Result<Vec<_>>>()?;
+    if listed.len() > 1 {
+        listed = (listed.into_iter())
+            .filter(|task| has_not_ended(fs::read_to_string(task.path().join("stat"))))
+            .take(enough)
+            .collect();
+    }
+    Ok(listed.len())
+}
+
+/// Whether a thread of this `stat` may still run its program; also where that is unknown.
+fn has_not_ended(stat: io::Result<String>) -> bool {
+    match stat {
+        Ok(stat) => flags(&stat).is_none_or(|flags| flags & PF_EXITING == 0),
+        Err(error) => {
+            error.kind() != io::ErrorKind::NotFound && error.raw_os_error() != Some(libc::ESRCH)
+        }
+    }
+}
+
+/// Field 9 of a `stat` in /proc, counted after the name, which may itself hold spaces and parentheses.
+fn flags(stat: &str) -> Option<u64> {
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
+    // State is field 3.
+    fields.nth(6)?.parse().ok()
 }
 
 /// Forks, as [`fork_from`] for a parent that goes on while the child lives.
@@ -149,4 +183,50 @@ pub(crate) fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
     let pidfd = unsafe { OwnedFd::from_raw_fd(raw) };
     debug_assert!(pidfd.as_raw_fd() > 2);
     Ok(pidfd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+    use std::sync::{Arc, Barrier};
+
+    fn own_stat() -> PathBuf {
+        // SAFETY: takes nothing.
+        let thread = unsafe { libc::gettid() };
+        PathBuf::from(format!("/proc/self/task/{thread}/stat"))
+    }
+
+    #[test]
+    fn a_thread_that_was_joined_does_not_count_though_it_is_listed() {
+        assert!(has_not_ended(fs::read_to_string(own_stat())));
+        // Many that end at once: the kernel is behind with taking them down.
+        for _ in 0..500 {
+            let end = Arc::new(Barrier::new(16));
+            let ending = || {
+                let end = Arc::clone(&end);
+                std::thread::spawn(move || {
+                    end.wait();
+                    own_stat()
+                })
+            };
+            let threads: Vec<_> = (0..16).map(|_| ending()).collect();
+            for thread in threads {
+                let stat = thread.join().unwrap();
+                assert!(!has_not_ended(fs::read_to_string(stat)));
+            }
+        }
+    }
+
+    #[test]
+    fn flags_come_after_a_hostile_name() {
+        let stat = |flags| format!("7490 (a) R) ( Z) R 1 2 3 0 -1 {flags} 100 0 0");
+        assert_eq!(flags(&stat("4194304")), Some(4_194_304));
+        assert!(has_not_ended(Ok(stat("4194304"))));
+        assert!(!has_not_ended(Ok(stat("4194308"))));
+        assert!(has_not_ended(Ok("7 (a) R".to_owned())));
+        assert!(has_not_ended(Err(io::Error::from_raw_os_error(
+            libc::EMFILE
+        ))));
+    }
 }
