@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::{flag, low_level};
 
 /// Whether a signal asked xtask to end, or to stop for a while.
@@ -16,6 +16,8 @@ pub struct Interrupt {
     came: Arc<AtomicUsize>,
     stop_asked: Arc<AtomicBool>,
     stop_unheard: Arc<AtomicBool>,
+    /// Which of SIGTSTP and SIGCONT came last.
+    stop_or_go: Arc<AtomicUsize>,
 }
 
 /// A signal asked xtask to stop.
@@ -47,6 +49,10 @@ impl Interrupt {
         if !signals::is_ignored(SIGTSTP) {
             flag::register_conditional_default(SIGTSTP, Arc::clone(&interrupt.stop_unheard))?;
             flag::register(SIGTSTP, Arc::clone(&interrupt.stop_asked))?;
+            for signal in [SIGTSTP, SIGCONT] {
+                let number = usize::try_from(signal).expect("signal numbers are positive");
+                flag::register_usize(signal, Arc::clone(&interrupt.stop_or_go), number)?;
+            }
         }
         Ok(interrupt)
     }
@@ -78,15 +84,24 @@ impl Interrupt {
 pub struct Stops<'a>(&'a Interrupt);
 
 impl Stops<'_> {
-    /// Whether a stop was asked for since the last time.
+    /// Whether a stop was asked for since the last time, and nobody has asked to go on since.
     pub fn asked(&self) -> bool {
-        self.0.stop_asked.swap(false, Ordering::Relaxed)
+        self.0.stop_asked.swap(false, Ordering::Relaxed) && self.holds()
     }
 
-    /// Stops this process; returns when it is continued.
+    /// Stops this process; returns when it is continued. At once where that was asked for meanwhile.
     pub fn stop(&self) {
-        // SIGTSTP has a default, so this cannot be refused.
-        let _ = low_level::emulate_default_handler(SIGTSTP);
+        if self.holds() {
+            // SIGTSTP has a default, so this cannot be refused.
+            let _ = low_level::emulate_default_handler(SIGTSTP);
+        }
+    }
+
+    /// As in the kernel, a request to go on cancels one to stop that was not handled yet: nobody would
+    /// send a second.
+    fn holds(&self) -> bool {
+        let last = self.0.stop_or_go.load(Ordering::Relaxed);
+        i32::try_from(last) == Ok(SIGTSTP)
     }
 }
 
@@ -100,15 +115,41 @@ impl Drop for Stops<'_> {
 mod tests {
     use super::*;
     use nix::sys::signal::{SigHandler, Signal, raise, signal};
+    use std::sync::OnceLock;
+
+    /// Handlers are those of the process: one set of them for all tests.
+    fn installed() -> &'static Interrupt {
+        static INSTALLED: OnceLock<Interrupt> = OnceLock::new();
+        INSTALLED.get_or_init(|| {
+            // SAFETY: no handler is installed, and no other test of this process awaits the signal.
+            unsafe { signal(Signal::SIGHUP, SigHandler::SigIgn) }.unwrap();
+            Interrupt::install().unwrap()
+        })
+    }
 
     #[test]
     fn a_signal_that_was_ignored_stays_ignored() {
-        // SAFETY: no handler is installed, and no other test of this process awaits the signals.
-        unsafe { signal(Signal::SIGHUP, SigHandler::SigIgn) }.unwrap();
-        let interrupt = Interrupt::install().unwrap();
+        let interrupt = installed();
         raise(Signal::SIGHUP).unwrap();
         assert!(interrupt.check().is_ok());
         raise(Signal::SIGTERM).unwrap();
         assert_eq!(interrupt.check().unwrap_err().0, SIGTERM);
+    }
+
+    #[test]
+    fn a_request_to_go_on_cancels_one_to_stop() {
+        let stops = installed().stops();
+        raise(Signal::SIGTSTP).unwrap();
+        assert!(stops.asked());
+        assert!(!stops.asked(), "it was asked for once");
+        raise(Signal::SIGTSTP).unwrap();
+        raise(Signal::SIGCONT).unwrap();
+        assert!(!stops.asked());
+        raise(Signal::SIGTSTP).unwrap();
+        assert!(stops.asked());
+        raise(Signal::SIGCONT).unwrap();
+        assert!(!stops.holds());
+        // Or else nobody would continue this process.
+        stops.stop();
     }
 }
