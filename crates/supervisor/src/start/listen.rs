@@ -24,6 +24,8 @@ use thiserror::Error;
 const SO_PEERPIDFD: libc::c_int = 77;
 /// How long a coordinator waits for another that is opening a socket in the same directory.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// How often a socket is tried to be opened in a directory that is removed meanwhile.
+const ATTEMPTS: u32 = 100;
 
 /// Why a socket could not be opened for workers.
 #[derive(Debug, Error)]
@@ -100,32 +102,36 @@ impl Listener {
             return Err(bad("it names no file"));
         }
         let address = UnixAddr::new(path).map_err(|_| bad("it is longer than 107 bytes"))?;
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let refused_at = |at: &Path, source| ListenError::Refused {
-            path: at.to_owned(),
-            source,
-        };
+        let mut attempts = 1..ATTEMPTS;
+        loop {
+            match Listener::open_in(directory_of(path), path, &address) {
+                // One that listened there has ended and taken the directory that it had made with it.
+                Err(ListenError::Refused { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && attempts.next().is_some() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn open_in(directory: &Path, path: &Path, address: &UnixAddr) -> Result<Listener, ListenError> {
         let made = match DirBuilder::new().mode(0o700).create(directory) {
             Ok(()) => Some(directory.to_owned()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
-            Err(source) => return Err(refused_at(directory, source)),
+            Err(source) => return Err(refused(directory, source)),
         };
         let _lock = enter(directory)?;
-        remove_stale(path, &address)?;
-        let refused = |error: Errno| refused_at(path, error.into());
-        let socket = new_socket().map_err(refused)?;
+        remove_stale(path, address)?;
+        let refused_here = |error: Errno| refused(path, error.into());
+        let socket = new_socket().map_err(refused_here)?;
         // Linux gives the path the socket's own mode: it is never open to others, not for a moment.
         nix::sys::stat::fchmod(
             &socket,
             nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR,
         )
-        .map_err(refused)?;
-        bind(socket.as_raw_fd(), &address).map_err(refused)?;
-        listen(&socket, Backlog::MAXCONN).map_err(refused)?;
-        let found = fs::symlink_metadata(path).map_err(|source| refused_at(path, source))?;
+        .map_err(refused_here)?;
+        bind(socket.as_raw_fd(), address).map_err(refused_here)?;
+        listen(&socket, Backlog::MAXCONN).map_err(refused_here)?;
+        let found = fs::symlink_metadata(path).map_err(|source| refused(path, source))?;
         Ok(Listener {
             socket,
             path: path.to_owned(),
@@ -137,6 +143,11 @@ impl Listener {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the path is still this socket's.
+    fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == self.place)
     }
 
     /// The next peer: an external worker with its socket, which does not block, or an error for an
@@ -179,26 +190,40 @@ impl AsFd for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| (found.dev(), found.ino()) == self.place);
-        if self.pid != std::process::id() || !ours {
+        if self.pid != std::process::id() {
+            return;
+        }
+        // Another that is opening a socket there has done so, or finds the directory gone.
+        let lock = enter(directory_of(&self.path));
+        if !self.is_there() {
             return;
         }
         let _ = fs::remove_file(&self.path);
-        if let Some(directory) = &self.made {
+        if let (Some(directory), Ok(_)) = (&self.made, &lock) {
             // It stays where something else was put into it.
             let _ = fs::remove_dir(directory);
         }
     }
 }
 
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn refused(path: &Path, source: io::Error) -> ListenError {
+    ListenError::Refused {
+        path: path.to_owned(),
+        source,
+    }
+}
+
 /// Sees that the directory is private, and locks it, so that no two coordinators find the same
 /// socket stale.
 fn enter(directory: &Path) -> Result<Flock<File>, ListenError> {
-    let refused = |source| ListenError::Refused {
-        path: directory.to_owned(),
-        source,
-    };
+    let refused = |source| refused(directory, source);
     let mut opened = File::options()
         .read(true)
         .custom_flags(OFlag::O_DIRECTORY.bits())
@@ -213,22 +238,25 @@ fn enter(directory: &Path) -> Result<Flock<File>, ListenError> {
         });
     }
     let began = std::time::Instant::now();
-    loop {
+    let locked = loop {
         opened = match Flock::lock(opened, FlockArg::LockExclusiveNonblock) {
-            Ok(locked) => return Ok(locked),
+            Ok(locked) => break locked,
             Err((file, Errno::EAGAIN | Errno::EINTR)) if began.elapsed() < LOCK_PATIENCE => file,
             Err((_, error)) => return Err(refused(error.into())),
         };
         std::thread::sleep(Duration::from_millis(5));
+    };
+    // A lock on a directory that was removed, and perhaps made again, keeps nobody away.
+    let now = fs::metadata(directory).map_err(refused)?;
+    if (now.dev(), now.ino()) != (found.dev(), found.ino()) {
+        return Err(refused(io::ErrorKind::NotFound.into()));
     }
+    Ok(locked)
 }
 
 /// Removes a socket at `path` that nobody listens to.
 fn remove_stale(path: &Path, address: &UnixAddr) -> Result<(), ListenError> {
-    let refused = |source| ListenError::Refused {
-        path: path.to_owned(),
-        source,
-    };
+    let refused = |source| refused(path, source);
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(refused(error)),
@@ -346,5 +374,22 @@ mod tests {
             Listener::open(&long),
             Err(ListenError::Path { .. })
         ));
+    }
+
+    #[test]
+    fn one_opens_where_another_ends() {
+        let above = private();
+        for round in 0..200 {
+            let path = above.path().join(round.to_string()).join("socket");
+            let open_and_end = || {
+                for _ in 0..10 {
+                    match Listener::open(&path) {
+                        Ok(listener) => assert!(listener.is_there(), "it was removed"),
+                        Err(error) => assert!(matches!(error, ListenError::InUse(_)), "{error}"),
+                    }
+                }
+            };
+            std::thread::scope(|scope| (0..3).for_each(|_| drop(scope.spawn(open_and_end))));
+        }
     }
 }
