@@ -77,19 +77,30 @@ impl DatasetArgs {
         if self.data.is_some() {
             bail!("there is no {} (see --data)", path.display());
         }
+        self.generate(&path, binaries, interrupt)?;
+        Ok(path)
+    }
+
+    fn generate(
+        &self,
+        path: &Path,
+        binaries: &Binaries,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
         let records = self.records.unwrap_or(DEFAULT_RECORDS);
         let status = binaries
             .command("datagen")
             .args(["--records", &records.to_string(), "--out"])
-            .arg(&path)
+            .arg(path)
             .args(self.quiet.then_some("--quiet"))
             .status()
             .context("cannot run datagen")?;
         interrupt.check()?;
-        if !status.success() {
+        // Datagen replaces nothing: another run may have generated the same dataset meanwhile.
+        if !status.success() && !workspace::root().join(path).exists() {
             bail!("datagen of {} failed ({status})", path.display());
         }
-        Ok(path)
+        Ok(())
     }
 
     /// What the coordinator says of the dataset and the machine: its report of one plain run, which
@@ -220,5 +231,24 @@ mod tests {
             args(Some(200_000_000)).path(),
             Path::new("data/records-200M.npy")
         );
+    }
+
+    #[test]
+    fn a_dataset_that_another_run_has_generated_will_do() {
+        let directory = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/bin/false", directory.path().join("datagen")).unwrap();
+        let binaries = Binaries::in_directory(directory.path(), &["datagen"]).unwrap();
+        let args = DatasetArgs {
+            records: Some(7),
+            data: None,
+            field: None,
+            quiet: true,
+        };
+        let path = directory.path().join("records-7.npy");
+        let generate = || args.generate(&path, &binaries, &Interrupt::default());
+        let error = generate().unwrap_err();
+        assert!(error.to_string().contains("records-7.npy"), "{error}");
+        std::fs::write(&path, "").unwrap();
+        generate().unwrap();
     }
 }

@@ -1,10 +1,13 @@
 //! Where results are kept: `target/handoff/<date>-<machine>/`, every file whole or not there. The folder
 //! `results` of the repository holds records that were committed, and nothing is written there unasked.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::statvfs::statvfs;
 use report::Machine;
 use serde::Serialize;
@@ -18,11 +21,13 @@ const ROOM_BYTES: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Results {
     directory: PathBuf,
+    /// The lock on a directory that was chosen, for as long as its results are to come.
+    _claim: Option<Arc<Flock<File>>>,
 }
 
 impl Results {
     /// The directory of `--out`, or else the first of `target/handoff/<date>-<machine>`, `…-2`, `…-3` in
-    /// which none of `files` is yet: results are never overwritten unasked.
+    /// which none of `files` is yet, and that no other run has chosen: results are never overwritten unasked.
     ///
     /// # Errors
     ///
@@ -33,16 +38,16 @@ impl Results {
         machine: &Machine,
         files: &[&str],
     ) -> anyhow::Result<Results> {
-        let directory = match asked {
-            Some(directory) => directory.to_owned(),
+        let results = match asked {
+            Some(directory) => {
+                make(directory)?;
+                Results::at(directory)
+            }
             None => {
                 let name = format!("{}-{}", date.strftime("%Y-%m-%d"), machine_slug(machine));
-                free(&workspace::results(), &name, files)
+                choose(&workspace::results(), &name, files)?
             }
         };
-        fs::create_dir_all(&directory)
-            .with_context(|| format!("cannot make {}", directory.display()))?;
-        let results = Results { directory };
         results.check_room()?;
         results.json("machine.json", machine)?;
         Ok(results)
@@ -79,6 +84,7 @@ impl Results {
     pub fn at(directory: &Path) -> Results {
         Results {
             directory: directory.to_owned(),
+            _claim: None,
         }
     }
 
@@ -89,9 +95,11 @@ impl Results {
     /// Where it cannot be made.
     pub fn folder(&self, name: &str) -> anyhow::Result<Results> {
         let directory = self.directory.join(name);
-        fs::create_dir_all(&directory)
-            .with_context(|| format!("cannot make {}", directory.display()))?;
-        Ok(Results { directory })
+        make(&directory)?;
+        Ok(Results {
+            directory,
+            _claim: self._claim.clone(),
+        })
     }
 
     /// The directory itself.
@@ -110,29 +118,54 @@ impl Results {
         self.text(name, &text)
     }
 
-    /// Saves a text under a temporary name and renames it, so that a reader, or a run that is
-    /// stopped, never finds half a file.
+    /// Saves a text under a temporary name of this process and renames it, so that a reader, or a run
+    /// that is stopped, never finds half a file.
     ///
     /// # Errors
     ///
     /// Those of writing the file.
     pub fn text(&self, name: &str, text: &str) -> anyhow::Result<()> {
         let path = self.directory.join(name);
-        let partial = self.directory.join(format!("{name}.partial"));
+        let partial = format!("{name}.{}.partial", std::process::id());
+        let partial = self.directory.join(partial);
         fs::write(&partial, text)
             .and_then(|()| fs::rename(&partial, &path))
             .with_context(|| format!("cannot write {}", path.display()))
     }
 }
 
-fn free(parent: &Path, name: &str, files: &[&str]) -> PathBuf {
-    (1_u32..)
-        .map(|number| match number {
-            1 => parent.join(name),
-            _ => parent.join(format!("{name}-{number}")),
-        })
-        .find(|directory| files.iter().all(|file| !directory.join(file).exists()))
-        .expect("some number is free")
+fn make(directory: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))
+}
+
+fn choose(parent: &Path, name: &str, files: &[&str]) -> anyhow::Result<Results> {
+    let mut directories = (1_u32..).map(|number| match number {
+        1 => parent.join(name),
+        _ => parent.join(format!("{name}-{number}")),
+    });
+    loop {
+        let directory = directories.next().expect("some number is free");
+        let free = || files.iter().all(|file| !directory.join(file).exists());
+        if !free() {
+            continue;
+        }
+        make(&directory)?;
+        let opened = File::open(&directory)
+            .with_context(|| format!("cannot open {}", directory.display()))?;
+        let claim = match Flock::lock(opened, FlockArg::LockExclusiveNonblock) {
+            Ok(claim) => Some(Arc::new(claim)),
+            Err((_, Errno::EWOULDBLOCK)) => continue,
+            // Without locks on this file system it is as good as free.
+            Err(_) => None,
+        };
+        // Another run may have saved its results there since.
+        if free() {
+            return Ok(Results {
+                directory,
+                _claim: claim,
+            });
+        }
+    }
 }
 
 /// A machine as part of a file name: its processor and cores, no host's name.
@@ -190,15 +223,40 @@ mod tests {
     #[test]
     fn a_directory_that_holds_the_same_results_is_left_alone() {
         let parent = tempfile::tempdir().unwrap();
-        let first = free(parent.path(), "d", &["matrix.json"]);
+        let chosen = |files: &[&str]| choose(parent.path(), "d", files).unwrap().directory;
+        let first = chosen(&["matrix.json"]);
         assert_eq!(first, parent.path().join("d"));
-        fs::create_dir(&first).unwrap();
         fs::write(first.join("limits.json"), "").unwrap();
-        assert_eq!(free(parent.path(), "d", &["matrix.json"]), first);
+        assert_eq!(chosen(&["matrix.json"]), first);
         fs::write(first.join("matrix.json"), "").unwrap();
-        assert_eq!(
-            free(parent.path(), "d", &["matrix.json"]),
-            parent.path().join("d-2")
-        );
+        assert_eq!(chosen(&["matrix.json"]), parent.path().join("d-2"));
+    }
+
+    #[test]
+    fn runs_at_the_same_time_choose_different_directories() {
+        let parent = tempfile::tempdir().unwrap();
+        let choose = || choose(parent.path(), "d", &["matrix.json"]).unwrap();
+        let (first, second) = (choose(), choose());
+        assert_eq!(first.directory, parent.path().join("d"));
+        assert_eq!(second.directory, parent.path().join("d-2"));
+        // What was opened within it, or is a copy, keeps it.
+        let within = first.folder("figures").unwrap();
+        drop((first, second.clone()));
+        assert_eq!(choose().directory, parent.path().join("d-3"));
+        drop((within, second));
+        assert_eq!(choose().directory, parent.path().join("d"));
+    }
+
+    #[test]
+    fn another_process_may_write_the_same_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let theirs = directory.path().join("matrix.json.partial");
+        fs::write(&theirs, "theirs").unwrap();
+        let results = Results::at(directory.path());
+        results.text("matrix.json", "ours").unwrap();
+        let read = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+        assert_eq!(read("matrix.json"), "ours");
+        assert_eq!(read("matrix.json.partial"), "theirs");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
     }
 }
