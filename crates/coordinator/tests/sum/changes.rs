@@ -1,12 +1,16 @@
 //! A dataset that changes while a run is under way: an error that names it, whatever the transport;
 //! never a crash of the coordinator, never a sum of something else.
 
+use crate::endings::send;
+use crate::midway::stopped_midway;
 use crate::processes::segments;
 use crate::programs::{Running, coordinator};
+use nix::sys::signal::Signal;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -36,12 +40,27 @@ fn ones(path: &Path) {
     fs::write(path, bytes).unwrap();
 }
 
-fn start(data: &Path, method: &str, transport: &str, repeat: &str) -> Running {
+fn sum(data: &Path, method: &str, transport: &str, repeat: &str) -> Command {
     let mut command = coordinator();
     command.arg("sum").arg(data).args(["--format", "json"]);
     command.args(["--start-method", method, "--transport", transport]);
     command.args(["--workers", "2", "--batches", "50", "--repeat", repeat]);
-    Running::start(&mut command)
+    command
+}
+
+/// A run that is stopped in its middle, does `change`, and lets the run go on.
+fn changed_midway(
+    data: &Path,
+    (method, transport): (&str, &str),
+    repeats: u64,
+    change: impl FnOnce(&Path),
+) -> Running {
+    let command = |repeats: &str| sum(data, method, transport, repeats);
+    let line = "Dispatches batches";
+    let running = stopped_midway(Signal::SIGSTOP, line, 2, repeats, command);
+    change(data);
+    send(running.pid(), Signal::SIGCONT);
+    running
 }
 
 /// Asserts that the run failed for that reason, and says so.
@@ -65,10 +84,10 @@ fn assert_blamed(running: Running, data: &Path, words: &[&str], context: &str) {
 
 /// As many repetitions as last for a while, and are broken off by what happens; where the data has
 /// been copied before, they all go well, and it is seen before a result is printed.
-fn repeat(transport: &str) -> &'static str {
+fn repeats(transport: &str) -> u64 {
     match transport {
-        "bytes" | "serde" | "mmap" => "100k",
-        _ => "200",
+        "bytes" | "serde" | "mmap" => 100_000,
+        _ => 200,
     }
 }
 
@@ -77,9 +96,7 @@ fn for_all(words: &[&str], change: impl Fn(&Path)) {
     for &(method, transport) in PAIRS {
         let data: PathBuf = directory.path().join("data.npy");
         ones(&data);
-        let mut running = start(&data, method, transport, repeat(transport));
-        running.wait_for_line("Dispatches batches");
-        change(&data);
+        let running = changed_midway(&data, (method, transport), repeats(transport), &change);
         assert_blamed(running, &data, words, &format!("{method} {transport}"));
     }
 }
@@ -103,11 +120,11 @@ fn replaced_meanwhile() {
     for &(method, transport) in PAIRS {
         let data = directory.path().join("data.npy");
         ones(&data);
-        let mut running = start(&data, method, transport, "50");
-        running.wait_for_line("Dispatches batches");
-        let other = directory.path().join("other");
-        fs::write(&other, "something else").unwrap();
-        fs::rename(&other, &data).unwrap();
+        let running = changed_midway(&data, (method, transport), 50, |data| {
+            let other = directory.path().join("other");
+            fs::write(&other, "something else").unwrap();
+            fs::rename(&other, data).unwrap();
+        });
         let context = format!("{method} {transport}");
         assert_blamed(running, &data, &["was replaced"], &context);
     }
@@ -120,12 +137,12 @@ fn written_to_meanwhile() {
     for &(method, transport) in PAIRS {
         let data = directory.path().join("data.npy");
         ones(&data);
-        let mut running = start(&data, method, transport, "50");
-        running.wait_for_line("Dispatches batches");
-        let mut file = File::options().append(true).open(&data).unwrap();
-        let length = file.metadata().unwrap().len();
-        file.write_all(b"x").unwrap();
-        file.set_len(length).unwrap();
+        let running = changed_midway(&data, (method, transport), 50, |data| {
+            let mut file = File::options().append(true).open(data).unwrap();
+            let length = file.metadata().unwrap().len();
+            file.write_all(b"x").unwrap();
+            file.set_len(length).unwrap();
+        });
         let context = format!("{method} {transport}");
         assert_blamed(running, &data, &["was changed", "different sums"], &context);
     }
@@ -139,12 +156,12 @@ fn a_link_another_mode_and_another_name_meanwhile_are_no_change() {
     for &(method, transport) in PAIRS {
         let data = directory.path().join("data.npy");
         ones(&data);
-        let mut running = start(&data, method, transport, "50");
-        running.wait_for_line("Dispatches batches");
         let [link, renamed] = ["link.npy", "renamed.npy"].map(|name| directory.path().join(name));
-        fs::hard_link(&data, &link).unwrap();
-        fs::set_permissions(&data, fs::Permissions::from_mode(0o600)).unwrap();
-        fs::rename(&data, &renamed).unwrap();
+        let running = changed_midway(&data, (method, transport), 50, |data| {
+            fs::hard_link(data, &link).unwrap();
+            fs::set_permissions(data, fs::Permissions::from_mode(0o600)).unwrap();
+            fs::rename(data, &renamed).unwrap();
+        });
         let ended = running.end();
         let context = format!("{method} {transport}: {}", ended.stderr);
         assert_eq!(ended.code(), Some(0), "{context}");
@@ -162,13 +179,13 @@ fn written_to_meanwhile_with_the_time_set_back() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data.npy");
     ones(&data);
-    let mut running = start(&data, "fork", "shm", "50");
-    running.wait_for_line("Dispatches batches");
-    let before = fs::metadata(&data).unwrap().modified().unwrap();
-    let bytes: Vec<u8> = fs::read(&data).unwrap().iter().map(|byte| !byte).collect();
-    let mut file = File::options().write(true).open(&data).unwrap();
-    file.write_all(&bytes).unwrap();
-    file.set_modified(before).unwrap();
+    let running = changed_midway(&data, ("fork", "shm"), 50, |data| {
+        let before = fs::metadata(data).unwrap().modified().unwrap();
+        let bytes: Vec<u8> = fs::read(data).unwrap().iter().map(|byte| !byte).collect();
+        let mut file = File::options().write(true).open(data).unwrap();
+        file.write_all(&bytes).unwrap();
+        file.set_modified(before).unwrap();
+    });
     assert_blamed(running, &data, &["was changed"], "fork shm");
 }
 
@@ -181,7 +198,7 @@ fn truncated_at_any_instant() {
     for transport in ["shm", "inherit", "mmap", "bytes", "serde"] {
         for delay_ms in [0, 2, 4, 7, 11, 16, 23, 35] {
             ones(&data);
-            let running = start(&data, "fork", transport, "1");
+            let running = Running::start(&mut sum(&data, "fork", transport, "1"));
             thread::sleep(Duration::from_millis(delay_ms));
             File::options()
                 .write(true)

@@ -1,11 +1,13 @@
 //! Runs that are ended from outside, and workers that are: what is left is nothing.
 
 use crate::fixtures::{assert_answer, facts};
+use crate::midway::stopped_midway;
 use crate::processes::{assert_gone, descendants, segments};
 use crate::programs::{Running, coordinator, fixture};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::path::Path;
+use std::process::Command;
 
 pub(crate) fn send(pid: u32, signal: Signal) {
     kill(Pid::from_raw(pid as i32), signal).unwrap();
@@ -60,15 +62,22 @@ fn a_signal_that_was_ignored_stays_ignored() {
         ("forkserver", "HUP", &[Signal::SIGINT, Signal::SIGTERM]),
     ] {
         for ended_by in std::iter::once(None).chain(others.iter().copied().map(Some)) {
-            let repeat = if ended_by.is_some() { "100M" } else { "2000" };
-            let trap = format!("trap '' {ignored}; exec \"$0\" \"$@\"");
-            let mut command = std::process::Command::new("sh");
-            command.args(["-c", &trap]).arg(coordinator().get_program());
-            command.arg("sum").arg(fixture("study_layout.npy"));
-            command.args(["--field", "val", "--workers", "3", "--start-method", method]);
-            command.args(["--repeat", repeat, "--retries", "0", "--format", "json"]);
-            let mut running = Running::start(&mut command);
-            running.wait_for_line("Has all results.");
+            let repeats = if ended_by.is_some() {
+                100_000_000
+            } else {
+                2000
+            };
+            let command = |repeats: &str| {
+                let trap = format!("trap '' {ignored}; exec \"$0\" \"$@\"");
+                let mut command = Command::new("sh");
+                command.args(["-c", &trap]).arg(coordinator().get_program());
+                command.arg("sum").arg(fixture("study_layout.npy"));
+                command.args(["--field", "val", "--workers", "3", "--start-method", method]);
+                command.args(["--repeat", repeats, "--retries", "0", "--format", "json"]);
+                command
+            };
+            let line = "Has all results.";
+            let running = stopped_midway(Signal::SIGSTOP, line, 3, repeats, command);
             let workers = descendants(running.pid());
             for name in ignored.split(' ') {
                 let signal: Signal = format!("SIG{name}").parse().unwrap();
@@ -80,6 +89,7 @@ fn a_signal_that_was_ignored_stays_ignored() {
             if let Some(signal) = ended_by {
                 send(running.pid(), signal);
             }
+            send(running.pid(), Signal::SIGCONT);
             let ended = running.end();
             let context = format!("{method} {ignored}: {}", ended.stderr);
             let code = ended_by.map_or(0, |signal| 128 + signal as i32);
@@ -127,6 +137,19 @@ fn a_signal_while_data_is_shared_or_streamed() {
     assert_eq!(running.end().code(), Some(130));
 }
 
+/// A job of 3 workers and 300 repeats, or more, that is stopped in its middle.
+fn stopped_in_300(arguments: &[&str]) -> Running {
+    let command = |repeats: &str| {
+        let mut command = coordinator();
+        command.arg("sum").arg(fixture("study_layout.npy"));
+        command.args(["--field", "val", "--workers", "3", "--batches", "12"]);
+        command.args(["--repeat", repeats, "--format", "json"]);
+        command.args(arguments);
+        command
+    };
+    stopped_midway(Signal::SIGSTOP, "Dispatches batches.", 3, 300, command)
+}
+
 /// The coordinator is stopped while its worker is killed, so that the job cannot end before.
 #[test]
 fn a_worker_that_is_killed_costs_no_answer() {
@@ -138,14 +161,8 @@ fn a_worker_that_is_killed_costs_no_answer() {
         ("forkserver", "mmap"),
         ("forkserver", "serde"),
     ] {
-        let mut command = coordinator();
-        command.arg("sum").arg(fixture("study_layout.npy"));
-        command.args(["--field", "val", "--workers", "3", "--batches", "12"]);
-        command.args(["--repeat", "300", "--format", "json"]);
-        command.args(["--start-method", method, "--transport", transport]);
-        let mut running = Running::start(&mut command);
-        running.wait_for_line("Dispatches batches.");
-        send(running.pid(), Signal::SIGSTOP);
+        let arguments = ["--start-method", method, "--transport", transport];
+        let running = stopped_in_300(&arguments);
         let children = descendants(running.pid());
         let leaf = children.iter().find(|&&pid| descendants(pid).is_empty());
         let killed = *leaf.expect("a worker");
@@ -175,14 +192,7 @@ fn a_worker_that_is_killed_costs_no_answer() {
 #[test]
 fn a_forkserver_that_is_killed_costs_no_answer() {
     let facts = facts();
-    let mut command = coordinator();
-    command.arg("sum").arg(fixture("study_layout.npy"));
-    command.args(["--field", "val", "--workers", "3", "--batches", "12"]);
-    command.args(["--repeat", "300", "--format", "json"]);
-    command.args(["--start-method", "forkserver"]);
-    let mut running = Running::start(&mut command);
-    running.wait_for_line("Dispatches batches.");
-    send(running.pid(), Signal::SIGSTOP);
+    let running = stopped_in_300(&["--start-method", "forkserver"]);
     let children = descendants(running.pid());
     let server = children.iter().find(|&&pid| !descendants(pid).is_empty());
     send(*server.expect("a forkserver"), Signal::SIGKILL);

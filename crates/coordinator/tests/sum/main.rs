@@ -16,6 +16,7 @@ mod failures;
 mod fixtures;
 mod limits;
 mod listen;
+mod midway;
 mod namespaces;
 mod processes;
 mod programs;
