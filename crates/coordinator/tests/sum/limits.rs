@@ -12,8 +12,11 @@ use std::process::{Command, Stdio};
 
 const METHODS: &[&str] = &["fork", "spawn", "forkserver"];
 
-/// A user without other processes, so that only the test's processes count.
-const UID: u32 = 54_321;
+/// A user without other processes, so that only the test's processes count: not even those of the same test in
+/// another job on this machine.
+fn uid() -> u32 {
+    30_000 + std::process::id() % 30_000
+}
 
 /// Runs `sum` after the child has done `prepare` for itself.
 fn sum_after(
@@ -102,12 +105,13 @@ fn so_many_processes_as_it_asks_for_are_enough() {
         eprintln!("skipped: needs root, and programs that every user can run");
         return;
     };
+    let uid = uid();
     for &method in METHODS {
         let arguments = ["--workers", "6", "--start-method", method];
         let run = |limit: u64| {
             sum_after(&data, &arguments, move || {
                 setrlimit(Resource::RLIMIT_NPROC, limit, limit)?;
-                become_another_user()
+                become_another_user(uid)
             })
         };
         let ended = run(3);
@@ -134,17 +138,18 @@ fn as_another_user() -> Option<(tempfile::TempDir, PathBuf)> {
     let mut help: Command = coordinator();
     help.args(["sum", "--help"]);
     help.stdout(Stdio::null()).stderr(Stdio::null());
+    let uid = uid();
     // SAFETY: one system call each.
-    unsafe { help.pre_exec(become_another_user) };
+    unsafe { help.pre_exec(move || become_another_user(uid)) };
     help.status()
         .is_ok_and(|status| status.success())
         .then_some((directory, data))
 }
 
-fn become_another_user() -> io::Result<()> {
+fn become_another_user(uid: u32) -> io::Result<()> {
     nix::unistd::setgroups(&[])?;
-    nix::unistd::setgid(UID.into())?;
-    Ok(nix::unistd::setuid(UID.into())?)
+    nix::unistd::setgid(uid.into())?;
+    Ok(nix::unistd::setuid(uid.into())?)
 }
 
 /// What takes memory says what is short; what does not goes on, reading what it may not map.
