@@ -12,6 +12,9 @@ use std::time::Duration;
 #[path = "../../../tests/support/dispositions.rs"]
 mod dispositions;
 
+/// The variable that only processes of these tests have: not those of another job on this machine.
+const MARK: &str = "HANDOFF_TEST_OF";
+
 /// Parents small enough for a test.
 const SMALL: [&str; 6] = [
     "--set",
@@ -144,15 +147,15 @@ fn cells_of_what_the_study_leaves_out_follow_their_probes() {
 
 #[test]
 fn a_child_that_hangs_on_a_lock_is_ended() {
-    let row = one("locks", &["lock-ms=777"]);
+    let row = one("locks", &["lock-ms=3001"]);
     assert_eq!(row.cells.fork.seen.unwrap()["opened"], false);
     assert_eq!(row.cells.spawn.seen.unwrap()["opened"], true);
-    assert!(!is_running("lock-ms=777"));
+    assert!(!is_running("lock-ms=3001"));
 }
 
 #[test]
 fn an_interrupted_run_leaves_nothing_behind() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_coordinator"));
+    let mut command = coordinator();
     let mut child = dispositions::by_default(&mut command)
         .args(["traits", "--only", "locks", "--set", "lock-ms=19999"])
         .stdout(Stdio::null())
@@ -241,12 +244,19 @@ fn what_is_not_known_is_a_usage_error() {
     }
 }
 
+/// What the environment of every process has that these tests start, directly or not.
+fn mark() -> String {
+    format!("{MARK}={}", std::process::id())
+}
+
+fn coordinator() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_coordinator"));
+    command.env(MARK, std::process::id().to_string());
+    command
+}
+
 fn run(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_coordinator"))
-        .arg("traits")
-        .args(args)
-        .output()
-        .unwrap()
+    coordinator().arg("traits").args(args).output().unwrap()
 }
 
 fn text(args: &[&str]) -> String {
@@ -281,10 +291,16 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
     panic!("it did not come");
 }
 
-/// Whether any process's command line, its words parted by NUL, has `words` in it.
+/// Whether the command line of a process of these tests, its words parted by NUL, has `words` in it.
 fn is_running(words: &str) -> bool {
-    let processes = fs::read_dir("/proc").unwrap().flatten();
-    processes
-        .filter_map(|process| fs::read(process.path().join("cmdline")).ok())
-        .any(|line| String::from_utf8_lossy(&line).contains(words))
+    let mark = mark();
+    let mut processes = fs::read_dir("/proc").unwrap().flatten();
+    processes.any(|process| {
+        let has = |file: &str, is: &dyn Fn(&str) -> bool| {
+            let text = fs::read(process.path().join(file)).unwrap_or_default();
+            is(&String::from_utf8_lossy(&text))
+        };
+        has("cmdline", &|line| line.contains(words))
+            && has("environ", &|all| all.split('\0').any(|one| one == mark))
+    })
 }
