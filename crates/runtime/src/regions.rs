@@ -297,7 +297,9 @@ mod tests {
 
     #[test]
     fn a_pipe_that_nobody_writes_to_is_not_waited_for() {
-        let name = format!("/tmp/handoff-test-pipe-{}", std::process::id());
+        let directory = tempfile::tempdir().unwrap();
+        let name = directory.path().join("pipe").into_os_string();
+        let name = name.into_string().unwrap();
         nix::unistd::mkfifo(&name[..], nix::sys::stat::Mode::S_IRUSR).unwrap();
         let mut regions = Regions::new(Inherited::new());
         let source = Source::Path {
@@ -308,7 +310,7 @@ mod tests {
             mtime_ns: 1,
         };
         regions.attach(1, &source, None);
-        std::fs::remove_file(&name).unwrap();
+        drop(directory);
         let why = regions.slice(1, 0, 1).unwrap_err().to_string();
         assert!(why.contains("not the file"), "{why}");
     }

@@ -117,9 +117,8 @@ fn ready(frame: &[u8]) -> Vec<String> {
 
 /// The frames that a worker sends, up to the end of its stream.
 fn replay(session: &[Example]) -> Vec<Vec<u8>> {
-    let directory = std::env::temp_dir().join(format!("handoff-page-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let path = directory.join("socket");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
     let listener = UnixListener::bind(&path).unwrap();
     let mut worker = Command::new(env!("CARGO_BIN_EXE_worker"))
         .arg("--connect")
@@ -128,7 +127,7 @@ fn replay(session: &[Example]) -> Vec<Vec<u8>> {
         .spawn()
         .unwrap();
     let (mut socket, _) = listener.accept().unwrap();
-    std::fs::remove_dir_all(&directory).unwrap();
+    drop(directory);
     for frame in session.iter().filter(|frame| frame.title.starts_with('>')) {
         socket.write_all(&frame.bytes).unwrap();
     }
