@@ -9,7 +9,7 @@ use crate::shards::Shard;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use worker::sum::Partial;
@@ -120,7 +120,7 @@ pub(crate) fn read(
         let path = entry.map_err(in_dir)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.starts_with(WRITING) {
-            // A rank died over it.
+            // A rank died over it, or one of another job is writing it and notices.
             let _ = fs::remove_file(&path);
         } else if path.extension().is_some_and(|suffix| suffix == SUFFIX) {
             files.push(path);
@@ -265,20 +265,48 @@ impl Keeper {
     }
 
     fn save(&self) -> Result<(), CheckpointError> {
-        let try_save = || -> io::Result<()> {
-            let mut file = tempfile::Builder::new()
-                .prefix(WRITING)
-                .tempfile_in(&self.dir)?;
-            file.write_all(&wrap(&self.kept))?;
-            file.as_file().sync_all()?;
-            file.persist(&self.path)?;
-            File::open(&self.dir)?.sync_all()
-        };
-        try_save().map_err(|error| CheckpointError::Io {
+        let bytes = wrap(&self.kept);
+        let mut saved = self.try_save(&bytes);
+        // A job that has started meanwhile takes a file that is being written for one that was left, and removes it.
+        // That happens once for each start; where the directory is gone, the next try fails before.
+        while matches!(&saved, Ok(Saved::Removed)) {
+            saved = self.try_save(&bytes);
+        }
+        saved.map(drop).map_err(|error| CheckpointError::Io {
             path: self.path.clone(),
             error,
         })
     }
+
+    fn try_save(&self, bytes: &[u8]) -> io::Result<Saved> {
+        let mut file = tempfile::Builder::new()
+            .prefix(WRITING)
+            .tempfile_in(&self.dir)?;
+        let renamed = file
+            .write_all(bytes)
+            .and_then(|()| file.as_file().sync_all())
+            .and_then(|()| Ok(file.persist(&self.path)?));
+        match renamed {
+            Ok(_) => File::open(&self.dir)?.sync_all().map(|()| Saved::Whole),
+            // The second comes from a network's file system.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::StaleNetworkFileHandle
+                ) =>
+            {
+                Ok(Saved::Removed)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// How a try to write a file ended.
+enum Saved {
+    Whole,
+    /// Somebody has removed it before it was renamed.
+    Removed,
 }
 
 #[cfg(test)]

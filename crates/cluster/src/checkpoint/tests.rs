@@ -3,6 +3,7 @@
 use super::*;
 use crate::shards::State;
 use dataset::{Column, Kind, Order, Scalar};
+use std::sync::atomic::{AtomicBool, Ordering};
 use worker::sum::Summer;
 
 fn shard(path: &str, records: u64) -> Shard {
@@ -76,6 +77,29 @@ fn what_two_jobs_did_at_once_counts_once() {
     }
     let done = read(dir.path(), &question(), &shards).unwrap();
     assert_eq!((done.records(), done.partial.value()), (4, 4.0));
+}
+
+/// One that starts removes what an earlier one has left half written, and so what another is writing.
+#[test]
+fn a_job_that_starts_ends_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let shards = [shard("a", 1000)];
+    let mut keeper = Keeper::new(dir.path(), 1, 0, question()).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let starts = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                read(dir.path(), &question(), &shards).unwrap();
+            }
+        });
+        let kept: Result<(), CheckpointError> =
+            (0..50).try_for_each(|at| keeper.keep(&shards[0], at..at + 1, &partial(1.0, 1)));
+        done.store(true, Ordering::Relaxed);
+        starts.join().unwrap();
+        kept.unwrap();
+    });
+    let done = read(dir.path(), &question(), &shards).unwrap();
+    assert_eq!(done.records(), 50);
 }
 
 #[test]
