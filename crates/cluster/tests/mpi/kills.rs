@@ -3,7 +3,7 @@
 //!
 //! `HANDOFF_KILLS=50 cargo test --test mpi kills` for more than the usual few.
 
-use crate::run::{Running, all_named, finish, finish_text, kill, on_hosts, until, words};
+use crate::run::{Running, all_named, all_of, finish, finish_text, kill, on_hosts, until, words};
 use nix::sys::signal::SIGKILL;
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,6 @@ const LONGEST: u64 = 2_500;
 #[test]
 fn at_any_instant_a_killed_rank_ends_the_job_and_leaves_nothing() {
     let rounds = std::env::var("HANDOFF_KILLS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
-    let segments = segments();
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let mut random = |limit: u64| {
         // xorshift64
@@ -28,6 +27,7 @@ fn at_any_instant_a_killed_rank_ends_the_job_and_leaves_nothing() {
     };
     let mut dir = tempfile::tempdir().unwrap();
     let (mut hits, mut unnamed) = (0, Vec::new());
+    let mut pids = BTreeSet::new();
     for round in 0..rounds {
         if round > 0 && round % ROUNDS == 0 {
             finish_map(&dir);
@@ -47,6 +47,7 @@ fn at_any_instant_a_killed_rank_ends_the_job_and_leaves_nothing() {
             assert!(crate::hosts::cannot(&output), "{}", words(&output));
             return;
         }
+        pids.extend(ranks());
         std::thread::sleep(delay);
         let rank = random(4) as usize;
         let victim = ranks().get(rank).copied();
@@ -54,7 +55,7 @@ fn at_any_instant_a_killed_rank_ends_the_job_and_leaves_nothing() {
         let output = running.finish();
         assert!(began.elapsed() < Duration::from_secs(60), "round {round}");
         until("all processes have ended", || {
-            all_named("own", "").is_empty()
+            all_of("examples/own").is_empty()
         });
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() {
@@ -72,7 +73,7 @@ fn at_any_instant_a_killed_rank_ends_the_job_and_leaves_nothing() {
     }
     finish_map(&dir);
     assert!(hits > 0, "nothing was killed in time");
-    assert_eq!(segments, self::segments(), "shared memory is left");
+    until("their shared memory is gone", || segments(&pids).is_empty());
     assert!(
         unnamed.is_empty(),
         "{} of {hits}: {unnamed:#?}",
@@ -95,8 +96,18 @@ fn finish_map(dir: &tempfile::TempDir) {
     eprintln!("the next start ran {ran} of 1500");
 }
 
-fn segments() -> BTreeSet<String> {
+/// The segments that these processes have made.
+fn segments(pids: &BTreeSet<i32>) -> Vec<String> {
     let entries = fs::read_dir("/dev/shm").into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.contains("handoff")).collect()
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.retain(|name| {
+        let of = name
+            .strip_prefix("handoff-")
+            .and_then(|rest| rest.split('-').next());
+        of.and_then(|pid| pid.parse().ok())
+            .is_some_and(|pid| pids.contains(&pid))
+    });
+    names
 }

@@ -127,15 +127,16 @@ impl Running {
         })
     }
 
-    /// The pids of the ranks that are there, lowest first.
+    /// The pids of the ranks that are there, rank 0 first.
     pub(crate) fn ranks(&self) -> Vec<i32> {
         self.programs("cluster")
     }
 
-    /// The pids of the ranks of a program of that name, lowest first.
+    /// The pids of the ranks of a program of that name, rank 0 first.
     pub(crate) fn programs(&self, program: &str) -> Vec<i32> {
         let mut children = children(self.0.id() as i32);
         children.retain(|pid| name(*pid) == program);
+        children.sort_by_key(|pid| rank(*pid));
         children
     }
 
@@ -188,21 +189,44 @@ pub(crate) fn ticks(pid: i32) -> u64 {
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
-/// The pids of programs of this name that have `word` on their command line, lowest first.
+/// The pids of programs of this name that have `word` on their command line, rank 0 first.
 pub(crate) fn programs(program: &str, word: &str) -> Vec<i32> {
     let command_line = |pid: i32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    pids()
-        .into_iter()
-        .filter(|pid| name(*pid) == program)
-        .filter(|pid| String::from_utf8_lossy(&command_line(*pid)).contains(word))
-        .collect()
+    let mut found = pids();
+    found.retain(|pid| {
+        name(*pid) == program && String::from_utf8_lossy(&command_line(*pid)).contains(word)
+    });
+    found.sort_by_key(|pid| rank(*pid));
+    found
 }
 
-/// The pids of living programs of this name that have `word` on their command line, lowest first.
+/// The pids of living programs of this name that have `word` on their command line, rank 0 first.
 pub(crate) fn all_named(program: &str, word: &str) -> Vec<i32> {
     let mut all = programs(program, word);
     all.retain(|pid| lives(*pid));
     all
+}
+
+/// The pids of living processes that run the program of this name beside `cluster`: not another's of that name.
+pub(crate) fn all_of(program: &str) -> Vec<i32> {
+    let path = beside(program).canonicalize().unwrap();
+    let mut all = pids();
+    all.retain(|pid| {
+        fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == path) && lives(*pid)
+    });
+    all
+}
+
+/// Which rank a process is, or belongs to, as its launcher has written into its environment. Pids need not be in that
+/// order: they start again at the low ones.
+fn rank(pid: i32) -> Option<u32> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).find_map(|variable| {
+        let variable = std::str::from_utf8(variable).ok()?;
+        let (name, value) = variable.split_once('=')?;
+        // Of Open MPI, and of MPICH.
+        matches!(name, "OMPI_COMM_WORLD_RANK" | "PMI_RANK").then(|| value.parse().ok())?
+    })
 }
 
 /// The pids of the workers of a rank.
