@@ -3,7 +3,7 @@
 //!
 //! Each round is derived from the seed and its own number ([`plan`]), played ([`play`]) and judged
 //! ([`verdict`]): its answer is bit-identical to the right one, or there is one clear error and a
-//! documented exit code; it ends before a deadline; and a second later nothing of it is left. The plan
+//! documented exit code; it ends before a deadline; and ten seconds later nothing of it is left. The plan
 //! is the same whenever a round is replayed; how the machine's scheduler executes it is not.
 
 pub(crate) mod census;

@@ -19,8 +19,9 @@ use super::stage::{Scene, Stage};
 use super::tail::Tail;
 use harness::interrupt::Interrupt;
 
-/// How long after a program's end something of it may be left.
-pub(crate) const CLEANUP: Duration = Duration::from_secs(1);
+/// How long after a program's end something of it may be left: also where its guardian does not get a processor for
+/// seconds. What the slowest cleanup took is reported.
+pub(crate) const CLEANUP: Duration = Duration::from_secs(10);
 /// How long a signal to xtask may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);
 /// Of stdout, what is kept.
@@ -35,7 +36,7 @@ pub(crate) struct Outcome {
     /// What was done, and when it could be.
     pub(crate) done: Vec<Injection>,
     pub(crate) took: Duration,
-    /// From the program's end to the end of the last of what it had started.
+    /// From the program's end until nothing of it was left.
     pub(crate) cleanup: Duration,
     /// Living processes, segments and files that were left after [`CLEANUP`].
     pub(crate) left_processes: String,
@@ -93,14 +94,7 @@ pub(crate) fn play(
         kill_all();
     }
     let status = child.wait().context("cannot wait for a program")?;
-    let (left_processes, cleanup) = wait_for_the_rest(ended);
-    let left = census::segments(child.id());
-    let left_segments = if left.is_empty() || cleanup >= CLEANUP {
-        left
-    } else {
-        thread::sleep(CLEANUP.saturating_sub(ended.elapsed()));
-        census::segments(child.id())
-    };
+    let (left_processes, left_segments, cleanup) = wait_for_the_rest(ended, child.id());
     for segment in &left_segments {
         let _ = std::fs::remove_file(format!("/dev/shm/{segment}"));
     }
@@ -194,19 +188,19 @@ fn wait(
     }
 }
 
-/// Waits for whatever the program left behind to end, for at most [`CLEANUP`] after its own end;
-/// kills and gives what did not, and how long it took.
-fn wait_for_the_rest(ended: Instant) -> (Vec<Process>, Duration) {
+/// Waits for whatever `program` left behind to be gone, for at most [`CLEANUP`] after its own end;
+/// gives the processes, which it kills, and segments that are not, and how long it took.
+fn wait_for_the_rest(ended: Instant, program: u32) -> (Vec<Process>, Vec<String>, Duration) {
     loop {
         census::reap_orphans();
-        let left = census::descendants();
+        let (left, segments) = (census::descendants(), census::segments(program));
         let waited = ended.elapsed();
-        if left.is_empty() {
-            return (left, waited);
+        if left.is_empty() && segments.is_empty() {
+            return (left, segments, waited);
         }
         if waited >= CLEANUP {
             kill_all();
-            return (left, waited);
+            return (left, segments, waited);
         }
         thread::sleep(Duration::from_millis(1));
     }

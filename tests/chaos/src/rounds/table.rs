@@ -53,7 +53,7 @@ pub(crate) fn terminal(chaos: &Chaos) -> String {
         ),
         ("hangs", count(&["hang"]).to_string()),
         (
-            "leftovers after 1 s",
+            "leftovers after 10 s",
             count(&["left-process", "left-segment", "left-file"]).to_string(),
         ),
         ("slowest round", seconds(rounds.slowest_seconds)),
