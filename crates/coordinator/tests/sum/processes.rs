@@ -23,13 +23,6 @@ pub(crate) fn descendants(of: u32) -> Vec<u32> {
     found.split_off(1)
 }
 
-/// The guardian of a process.
-pub(crate) fn guardian(of: u32) -> Option<u32> {
-    let entries = fs::read_dir("/proc").unwrap();
-    let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    pids.find(|&pid| is_guardian(pid) && parent_of_living(pid) == Some(of))
-}
-
 /// Whether a signal was sent to a process and not received by it yet.
 pub(crate) fn is_pending(pid: u32, signal: Signal) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

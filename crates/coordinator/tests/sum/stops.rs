@@ -3,10 +3,9 @@
 use crate::endings::{endless, large, send};
 use crate::fixtures::{assert_answer, facts};
 use crate::midway::stopped_midway;
-use crate::processes::{assert_gone, descendants, guardian, is_pending, segments, state};
+use crate::processes::{assert_gone, descendants, is_pending, segments, state};
 use crate::programs::{coordinator, fixture};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -71,18 +70,21 @@ fn ctrl_z_while_a_segment_is_filled() {
 }
 
 /// Workers that are stopped do not receive the request to end, so the coordinator gives them time:
-/// until a second request. A coordinator that ended in order would have unlinked its segment; this one
-/// leaves that to its guardian, which is stopped until that was seen.
+/// until a second request.
 #[test]
 fn a_second_ctrl_c_ends_it_at_once() {
     let mut running = endless(&fixture("study_layout.npy"), &["--transport", "shm"]);
     running.wait_for_line("Has all results.");
     let (coordinator, tree) = (running.pid(), descendants(running.pid()));
-    let guardian = guardian(coordinator).expect("a guardian");
     assert_eq!(segments(coordinator).len(), 1);
-    for &pid in tree.iter().chain([&guardian]) {
+    for &pid in &tree {
         send(pid, Signal::SIGSTOP);
     }
+    // Between two repeats no worker would have a batch, and none would be waited for.
+    wait_until("the coordinator waits for workers that are stopped", || {
+        tree.iter().all(|&pid| state(pid) == Some('T')) && state(coordinator) == Some('S')
+    });
+    let began = Instant::now();
     send(coordinator, Signal::SIGINT);
     // Two at once would be one.
     wait_until("the first is handled", || {
@@ -91,12 +93,10 @@ fn a_second_ctrl_c_ends_it_at_once() {
     assert!(state(coordinator).is_some(), "the first asks only");
     send(coordinator, Signal::SIGINT);
     let ended = running.end();
-    let left = segments(coordinator).len();
-    // In vain where an orderly end took it along.
-    let _ = kill(Pid::from_raw(guardian as i32), Signal::SIGCONT);
+    // Shorter than the grace that the workers would have had, of five seconds.
+    assert!(began.elapsed() < Duration::from_secs(4));
     assert_eq!(ended.code(), Some(130), "{}", ended.stderr);
     assert_eq!(ended.stdout, "");
-    assert_eq!(left, 1, "it has waited and cleaned up");
     assert_gone(&tree);
     wait_until("its segment is gone", || segments(coordinator).is_empty());
 }
