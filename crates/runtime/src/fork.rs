@@ -6,6 +6,7 @@
 use crate::child::reset_signals;
 use crate::limits::limit_hint;
 use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::unistd::{ForkResult, Pid};
 use std::fs;
 use std::io::{self, Write};
@@ -142,9 +143,18 @@ pub fn fork_from(
     }
     io::stdout().flush()?;
     let arrays = before_fork(parent)?;
+    // A signal to the child must not run a handler of the parent's, which may write to a pipe of the parent's.
+    let mask = SigSet::all()
+        .thread_swap_mask(SigmaskHow::SIG_SETMASK)
+        .map_err(io::Error::from)?;
     // SAFETY: this process is single-threaded (checked above, or the caller answers for it), so
     // the child may go on as the parent would have.
-    match unsafe { nix::unistd::fork() }.map_err(io::Error::from)? {
+    let forked = unsafe { nix::unistd::fork() };
+    if !matches!(forked, Ok(ForkResult::Child)) {
+        // Setting a mask that was just in force cannot be refused.
+        let _ = mask.thread_set_mask();
+    }
+    match forked.map_err(io::Error::from)? {
         ForkResult::Child => {
             let code = match arrays.in_child() {
                 Ok(()) => {
@@ -188,7 +198,10 @@ pub(crate) fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    use nix::sys::wait::{WaitStatus, waitpid};
     use std::path::PathBuf;
+    use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
     use std::sync::{Arc, Barrier};
 
     fn own_stat() -> PathBuf {
@@ -216,6 +229,54 @@ mod tests {
                 assert!(!has_not_ended(fs::read_to_string(stat)));
             }
         }
+    }
+
+    /// Where the parent's handler writes.
+    static PIPE: AtomicI32 = AtomicI32::new(-1);
+    /// Whether a child signals itself as soon as there is one.
+    static SIGNALS: AtomicBool = AtomicBool::new(false);
+
+    extern "C" fn write(_: libc::c_int) {
+        // SAFETY: write may be called in a handler; it is given one byte.
+        unsafe { libc::write(PIPE.load(Ordering::Relaxed), [1_u8].as_ptr().cast(), 1) };
+    }
+
+    extern "C" fn signal_oneself() {
+        if SIGNALS.load(Ordering::Relaxed) {
+            // SAFETY: passes no memory.
+            unsafe { libc::raise(libc::SIGUSR2) };
+        }
+    }
+
+    #[test]
+    fn a_signal_to_a_new_child_ends_it_and_runs_no_handler_of_its_parent() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        PIPE.store(writer.as_raw_fd(), Ordering::Relaxed);
+        let handler = SigHandler::Handler(write);
+        // SAFETY: the handler calls write and nothing else; no other test of this process uses the signal.
+        let before = unsafe { signal(Signal::SIGUSR2, handler) }.unwrap();
+        // SAFETY: the function stays, and does nothing unless it is asked to.
+        assert_eq!(
+            unsafe { libc::pthread_atfork(None, None, Some(signal_oneself)) },
+            0
+        );
+        SIGNALS.store(true, Ordering::Relaxed);
+        let child = fork(true, || 7).unwrap();
+        SIGNALS.store(false, Ordering::Relaxed);
+        let pid = Pid::from_raw(child.pid as i32);
+        let ended = waitpid(pid, None).unwrap();
+        assert!(
+            matches!(ended, WaitStatus::Signaled(_, Signal::SIGUSR2, _)),
+            "{ended:?}"
+        );
+        // The parent has its mask again, and its handler.
+        nix::sys::signal::raise(Signal::SIGUSR2).unwrap();
+        // SAFETY: as it was before.
+        unsafe { signal(Signal::SIGUSR2, before) }.unwrap();
+        drop(writer);
+        let mut written = Vec::new();
+        io::Read::read_to_end(&mut reader, &mut written).unwrap();
+        assert_eq!(written, [1], "once, by the parent");
     }
 
     #[test]
