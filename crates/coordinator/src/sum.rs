@@ -168,9 +168,16 @@ impl<'a> Run<'a> {
         self.seconds.start = began.elapsed().as_secs_f64();
         lock(&self.timeline).mark(report::What::Ready);
         let took = self.seconds.start * 1e3;
+        let (asked, ready) = (self.plan.workers, pool.ready());
+        // Where others cannot be started, some are enough.
+        let of = if ready < asked {
+            format!(" of {asked}")
+        } else {
+            String::new()
+        };
         self.say(&format!(
-            "Started {} workers in {took:.1} ms.",
-            self.plan.workers
+            "Started {}{of} workers in {took:.1} ms.",
+            ready.min(asked)
         ));
         Ok(pool)
     }

@@ -186,6 +186,11 @@ impl Pool {
         self.shell.next_deadline()
     }
 
+    /// How many workers are ready for tasks.
+    pub fn ready(&self) -> usize {
+        self.shell.serving()
+    }
+
     /// The number that the next task submitted will have.
     pub fn next_task_id(&self) -> TaskId {
         self.shell.next_number()

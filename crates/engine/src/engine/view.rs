@@ -5,6 +5,9 @@ use crate::Priority;
 use crate::config::WORTH_WAKING_NS;
 use crate::worker::Worker;
 
+/// Starts that failed since one succeeded: with the pauses between them, about a second.
+const AGAIN_AND_AGAIN: u32 = 8;
+
 impl Engine {
     /// The unresolved task of a worker's entry: whom its result is for. `None` where the result is
     /// not wanted any more.
@@ -168,6 +171,13 @@ impl Engine {
     #[must_use]
     pub fn serving(&self) -> usize {
         self.starts.serving as usize
+    }
+
+    /// Whether starts have failed again and again, and none is under way: waiting for more workers is hardly
+    /// worth the time where there are some.
+    #[must_use]
+    pub fn starts_keep_failing(&self) -> bool {
+        self.starts.failures >= AGAIN_AND_AGAIN && self.starts.starting == 0
     }
 
     /// Workers that are ready to take the place of one that ends.

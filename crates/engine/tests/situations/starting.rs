@@ -347,3 +347,25 @@ fn a_drain_lets_each_worker_go_as_it_can() {
             .collect::<Vec<_>>()
     );
 }
+
+#[test]
+fn starts_that_fail_again_and_again_are_seen_between_two_of_them() {
+    let mut engine = Engine::new(0, elastic(2, 2));
+    let started = starts(&mut engine);
+    get_ready(&mut engine, 0, started[0], PLAIN);
+    let (mut now, mut worker) = (0, Some(started[1]));
+    for failed in 1..=10 {
+        while worker.is_none() {
+            now = engine.next_deadline().expect("another start");
+            engine.tick(now);
+            worker = starts(&mut engine).pop();
+        }
+        assert!(!engine.starts_keep_failing(), "one is under way");
+        engine.handle(
+            now,
+            start_failed(worker.take().expect("it was found"), false),
+        );
+        assert_eq!(engine.starts_keep_failing(), failed >= 8);
+    }
+    assert_eq!(engine.serving(), 1);
+}

@@ -106,7 +106,8 @@ impl Shell {
         Ok(shell)
     }
 
-    /// Where some can be started and others cannot, those are enough once the start time-out is over.
+    /// Where some can be started and others cannot, those are enough once that is seen, at the latest when the
+    /// start time-out is over. The others are tried on.
     fn wait_until_ready(&mut self) -> Result<(), PoolError> {
         let limits = self.settings.limits.clone();
         let patience_ns = self.now().saturating_add(nanoseconds(limits.start_timeout));
@@ -114,7 +115,8 @@ impl Shell {
         while self.engine.serving() < limits.min {
             self.drive(Some(round))?;
             self.report_panic();
-            if self.engine.serving() > 0 && self.listening.is_none() && self.now() >= patience_ns {
+            let vain = self.engine.starts_keep_failing() || self.now() >= patience_ns;
+            if self.engine.serving() > 0 && self.listening.is_none() && vain {
                 break;
             }
         }

@@ -267,6 +267,11 @@ impl Shell {
         Ok(number)
     }
 
+    /// How many workers are ready for tasks.
+    pub fn serving(&self) -> usize {
+        self.engine.serving()
+    }
+
     /// Whether the queue bound is reached.
     pub fn is_full(&self) -> bool {
         self.engine.is_full()

@@ -3,7 +3,7 @@
 use crate::engine::{pool, warm};
 use crate::tasks::{Marks, abort, add_one, mark, sleep_ms};
 use crate::{Case, background, case};
-use handoff::{ErrorKind, Pool, Shutdown, StartMethod, What};
+use handoff::{ErrorKind, Pool, Shutdown, StartMethod, What, task};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +26,10 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "a_worker_that_is_started_late_has_all_its_time",
         a_worker_that_is_started_late_has_all_its_time,
+    ),
+    case(
+        "those_that_can_be_started_are_enough",
+        those_that_can_be_started_are_enough,
     ),
     case(
         "a_pool_that_spins_sees_deaths_and_its_end",
@@ -121,6 +125,25 @@ fn a_worker_that_is_started_late_has_all_its_time(method: StartMethod) {
     let after = pool.counters();
     assert_eq!(after.started - before.started, 1, "{before:?} {after:?}");
     assert_eq!(after.died, before.died, "{before:?} {after:?}");
+}
+
+/// Only one worker gets ready; the others die.
+#[task]
+fn be_the_only_one(path: String) {
+    if std::fs::File::create_new(path).is_err() {
+        std::process::abort();
+    }
+}
+
+fn those_that_can_be_started_are_enough(method: StartMethod) {
+    let marks = Marks::new();
+    let builder = Pool::builder().start_method(method).workers(4);
+    let builder = builder.initializer(be_the_only_one(marks.path()));
+    // Far longer than this trial may take.
+    let builder = builder.start_timeout(Duration::from_secs(60));
+    let mut pool = builder.start().unwrap();
+    warm(&mut pool);
+    assert!(pool.counters().started > 4, "the others are tried again");
 }
 
 fn a_pool_that_spins_sees_deaths_and_its_end(method: StartMethod) {
