@@ -234,7 +234,8 @@ impl Builder {
         self
     }
 
-    /// How long a worker may take to get ready; 30 seconds by default.
+    /// How long a worker may take to get ready; 30 seconds by default. A pool with some workers whose other starts
+    /// fail again and again goes on with those, and tries the others on.
     pub fn start_timeout(self, timeout: Duration) -> Builder {
         self.set(move |pool| pool.start_timeout(timeout))
     }
