@@ -256,10 +256,8 @@ mod tests {
         // SAFETY: the handler calls write and nothing else; no other test of this process uses the signal.
         let before = unsafe { signal(Signal::SIGUSR2, handler) }.unwrap();
         // SAFETY: the function stays, and does nothing unless it is asked to.
-        assert_eq!(
-            unsafe { libc::pthread_atfork(None, None, Some(signal_oneself)) },
-            0
-        );
+        let set = unsafe { libc::pthread_atfork(None, None, Some(signal_oneself)) };
+        assert_eq!(set, 0);
         SIGNALS.store(true, Ordering::Relaxed);
         let child = fork(true, || 7).unwrap();
         SIGNALS.store(false, Ordering::Relaxed);
@@ -271,7 +269,7 @@ mod tests {
         );
         // The parent has its mask again, and its handler.
         nix::sys::signal::raise(Signal::SIGUSR2).unwrap();
-        // SAFETY: as it was before.
+        // SAFETY: the disposition from before the test.
         unsafe { signal(Signal::SIGUSR2, before) }.unwrap();
         drop(writer);
         let mut written = Vec::new();
