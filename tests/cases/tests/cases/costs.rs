@@ -59,15 +59,26 @@ counted! {
     write(fd: c_int, from: *const c_void, len: size_t) -> ssize_t = SYS_write(fd, from, len);
 }
 
+/// The fewest calls of the system by this process in five rounds: on a busy machine, workers are woken more
+/// often in some.
+fn fewest_calls(mut round: impl FnMut()) -> f64 {
+    let rounds = (0..5).map(|_| {
+        let before = CALLS.load(Ordering::Relaxed);
+        round();
+        CALLS.load(Ordering::Relaxed) - before
+    });
+    rounds.min().unwrap_or(0) as f64
+}
+
 /// Calls of the system by this process for one task, of many.
 fn for_one_task(pool: &mut Pool) -> f64 {
     const TASKS: u32 = 4000;
     warm(pool);
-    let before = CALLS.load(Ordering::Relaxed);
-    let results = pool.map((0..u64::from(TASKS)).map(add_one));
-    assert_eq!(results.filter(Result::is_ok).count(), TASKS as usize);
-    let calls = CALLS.load(Ordering::Relaxed) - before;
-    calls as f64 / f64::from(TASKS)
+    let calls = fewest_calls(|| {
+        let results = pool.map((0..u64::from(TASKS)).map(add_one));
+        assert_eq!(results.filter(Result::is_ok).count(), TASKS as usize);
+    });
+    calls / f64::from(TASKS)
 }
 
 fn calls_of_the_system_do_not_grow_with_the_workers(method: StartMethod) {
@@ -75,10 +86,9 @@ fn calls_of_the_system_do_not_grow_with_the_workers(method: StartMethod) {
     assert!(few > 0.0, "nothing is counted");
     let many = for_one_task(&mut pool(method, 128));
     eprintln!("{few:.2} calls a task with 2 workers, {many:.2} with 128");
-    // A pool that looked at every worker for every task would need dozens. On a busy machine each worker is
-    // woken more often.
+    // A pool that looked at every worker for every task would need dozens.
     assert!(
-        many <= few + 8.0,
+        many <= 1.2 * few + 0.5,
         "{few:.2} with 2 workers, {many:.2} with 128"
     );
 }
@@ -88,16 +98,12 @@ fn one_task_there_and_back_is_three_calls_of_the_system(method: StartMethod) {
     const TASKS: u32 = 200;
     let mut pool = pool(method, 1);
     warm(&mut pool);
-    // The fewest of five rounds: on a busy machine a timer may expire meanwhile.
-    let rounds = (0..5).map(|_| {
-        let before = CALLS.load(Ordering::Relaxed);
+    let calls = fewest_calls(|| {
         for n in 0..u64::from(TASKS) {
             assert_eq!(pool.run(add_one(n)).unwrap(), n + 1);
         }
-        CALLS.load(Ordering::Relaxed) - before
     });
-    let calls = rounds.min().unwrap_or(0);
-    let each = calls as f64 / f64::from(TASKS);
+    let each = calls / f64::from(TASKS);
     assert!(each > 0.0 && each <= 3.5, "{each:.2} for one task");
 }
 
