@@ -3,6 +3,8 @@
 
 #[path = "../../../tests/support/dispositions.rs"]
 mod dispositions;
+#[path = "../../../tests/support/pending.rs"]
+mod pending;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use pending::is_pending;
 use report::{CellReport, Matrix, Transport};
 
 /// Answers as the contract says, but for the transports that a test wants otherwise.
@@ -293,18 +296,6 @@ fn guardian(of: u32) -> Option<u32> {
         let field = |number: usize| fields.split(' ').nth(number - 3);
         field(38) == Some("0") && field(4) == Some(&of.to_string())
     })
-}
-
-/// Whether a signal was sent to a process and not received by it yet.
-fn is_pending(pid: u32, signal: nix::sys::signal::Signal) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let sets = status.lines().filter_map(|line| {
-        let set = line
-            .strip_prefix("SigPnd:")
-            .or(line.strip_prefix("ShdPnd:"))?;
-        u64::from_str_radix(set.trim(), 16).ok()
-    });
-    (sets.fold(0, |all, set| all | set) >> (signal as i32 - 1)) & 1 == 1
 }
 
 /// What it runs does not end when it is asked to. A program that ended in order would have waited, and

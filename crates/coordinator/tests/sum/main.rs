@@ -6,6 +6,8 @@
 
 #[path = "../../../../tests/support/dispositions.rs"]
 mod dispositions;
+#[path = "../../../../tests/support/pending.rs"]
+mod pending;
 
 mod changes;
 mod columns;

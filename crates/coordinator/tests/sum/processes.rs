@@ -1,6 +1,5 @@
 //! What a run could leave behind: processes and segments.
 
-use nix::sys::signal::Signal;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,18 +20,6 @@ pub(crate) fn descendants(of: u32) -> Vec<u32> {
         next += 1;
     }
     found.split_off(1)
-}
-
-/// Whether a signal was sent to a process and not received by it yet.
-pub(crate) fn is_pending(pid: u32, signal: Signal) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let sets = status.lines().filter_map(|line| {
-        let set = line
-            .strip_prefix("SigPnd:")
-            .or(line.strip_prefix("ShdPnd:"))?;
-        u64::from_str_radix(set.trim(), 16).ok()
-    });
-    sets.fold(0, |all, set| all | set) >> (signal as i32 - 1) & 1 == 1
 }
 
 /// A guardian is cloned with exit signal 0, so wait() does not see it; its name is set a moment

@@ -3,7 +3,8 @@
 use crate::endings::{endless, large, send};
 use crate::fixtures::{assert_answer, facts};
 use crate::midway::stopped_midway;
-use crate::processes::{assert_gone, descendants, is_pending, segments, state};
+use crate::pending::is_pending;
+use crate::processes::{assert_gone, descendants, segments, state};
 use crate::programs::{coordinator, fixture};
 use nix::sys::signal::Signal;
 use std::thread;
